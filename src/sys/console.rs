@@ -1,0 +1,59 @@
+//! Terminals: a pty made inside a devpts instance, raw mode on ours, window sizes.
+
+use std::{
+    fs::File,
+    os::fd::{AsFd, OwnedFd},
+};
+
+use nix::sys::termios::{self, SetArg, Termios};
+
+use super::{At as _, Result, raw};
+
+/// Unlocks a pty whose main side was opened from a `ptmx`, and opens its terminal without a path
+/// (CVE-2025-52565: a path below /dev of an image can be a link).
+pub fn open_terminal(main: &File) -> Result<OwnedFd> {
+    raw::unlock_pty(main.as_fd()).at("ioctl", || "TIOCSPTLCK")?;
+    raw::open_pty_peer(main.as_fd()).at("ioctl", || "TIOCGPTPEER")
+}
+
+/// Makes `tty` the controlling terminal of our session.
+pub fn take_terminal(tty: impl AsFd) -> Result<()> {
+    raw::set_controlling_terminal(tty.as_fd()).at("ioctl", || "TIOCSCTTY")
+}
+
+/// Whether the descriptor is a terminal.
+pub fn is_terminal(fd: impl AsFd) -> bool {
+    nix::unistd::isatty(fd).unwrap_or(false)
+}
+
+/// Gives `to` the window size of `from`.
+pub fn copy_window_size(from: impl AsFd, to: impl AsFd) -> Result<()> {
+    let size = raw::window_size(from.as_fd()).at("ioctl", || "TIOCGWINSZ")?;
+    raw::set_window_size(to.as_fd(), &size).at("ioctl", || "TIOCSWINSZ")
+}
+
+/// A terminal in raw mode; dropping it gives the old mode back.
+#[derive(Debug)]
+pub struct RawMode {
+    tty: OwnedFd,
+    before: Termios,
+}
+
+impl RawMode {
+    /// Passes every byte through: the container's terminal does the line editing.
+    pub fn enter(tty: impl AsFd) -> Result<Self> {
+        let tty = tty.as_fd().try_clone_to_owned().at("dup", String::new)?;
+        let before = termios::tcgetattr(&tty).at("tcgetattr", String::new)?;
+        let mut wanted = before.clone();
+        termios::cfmakeraw(&mut wanted);
+        termios::tcsetattr(&tty, SetArg::TCSADRAIN, &wanted).at("tcsetattr", || "raw")?;
+        Ok(Self { tty, before })
+    }
+}
+
+impl Drop for RawMode {
+    fn drop(&mut self) {
+        // Nothing can be done about a terminal that has gone.
+        termios::tcsetattr(&self.tty, SetArg::TCSADRAIN, &self.before).ok();
+    }
+}

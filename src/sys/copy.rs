@@ -1,0 +1,188 @@
+//! Copies a tree with everything that belongs to it: owners, modes, times, xattrs, hard links,
+//! holes, fifos, sockets, devices.
+//!
+//! By descriptors; the source is never followed through a link (CVE-2022-23648: an image's volume
+//! path that was a link copied host files).
+
+use std::{
+    collections::HashMap,
+    ffi::OsStr,
+    fs::File,
+    io::{Seek as _, SeekFrom},
+    os::unix::ffi::OsStrExt as _,
+};
+
+use nix::{
+    errno::Errno,
+    sys::stat::{major, minor},
+    unistd::Whence,
+};
+
+use super::{At as _, Dir, FileKind, Metadata, Result, raw, xattr};
+
+/// What was copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CopyReport {
+    /// Files, directories and all the rest, without the top directory.
+    pub entries: u64,
+    /// Bytes of file data, holes not counted.
+    pub bytes: u64,
+}
+
+/// Copies everything below `from` into `to`, then the top directory's own owner, mode, times and
+/// xattrs. Extended attributes that the target refuses are left out.
+pub fn copy_tree(from: &Dir, to: &Dir) -> Result<CopyReport> {
+    let mut copy = Copy {
+        links: HashMap::new(),
+        report: CopyReport::default(),
+    };
+    copy.content(from, to)?;
+    let top = from.own_metadata()?;
+    copy_top_metadata(from, to, &top)?;
+    Ok(copy.report)
+}
+
+struct Copy {
+    /// (device, inode) of a source with several names, to where its first copy is.
+    links: HashMap<(u64, u64), (Dir, Vec<u8>)>,
+    report: CopyReport,
+}
+
+impl Copy {
+    fn content(&mut self, from: &Dir, to: &Dir) -> Result<()> {
+        for name in from.entries()? {
+            let metadata = from.metadata(&name)?;
+            self.report.entries += 1;
+            if metadata.is_dir() {
+                to.make_dir(&name, 0o700)?;
+                self.content(&from.open_dir(&name)?, &to.open_dir(&name)?)?;
+            } else if self.linked(to, &name, &metadata)? {
+                continue;
+            } else {
+                self.leaf(from, to, &name, &metadata)?;
+            }
+            copy_metadata(from, to, &name, &metadata)?;
+        }
+        Ok(())
+    }
+
+    /// Links to the first copy of the same inode, or remembers this one.
+    fn linked(&mut self, to: &Dir, name: &OsStr, metadata: &Metadata) -> Result<bool> {
+        if metadata.nlink() < 2 {
+            return Ok(false);
+        }
+        let key = (metadata.dev(), metadata.ino());
+        if let Some((dir, first)) = self.links.get(&key) {
+            dir.link(OsStr::from_bytes(first), to, name)?;
+            return Ok(true);
+        }
+        self.links
+            .insert(key, (to.try_clone()?, name.as_bytes().to_vec()));
+        Ok(false)
+    }
+
+    fn leaf(&mut self, from: &Dir, to: &Dir, name: &OsStr, metadata: &Metadata) -> Result<()> {
+        match metadata.kind() {
+            FileKind::File => {
+                let source = from.open_file(name)?;
+                let target = to.create_file(name, 0o600)?;
+                self.report.bytes += copy_data(&source, &target, metadata.size())?;
+                Ok(())
+            }
+            FileKind::Symlink => to.make_symlink(&from.read_symlink(name)?, name),
+            kind @ (FileKind::Directory
+            | FileKind::CharDevice
+            | FileKind::BlockDevice
+            | FileKind::Fifo
+            | FileKind::Socket) => {
+                let device = (major(metadata.rdev()), minor(metadata.rdev()));
+                to.make_node(name, kind, metadata.mode(), device)
+            }
+        }
+    }
+}
+
+fn copy_data(mut source: &File, mut target: &File, size: u64) -> Result<u64> {
+    if raw::ficlone(
+        std::os::fd::AsFd::as_fd(target),
+        std::os::fd::AsFd::as_fd(source),
+    )
+    .is_ok()
+    {
+        return Ok(size);
+    }
+    target.set_len(size).at("ftruncate", || size.to_string())?;
+    let (mut offset, mut copied) = (0, 0);
+    while let Some((start, end)) = next_data(source, offset, size)? {
+        source
+            .seek(SeekFrom::Start(start))
+            .at("lseek", || start.to_string())?;
+        target
+            .seek(SeekFrom::Start(start))
+            .at("lseek", || start.to_string())?;
+        let mut part = std::io::Read::take(source, end - start);
+        // std copies with copy_file_range or sendfile where the kernel can.
+        copied += std::io::copy(&mut part, &mut target).at("copy_file_range", String::new)?;
+        offset = end;
+    }
+    Ok(copied)
+}
+
+/// The next stretch that is not a hole (lseek(2), `SEEK_DATA`).
+fn next_data(source: &File, offset: u64, size: u64) -> Result<Option<(u64, u64)>> {
+    if offset >= size {
+        return Ok(None);
+    }
+    let seek = |from: u64, whence| {
+        let from = i64::try_from(from).map_err(|_| Errno::EOVERFLOW)?;
+        nix::unistd::lseek(source, from, whence).map(i64::unsigned_abs)
+    };
+    match seek(offset, Whence::SeekData) {
+        Ok(start) => {
+            let end = seek(start, Whence::SeekHole).at("lseek", || "SEEK_HOLE")?;
+            Ok(Some((start, end.min(size))))
+        }
+        Err(Errno::ENXIO) => Ok(None),
+        Err(Errno::EINVAL) => Ok(Some((offset, size))),
+        Err(errno) => Err(errno).at("lseek", || "SEEK_DATA"),
+    }
+}
+
+/// Owner before mode, because chown clears setuid and setgid; times last.
+fn copy_metadata(from: &Dir, to: &Dir, name: &OsStr, metadata: &Metadata) -> Result<()> {
+    to.chown(name, metadata.uid(), metadata.gid())?;
+    if metadata.kind() != FileKind::Symlink {
+        to.chmod(name, metadata.mode())?;
+    }
+    copy_xattrs(from, to, name)?;
+    to.set_times(name, metadata.mtime())
+}
+
+fn copy_top_metadata(from: &Dir, to: &Dir, metadata: &Metadata) -> Result<()> {
+    to.chown(".", metadata.uid(), metadata.gid())?;
+    nix::sys::stat::fchmod(
+        to,
+        nix::sys::stat::Mode::from_bits_truncate(metadata.mode()),
+    )
+    .at("fchmod", || format!("{:04o}", metadata.mode()))?;
+    copy_xattrs(from, to, OsStr::new("."))?;
+    to.set_times(".", metadata.mtime())
+}
+
+fn copy_xattrs(from: &Dir, to: &Dir, name: &OsStr) -> Result<()> {
+    for key in xattr::list(from, name)? {
+        // overlayfs keeps its own books in these: they mean nothing elsewhere.
+        if key.starts_with(b"trusted.overlay.") {
+            continue;
+        }
+        let key = OsStr::from_bytes(&key);
+        let Some(value) = xattr::get(from, name, key)? else {
+            continue;
+        };
+        match xattr::set(to, name, key, &value) {
+            Err(error) if matches!(error.errno(), Some(Errno::EOPNOTSUPP | Errno::EPERM)) => {}
+            done => done?,
+        }
+    }
+    Ok(())
+}

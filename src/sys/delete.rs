@@ -1,0 +1,129 @@
+//! Removal of a tree that is safe by construction.
+//!
+//! By descriptors, never across a mount: a bind mount that is still there stops the removal with
+//! EBUSY or EXDEV and its content stays (docs: removal walks into nothing it did not make).
+
+use std::ffi::OsStr;
+
+use nix::errno::Errno;
+
+use super::{Dir, Result, SysError};
+
+/// Deeper trees than this are removed by renaming subtrees up first; descriptors are finite.
+const DEPTH_MAX: usize = 256;
+
+/// Removes `name` in `parent` and everything below it; nothing there is fine.
+///
+/// # Errors
+///
+/// EXDEV where a mount is in the way: it is left alone, with what is above it.
+pub fn remove_tree(parent: &Dir, name: impl AsRef<OsStr>) -> Result<()> {
+    let name = name.as_ref();
+    match parent.remove_file(name) {
+        Ok(()) => return Ok(()),
+        Err(error) => match error.errno() {
+            Some(Errno::ENOENT) => return Ok(()),
+            Some(Errno::EISDIR | Errno::EPERM) => {}
+            _ => return Err(error),
+        },
+    }
+    let top = parent.open_dir(name)?;
+    let device = top.own_metadata()?.dev();
+    if device != parent.own_metadata()?.dev() {
+        return Err(SysError::new(
+            "unlinkat",
+            format!("{}: a mount", name.display()),
+            Errno::EXDEV,
+        ));
+    }
+    let mut sweep = Sweep {
+        top: &top,
+        device,
+        lifted: 0,
+    };
+    sweep.empty(&top, 0)?;
+    while sweep.lifted > 0 {
+        let lifted = std::mem::take(&mut sweep.lifted);
+        for number in 0..lifted {
+            let name = lifted_name(number);
+            if let Ok(dir) = top.open_dir(&name) {
+                let renamed = format!(".lifted-now-{number}");
+                top.rename(&name, &top, &renamed)?;
+                sweep.empty(&dir, 1)?;
+                top.remove_dir(&renamed)?;
+            }
+        }
+    }
+    parent.remove_dir(name)
+}
+
+fn lifted_name(number: usize) -> String {
+    format!(".lifted-{number}")
+}
+
+struct Sweep<'a> {
+    top: &'a Dir,
+    device: u64,
+    /// Subtrees too deep for one pass, renamed to the top for the next.
+    lifted: usize,
+}
+
+impl Sweep<'_> {
+    fn empty(&mut self, dir: &Dir, depth: usize) -> Result<()> {
+        for name in dir.entries()? {
+            match dir.remove_file(&name) {
+                Ok(()) => continue,
+                Err(error) if error.errno() == Some(Errno::ENOENT) => continue,
+                Err(error) if error.errno() == Some(Errno::EISDIR) => {}
+                Err(error) => return Err(error),
+            }
+            if depth >= DEPTH_MAX {
+                dir.rename(&name, self.top, lifted_name(self.lifted))?;
+                self.lifted += 1;
+                continue;
+            }
+            let below = dir.open_dir(&name)?;
+            if below.own_metadata()?.dev() != self.device {
+                let what = format!("{}: a mount", name.display());
+                return Err(SysError::new("unlinkat", what, Errno::EXDEV));
+            }
+            self.empty(&below, depth + 1)?;
+            dir.remove_dir(&name)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trees_links_and_nothing_are_removed() {
+        let scratch = tempfile::tempdir().unwrap();
+        let dir = Dir::open(scratch.path()).unwrap();
+        std::fs::create_dir_all(scratch.path().join("a/b/c")).unwrap();
+        dir.open_dir("a")
+            .unwrap()
+            .make_symlink(OsStr::new("/etc"), "etc")
+            .unwrap();
+        remove_tree(&dir, "a").unwrap();
+        remove_tree(&dir, "a").unwrap();
+        assert!(dir.entries().unwrap().is_empty());
+        assert!(std::path::Path::new("/etc/passwd").exists());
+    }
+
+    #[test]
+    fn a_tree_of_1500_levels_is_removed() {
+        let scratch = tempfile::tempdir().unwrap();
+        let dir = Dir::open(scratch.path()).unwrap();
+        dir.make_dir("top", 0o755).unwrap();
+        let mut here = dir.open_dir("top").unwrap();
+        for _ in 0..1500 {
+            here.make_dir("d", 0o755).unwrap();
+            here = here.open_dir("d").unwrap();
+        }
+        remove_tree(&dir, "top").unwrap();
+        assert!(dir.entries().unwrap().is_empty());
+    }
+}

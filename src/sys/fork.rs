@@ -1,0 +1,133 @@
+//! The one fork: clone3(2) into new namespaces.
+
+#![expect(
+    unsafe_code,
+    reason = "clone3 returns twice, which no safe interface can express"
+)]
+
+use std::os::fd::{FromRawFd as _, OwnedFd};
+
+use nix::errno::Errno;
+
+use super::{Result, SysError};
+
+/// Which namespaces a child gets of its own (namespaces(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Namespaces(u64);
+
+impl Namespaces {
+    /// None.
+    pub const NONE: Self = Self(0);
+    /// Mounts.
+    pub const MOUNT: Self = Self(libc::CLONE_NEWNS as u64);
+    /// Process ids: the child is 1 in it.
+    pub const PID: Self = Self(libc::CLONE_NEWPID as u64);
+    /// Host name.
+    pub const UTS: Self = Self(libc::CLONE_NEWUTS as u64);
+    /// System V IPC and POSIX message queues.
+    pub const IPC: Self = Self(libc::CLONE_NEWIPC as u64);
+    /// Network interfaces.
+    pub const NET: Self = Self(libc::CLONE_NEWNET as u64);
+    /// The root of the cgroup view.
+    pub const CGROUP: Self = Self(libc::CLONE_NEWCGROUP as u64);
+
+    /// The names of clone(2), in a fixed order.
+    const NAMES: [(Self, &'static str); 6] = [
+        (Self::MOUNT, "CLONE_NEWNS"),
+        (Self::PID, "CLONE_NEWPID"),
+        (Self::UTS, "CLONE_NEWUTS"),
+        (Self::IPC, "CLONE_NEWIPC"),
+        (Self::NET, "CLONE_NEWNET"),
+        (Self::CGROUP, "CLONE_NEWCGROUP"),
+    ];
+
+    /// Both sets.
+    #[must_use]
+    pub const fn with(self, more: Self) -> Self {
+        Self(self.0 | more.0)
+    }
+
+    /// Whether all of `other` are in.
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// The flags as clone(2) names them.
+    pub fn names(self) -> Vec<&'static str> {
+        let chosen = Self::NAMES.iter().filter(|(flag, _)| self.has(*flag));
+        chosen.map(|(_, name)| *name).collect()
+    }
+}
+
+/// Which side of the fork we are on.
+#[derive(Debug)]
+pub enum Side {
+    /// In the new process.
+    Child,
+    /// In the old one, with the child's process id here and a descriptor of it.
+    Parent {
+        /// As seen in our pid namespace.
+        pid: i32,
+        /// Names the child without a race (pidfd_open(2)).
+        pidfd: OwnedFd,
+    },
+}
+
+/// Forks into new namespaces. The child must end in exec or [`exit_now`].
+///
+/// # Panics
+///
+/// Where the process has a second thread: its locks would stay locked in the child.
+pub fn clone_into(namespaces: Namespaces) -> Result<Side> {
+    assert_single_threaded();
+    let mut pidfd: libc::c_int = -1;
+    let flags = namespaces.0 | u64::from(libc::CLONE_PIDFD.unsigned_abs());
+    let arguments = libc::clone_args {
+        flags,
+        pidfd: (&raw mut pidfd).addr() as u64,
+        child_tid: 0,
+        parent_tid: 0,
+        exit_signal: libc::SIGCHLD.unsigned_abs().into(),
+        stack: 0,
+        stack_size: 0,
+        tls: 0,
+        set_tid: 0,
+        set_tid_size: 0,
+        cgroup: 0,
+    };
+    let (address, size) = (
+        std::ptr::from_ref(&arguments),
+        size_of::<libc::clone_args>(),
+    );
+    // SAFETY: no stack is given, so the child runs on a copy of ours like after fork(2); the
+    // process has one thread (asserted), so no lock of the allocator or of stdio is held by
+    // another in the copy. `arguments` and `pidfd` live across the call.
+    let ret = unsafe { libc::syscall(libc::SYS_clone3, address, size) };
+    match Errno::result(ret) {
+        Ok(0) => Ok(Side::Child),
+        Ok(pid) => {
+            // SAFETY: CLONE_PIDFD stored a new descriptor here that nobody else knows.
+            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+            Ok(Side::Parent {
+                pid: i32::try_from(pid).unwrap_or(-1),
+                pidfd,
+            })
+        }
+        Err(errno) => Err(SysError::new("clone3", namespaces.names().join("|"), errno)),
+    }
+}
+
+/// Ends the process at once, without destructors or exit handlers: those are the parent's.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: _exit(2) takes a number and does not return.
+    unsafe { libc::_exit(code) }
+}
+
+/// A directory's link count is 2 and one for each subdirectory: one thread makes 3.
+fn assert_single_threaded() {
+    let tasks = nix::sys::stat::stat("/proc/self/task");
+    assert!(
+        tasks.is_ok_and(|tasks| tasks.st_nlink == 3),
+        "a process that forks has one thread"
+    );
+}

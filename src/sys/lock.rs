@@ -1,0 +1,46 @@
+//! Locks as leases: flock(2) on an open file, given back by the kernel when the holder dies.
+
+use std::fs::{File, TryLockError};
+
+use super::{At as _, Result, SysError};
+
+/// A held lock; dropping it lets go.
+#[derive(Debug)]
+pub struct Lock(File);
+
+impl Lock {
+    /// Waits for the exclusive lock.
+    pub fn exclusive(file: File) -> Result<Self> {
+        file.lock().at("flock", || "LOCK_EX")?;
+        Ok(Self(file))
+    }
+
+    /// Waits for the shared lock.
+    pub fn shared(file: File) -> Result<Self> {
+        file.lock_shared().at("flock", || "LOCK_SH")?;
+        Ok(Self(file))
+    }
+
+    /// The exclusive lock, or `None` while anybody else holds it.
+    pub fn try_exclusive(file: File) -> Result<Option<Self>> {
+        outcome(file.try_lock(), "LOCK_EX|LOCK_NB").map(|got| got.then_some(Self(file)))
+    }
+
+    /// The shared lock, or `None` while anybody else holds the exclusive one.
+    pub fn try_shared(file: File) -> Result<Option<Self>> {
+        outcome(file.try_lock_shared(), "LOCK_SH|LOCK_NB").map(|got| got.then_some(Self(file)))
+    }
+
+    /// The locked file.
+    pub fn file(&self) -> &File {
+        &self.0
+    }
+}
+
+fn outcome(got: std::result::Result<(), TryLockError>, how: &str) -> Result<bool> {
+    match got {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(SysError::from_io("flock", how, &error)),
+    }
+}

@@ -1,0 +1,38 @@
+//! The only room that talks to the kernel, and the only `unsafe`.
+//!
+//! One function for one meaning (`bind`, not `mount` with flags). Every path inside an untrusted
+//! tree goes through [`RootDir`]; every name inside a directory through [`Dir`]. All descriptors
+//! are owned and close-on-exec.
+//!
+//! Not here: what to mount or spawn and why (`mount`, `process`).
+
+pub mod capability;
+pub mod console;
+mod copy;
+mod delete;
+mod dir;
+mod error;
+pub mod features;
+pub mod fork;
+pub mod fs_context;
+mod hint;
+pub mod lock;
+pub mod mount;
+pub mod mountinfo;
+pub mod namespace;
+pub mod process;
+mod random;
+#[expect(unsafe_code, reason = "system calls that nix does not wrap")]
+mod raw;
+mod root_dir;
+pub mod sync;
+mod usage;
+pub mod xattr;
+
+pub use copy::{CopyReport, copy_tree};
+pub use delete::remove_tree;
+pub use dir::{Dir, FileKind, Metadata, TimeSpec};
+pub use error::{At, Result, SysError};
+pub use random::random_bytes;
+pub use root_dir::{Made, RootDir};
+pub use usage::{Usage, usage};

@@ -1,0 +1,184 @@
+//! What a process does to itself and to a child: ids, exec, signals, waiting.
+
+use std::{
+    convert::Infallible,
+    ffi::CString,
+    os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd},
+};
+
+use nix::{
+    errno::Errno,
+    sys::{
+        prctl,
+        signal::{SigSet, Signal},
+        signalfd::{SfdFlags, SignalFd},
+        wait::{Id, WaitPidFlag, WaitStatus, waitid},
+    },
+    unistd::{Gid, Uid},
+};
+
+use super::{At as _, Result, raw};
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It returned this code.
+    Exited(i32),
+    /// This signal killed it.
+    Signaled(i32),
+}
+
+impl Ended {
+    /// The code a shell reports: 128 and the number for a signal.
+    pub fn code(self) -> i32 {
+        match self {
+            Ended::Exited(code) => code,
+            Ended::Signaled(signal) => 128 + signal,
+        }
+    }
+}
+
+/// Collects an ended child; `None` while it runs.
+pub fn try_wait(pidfd: BorrowedFd<'_>) -> Result<Option<Ended>> {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
+    match waitid(Id::PIDFd(pidfd), flags).at("waitid", || "P_PIDFD")? {
+        WaitStatus::Exited(_, code) => Ok(Some(Ended::Exited(code))),
+        WaitStatus::Signaled(_, signal, _) => Ok(Some(Ended::Signaled(signal as i32))),
+        WaitStatus::StillAlive
+        | WaitStatus::Stopped(..)
+        | WaitStatus::PtraceEvent(..)
+        | WaitStatus::PtraceSyscall(_)
+        | WaitStatus::Continued(_) => Ok(None),
+    }
+}
+
+/// Collects a child, waiting for its end.
+pub fn wait(pidfd: BorrowedFd<'_>) -> Result<Ended> {
+    let mut poll = [nix::poll::PollFd::new(pidfd, nix::poll::PollFlags::POLLIN)];
+    loop {
+        if let Some(ended) = try_wait(pidfd)? {
+            return Ok(ended);
+        }
+        match nix::poll::poll(&mut poll, nix::poll::PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno).at("poll", || "pidfd"),
+        }
+    }
+}
+
+/// Sends a signal to the process a pidfd names; gone already is fine.
+pub fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> Result<()> {
+    match raw::pidfd_send_signal(pidfd, signal) {
+        Err(Errno::ESRCH) => Ok(()),
+        sent => sent.at("pidfd_send_signal", || signal.to_string()),
+    }
+}
+
+/// Blocks the signals that we forward and lets them be read instead (signalfd(2)).
+pub fn catch_signals(signals: &[Signal]) -> Result<SignalFd> {
+    let mut set = SigSet::empty();
+    for signal in signals {
+        set.add(*signal);
+    }
+    set.thread_block().at("sigprocmask", || "SIG_BLOCK")?;
+    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+        .at("signalfd", String::new)
+}
+
+/// The next caught signal, if any.
+pub fn read_signal(signals: &SignalFd) -> Result<Option<i32>> {
+    let info = signals.read_signal().at("read", || "signalfd")?;
+    Ok(info.and_then(|info| i32::try_from(info.ssi_signo).ok()))
+}
+
+/// Gives a new program the signal state it expects: nothing blocked, SIGPIPE deadly again (Rust
+/// ignores it at start-up).
+pub fn reset_signals() -> Result<()> {
+    SigSet::empty()
+        .thread_set_mask()
+        .at("sigprocmask", || "SIG_SETMASK")?;
+    raw::restore_default_action(Signal::SIGPIPE).at("signal", || "SIGPIPE, SIG_DFL")
+}
+
+/// This process dies with its parent (prctl(2), `PR_SET_PDEATHSIG`).
+pub fn die_with_parent() -> Result<()> {
+    prctl::set_pdeathsig(Signal::SIGKILL).at("prctl", || "PR_SET_PDEATHSIG, SIGKILL")
+}
+
+/// Whether the process with this id is alive.
+pub fn is_alive(pid: i32) -> bool {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) != Err(Errno::ESRCH)
+}
+
+/// A session of its own, so that no terminal of ours can be typed into (CVE-2017-5226).
+pub fn new_session() -> Result<()> {
+    nix::unistd::setsid().map(drop).at("setsid", String::new)
+}
+
+/// Becomes this user: supplementary groups first, then group, then user, as rights shrink.
+pub fn become_user(uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
+    let list: Vec<_> = groups.iter().copied().map(Gid::from_raw).collect();
+    nix::unistd::setgroups(&list).at("setgroups", || format!("{groups:?}"))?;
+    let (user, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    nix::unistd::setresgid(group, group, group).at("setresgid", || gid.to_string())?;
+    nix::unistd::setresuid(user, user, user).at("setresuid", || uid.to_string())
+}
+
+/// Nobody may trace or read the memory of this process until it executes a program.
+pub fn forbid_core_dump_and_trace() -> Result<()> {
+    prctl::set_dumpable(false).at("prctl", || "PR_SET_DUMPABLE, 0")
+}
+
+/// Makes standard input, output and error out of these descriptors.
+pub fn set_standard_streams(streams: [BorrowedFd<'_>; 3]) -> Result<()> {
+    nix::unistd::dup2_stdin(streams[0]).at("dup2", || "0")?;
+    nix::unistd::dup2_stdout(streams[1]).at("dup2", || "1")?;
+    nix::unistd::dup2_stderr(streams[2]).at("dup2", || "2")
+}
+
+/// Marks every descriptor above the standard three close-on-exec, whoever opened it.
+pub fn close_others_on_exec() -> Result<()> {
+    raw::close_range_cloexec(3).at("close_range", || "3, ~0, CLOSE_RANGE_CLOEXEC")
+}
+
+/// Sets the umask that files of this process are made with.
+pub fn set_umask(mask: u32) {
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
+}
+
+/// Gives this thread an umask (and working directory) of its own, then allows every mode.
+///
+/// umask is shared by the threads of a process (clone(2), `CLONE_FS`).
+pub fn unmask_this_thread() -> Result<()> {
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_FS).at("unshare", || "CLONE_FS")?;
+    set_umask(0);
+    Ok(())
+}
+
+/// Changes into an open directory.
+pub fn enter(dir: impl AsFd) -> Result<()> {
+    nix::unistd::fchdir(dir).at("fchdir", String::new)
+}
+
+/// Replaces this process (execve(2)); only returns on failure.
+pub fn exec(program: &CString, args: &[CString], env: &[CString]) -> Result<Infallible> {
+    nix::unistd::execve(program, args, env).at("execve", || program.to_string_lossy().into_owned())
+}
+
+/// A pipe, both ends close-on-exec.
+pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
+    nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).at("pipe2", || "O_CLOEXEC")
+}
+
+/// The path of an open file for messages, as /proc knows it.
+pub fn path_of(fd: impl AsFd) -> String {
+    let link = format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd());
+    std::fs::read_link(link)
+        .map(|path| path.display().to_string())
+        .unwrap_or_default()
+}
+
+/// Effective user id 0.
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}

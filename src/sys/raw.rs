@@ -1,0 +1,244 @@
+//! System calls that nix does not wrap, one safe function each.
+//!
+//! Nothing here decides anything. Callers are the other files of this room.
+
+use std::{
+    ffi::CStr,
+    os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
+};
+
+use libc::{c_int, c_long, c_uint, c_ulong};
+use nix::{
+    errno::Errno,
+    sys::signal::{SigHandler, Signal},
+};
+
+type Result<T> = nix::Result<T>;
+
+/// `AT_EMPTY_PATH` and the like as the unsigned the mount calls want.
+const EMPTY_PATH: c_uint = libc::AT_EMPTY_PATH as c_uint;
+
+fn fd_of(ret: c_long) -> Result<OwnedFd> {
+    let raw = RawFd::try_from(Errno::result(ret)?).map_err(|_| Errno::EBADF)?;
+    // SAFETY: the kernel has just returned this descriptor to us; nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+pub(super) fn fsopen(fs: &CStr) -> Result<OwnedFd> {
+    // SAFETY: `fs` is NUL-terminated and outlives the call; the kernel only reads it.
+    fd_of(unsafe { libc::syscall(libc::SYS_fsopen, fs.as_ptr(), libc::FSOPEN_CLOEXEC) })
+}
+
+pub(super) fn fsconfig_string(fs: BorrowedFd<'_>, key: &CStr, value: &CStr) -> Result<()> {
+    let (fd, command) = (fs.as_raw_fd(), libc::FSCONFIG_SET_STRING);
+    // SAFETY: both strings are NUL-terminated and outlive the call; the kernel copies them.
+    let ret = unsafe {
+        libc::syscall(
+            libc::SYS_fsconfig,
+            fd,
+            command,
+            key.as_ptr(),
+            value.as_ptr(),
+            0,
+        )
+    };
+    Errno::result(ret).map(drop)
+}
+
+pub(super) fn fsconfig_flag(fs: BorrowedFd<'_>, key: &CStr) -> Result<()> {
+    let (fd, command) = (fs.as_raw_fd(), libc::FSCONFIG_SET_FLAG);
+    let none = std::ptr::null::<libc::c_char>();
+    // SAFETY: `key` is NUL-terminated and outlives the call; a flag takes no value, so NULL is due.
+    let ret = unsafe { libc::syscall(libc::SYS_fsconfig, fd, command, key.as_ptr(), none, 0) };
+    Errno::result(ret).map(drop)
+}
+
+pub(super) fn fsconfig_create(fs: BorrowedFd<'_>) -> Result<()> {
+    let (fd, command) = (fs.as_raw_fd(), libc::FSCONFIG_CMD_CREATE);
+    let none = std::ptr::null::<libc::c_char>();
+    // SAFETY: the command takes neither key nor value: both must be NULL, and are.
+    let ret = unsafe { libc::syscall(libc::SYS_fsconfig, fd, command, none, none, 0) };
+    Errno::result(ret).map(drop)
+}
+
+pub(super) fn fsmount(fs: BorrowedFd<'_>, attributes: u64) -> Result<OwnedFd> {
+    let fd = fs.as_raw_fd();
+    // SAFETY: no pointers; the kernel checks the descriptor and the bits.
+    fd_of(unsafe { libc::syscall(libc::SYS_fsmount, fd, libc::FSMOUNT_CLOEXEC, attributes) })
+}
+
+pub(super) fn move_mount(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<()> {
+    let flags = libc::MOVE_MOUNT_F_EMPTY_PATH | libc::MOVE_MOUNT_T_EMPTY_PATH;
+    let (from, to, empty) = (from.as_raw_fd(), to.as_raw_fd(), c"".as_ptr());
+    // SAFETY: both paths are the empty string, which is static; the descriptors are borrowed.
+    let ret = unsafe { libc::syscall(libc::SYS_move_mount, from, empty, to, empty, flags) };
+    Errno::result(ret).map(drop)
+}
+
+pub(super) fn open_tree_clone(at: BorrowedFd<'_>, recursive: bool) -> Result<OwnedFd> {
+    let deep = if recursive {
+        libc::AT_RECURSIVE.cast_unsigned()
+    } else {
+        0
+    };
+    let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | EMPTY_PATH | deep;
+    let (fd, empty) = (at.as_raw_fd(), c"".as_ptr());
+    // SAFETY: the path is the static empty string; the descriptor is borrowed for the call.
+    fd_of(unsafe { libc::syscall(libc::SYS_open_tree, fd, empty, flags) })
+}
+
+pub(super) fn mount_setattr(
+    mount: BorrowedFd<'_>,
+    recursive: bool,
+    attributes: &libc::mount_attr,
+) -> Result<()> {
+    let deep = if recursive {
+        libc::AT_RECURSIVE.cast_unsigned()
+    } else {
+        0
+    };
+    let (fd, empty, flags) = (mount.as_raw_fd(), c"".as_ptr(), EMPTY_PATH | deep);
+    let size = size_of::<libc::mount_attr>();
+    let attributes = std::ptr::from_ref(attributes);
+    // SAFETY: `attributes` points to a live struct of exactly `size` bytes that the kernel reads.
+    let ret = unsafe { libc::syscall(libc::SYS_mount_setattr, fd, empty, flags, attributes, size) };
+    Errno::result(ret).map(drop)
+}
+
+pub(super) fn lsetxattr(path: &CStr, key: &CStr, value: &[u8]) -> Result<()> {
+    let (bytes, length) = (value.as_ptr().cast(), value.len());
+    // SAFETY: the strings are NUL-terminated, `value` is `length` readable bytes.
+    let ret = unsafe { libc::lsetxattr(path.as_ptr(), key.as_ptr(), bytes, length, 0) };
+    Errno::result(ret).map(drop)
+}
+
+pub(super) fn lgetxattr(path: &CStr, key: &CStr, buffer: &mut [u8]) -> Result<usize> {
+    let (bytes, length) = (buffer.as_mut_ptr().cast(), buffer.len());
+    // SAFETY: `buffer` is `length` writable bytes and borrowed mutably for the call.
+    let ret = unsafe { libc::lgetxattr(path.as_ptr(), key.as_ptr(), bytes, length) };
+    Ok(Errno::result(ret)?.unsigned_abs())
+}
+
+pub(super) fn llistxattr(path: &CStr, buffer: &mut [u8]) -> Result<usize> {
+    let (bytes, length) = (buffer.as_mut_ptr().cast(), buffer.len());
+    // SAFETY: `buffer` is `length` writable bytes and borrowed mutably for the call.
+    let ret = unsafe { libc::llistxattr(path.as_ptr(), bytes, length) };
+    Ok(Errno::result(ret)?.unsigned_abs())
+}
+
+pub(super) fn fgetxattr(fd: BorrowedFd<'_>, key: &CStr, buffer: &mut [u8]) -> Result<usize> {
+    let (bytes, length) = (buffer.as_mut_ptr().cast(), buffer.len());
+    // SAFETY: `buffer` is `length` writable bytes and borrowed mutably for the call.
+    let ret = unsafe { libc::fgetxattr(fd.as_raw_fd(), key.as_ptr(), bytes, length) };
+    Ok(Errno::result(ret)?.unsigned_abs())
+}
+
+pub(super) fn getrandom(buffer: &mut [u8]) -> Result<usize> {
+    // SAFETY: `buffer` is that many writable bytes and borrowed mutably for the call.
+    let ret = unsafe { libc::getrandom(buffer.as_mut_ptr().cast(), buffer.len(), 0) };
+    Ok(Errno::result(ret)?.unsigned_abs())
+}
+
+pub(super) fn close_range_cloexec(first: c_uint) -> Result<()> {
+    let flags = libc::CLOSE_RANGE_CLOEXEC;
+    // SAFETY: only marks descriptors close-on-exec: every owner keeps a valid descriptor.
+    let ret = unsafe { libc::syscall(libc::SYS_close_range, first, c_uint::MAX, flags) };
+    Errno::result(ret).map(drop)
+}
+
+pub(super) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: c_int) -> Result<()> {
+    let (fd, info) = (pidfd.as_raw_fd(), std::ptr::null::<libc::siginfo_t>());
+    // SAFETY: a NULL siginfo asks the kernel to fill it in as kill(2) does.
+    let ret = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, info, 0) };
+    Errno::result(ret).map(drop)
+}
+
+pub(super) fn ficlone(to: BorrowedFd<'_>, from: BorrowedFd<'_>) -> Result<()> {
+    // SAFETY: FICLONE takes a descriptor by value and no pointer.
+    let ret = unsafe { libc::ioctl(to.as_raw_fd(), libc::FICLONE, from.as_raw_fd()) };
+    Errno::result(ret).map(drop)
+}
+
+/// Reads or writes the flags of a network interface (netdevice(7)).
+pub(super) fn interface_flags(
+    socket: BorrowedFd<'_>,
+    request: c_ulong,
+    name: &[u8],
+    flags: libc::c_short,
+) -> Result<libc::c_short> {
+    let mut ifr_name = [0; libc::IFNAMSIZ];
+    for (to, from) in ifr_name
+        .iter_mut()
+        .zip(name.iter().take(libc::IFNAMSIZ - 1))
+    {
+        *to = from.cast_signed();
+    }
+    let ifr_ifru = libc::__c_anonymous_ifr_ifru { ifru_flags: flags };
+    let mut interface = libc::ifreq { ifr_name, ifr_ifru };
+    // SAFETY: SIOC[GS]IFFLAGS read and write one ifreq, which is live and borrowed mutably.
+    let ret = unsafe { libc::ioctl(socket.as_raw_fd(), request, &raw mut interface) };
+    Errno::result(ret)?;
+    // SAFETY: both requests leave `ifru_flags` as the union's current member.
+    Ok(unsafe { interface.ifr_ifru.ifru_flags })
+}
+
+/// Makes the terminal `tty` the controlling terminal of this session (ioctl_tty(2)).
+pub(super) fn set_controlling_terminal(tty: BorrowedFd<'_>) -> Result<()> {
+    // SAFETY: TIOCSCTTY takes an integer by value; 0 steals from nobody.
+    let ret = unsafe { libc::ioctl(tty.as_raw_fd(), libc::TIOCSCTTY, 0) };
+    Errno::result(ret).map(drop)
+}
+
+/// Opens the terminal of a pty's main side without a path (ioctl_tty(2), `TIOCGPTPEER`).
+pub(super) fn open_pty_peer(main: BorrowedFd<'_>) -> Result<OwnedFd> {
+    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: TIOCGPTPEER takes open flags by value and returns a new descriptor.
+    fd_of(c_long::from(unsafe {
+        libc::ioctl(main.as_raw_fd(), libc::TIOCGPTPEER, flags)
+    }))
+}
+
+pub(super) fn unlock_pty(main: BorrowedFd<'_>) -> Result<()> {
+    let unlock: c_int = 0;
+    // SAFETY: TIOCSPTLCK reads one int, which is live.
+    let ret = unsafe { libc::ioctl(main.as_raw_fd(), libc::TIOCSPTLCK, &raw const unlock) };
+    Errno::result(ret).map(drop)
+}
+
+pub(super) fn window_size(tty: BorrowedFd<'_>) -> Result<libc::winsize> {
+    let mut size = libc::winsize {
+        ws_row: 0,
+        ws_col: 0,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    // SAFETY: TIOCGWINSZ writes one winsize, which is live and borrowed mutably.
+    let ret = unsafe { libc::ioctl(tty.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) };
+    Errno::result(ret).map(|_| size)
+}
+
+pub(super) fn set_window_size(tty: BorrowedFd<'_>, size: &libc::winsize) -> Result<()> {
+    let size = std::ptr::from_ref(size);
+    // SAFETY: TIOCSWINSZ reads one winsize, which is live.
+    let ret = unsafe { libc::ioctl(tty.as_raw_fd(), libc::TIOCSWINSZ, size) };
+    Errno::result(ret).map(drop)
+}
+
+/// Starts writeback of a file's dirty pages without waiting (sync_file_range(2)).
+pub(super) fn start_writeback(file: BorrowedFd<'_>, offset: i64, length: i64) -> Result<()> {
+    let flags = libc::SYNC_FILE_RANGE_WRITE;
+    // SAFETY: no pointers.
+    let ret = unsafe { libc::sync_file_range(file.as_raw_fd(), offset, length, flags) };
+    Errno::result(ret).map(drop)
+}
+
+/// Keeps descriptor types honest at the boundary: anything that has one may be borrowed.
+pub(super) fn raw(fd: &impl AsFd) -> RawFd {
+    fd.as_fd().as_raw_fd()
+}
+
+pub(super) fn restore_default_action(signal: Signal) -> Result<()> {
+    // SAFETY: SIG_DFL installs no handler, so no code of ours runs in signal context.
+    let old = unsafe { nix::sys::signal::signal(signal, SigHandler::SigDfl) };
+    old.map(|_| ())
+}
