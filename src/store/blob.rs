@@ -1,0 +1,134 @@
+//! Blobs: bytes named by their digest, as received.
+
+use std::{
+    fs::File,
+    io::{Read as _, Write as _},
+};
+
+use super::{Error, Place, Store};
+use crate::{
+    ident::Digest,
+    sys::{At as _, Dir, SysError, random_bytes},
+};
+
+/// `blobs/sha256`.
+#[derive(Debug)]
+pub struct Blobs {
+    dir: Dir,
+    tmp: Dir,
+}
+
+/// A blob that is being written; its name is only known at the end.
+#[derive(Debug)]
+pub struct NewBlob {
+    /// Write here.
+    pub file: File,
+    name: String,
+}
+
+impl Blobs {
+    /// The blobs of a store.
+    pub fn open(store: &Store) -> Result<Self, Error> {
+        Ok(Self {
+            dir: store.open_dir(Place::Blobs)?,
+            tmp: store.open_dir(Place::Tmp)?,
+        })
+    }
+
+    /// The size of a blob in bytes, `None` where there is none of this digest.
+    pub fn size(&self, digest: Digest) -> Result<Option<u64>, Error> {
+        let found = self
+            .dir
+            .find(digest.hex())
+            .map_err(|source| Error::Blob { digest, source })?;
+        Ok(found.map(|metadata| metadata.size()))
+    }
+
+    /// Opens a blob for reading.
+    pub fn open_blob(&self, digest: Digest) -> Result<File, Error> {
+        self.dir
+            .open_file(digest.hex())
+            .map_err(|source| Error::Blob { digest, source })
+    }
+
+    /// Reads a small blob whole and verifies it.
+    pub fn read(&self, digest: Digest) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        let mut file = self.open_blob(digest)?;
+        file.read_to_end(&mut bytes)
+            .at("read", || digest.hex())
+            .map_err(|source| Error::Blob { digest, source })?;
+        let found = Digest::of(&bytes);
+        if found == digest {
+            Ok(bytes)
+        } else {
+            Err(Error::Corrupt { digest, found })
+        }
+    }
+
+    /// Begins a blob in `tmp/`.
+    pub fn begin(&self) -> Result<NewBlob, Error> {
+        let random = random_bytes().map_err(failed)?;
+        let name = format!("blob-{}", Digest::of(&random).short());
+        let file = self.tmp.create_file(&name, 0o600).map_err(failed)?;
+        Ok(NewBlob { file, name })
+    }
+
+    /// Gives a written blob its name; one that is there already stays.
+    pub fn commit(&self, blob: &NewBlob, digest: Digest) -> Result<(), Error> {
+        self.tmp
+            .rename(&blob.name, &self.dir, digest.hex())
+            .map_err(|source| Error::Blob { digest, source })
+    }
+
+    /// Forgets a blob that was begun.
+    pub fn abandon(&self, blob: &NewBlob) {
+        self.tmp.remove_file(&blob.name).ok();
+    }
+
+    /// Stores bytes under their digest.
+    pub fn put(&self, bytes: &[u8]) -> Result<Digest, Error> {
+        let digest = Digest::of(bytes);
+        if self.size(digest)?.is_some() {
+            return Ok(digest);
+        }
+        let mut blob = self.begin()?;
+        let written = blob.file.write_all(bytes).at("write", || digest.hex());
+        if let Err(source) = written {
+            self.abandon(&blob);
+            return Err(Error::Blob { digest, source });
+        }
+        self.commit(&blob, digest)?;
+        Ok(digest)
+    }
+
+    /// Removes a blob; none of this digest is fine.
+    pub fn remove(&self, digest: Digest) -> Result<(), Error> {
+        match self.dir.remove_file(digest.hex()) {
+            Err(error) if error.errno() != Some(nix::errno::Errno::ENOENT) => Err(Error::Blob {
+                digest,
+                source: error,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The digests of all blobs.
+    pub fn list(&self) -> Result<Vec<Digest>, Error> {
+        let names = self.dir.entries().map_err(failed)?;
+        let digest = |name: &std::ffi::OsString| Digest::from_hex(name.to_str()?).ok();
+        Ok(names.iter().filter_map(digest).collect())
+    }
+
+    /// For `syncfs`: the directory itself.
+    pub fn dir(&self) -> &Dir {
+        &self.dir
+    }
+}
+
+fn failed(source: SysError) -> Error {
+    Error::System {
+        what: "write blob".to_owned(),
+        source,
+    }
+}

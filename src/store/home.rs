@@ -1,0 +1,231 @@
+//! `Store`: the open root and its top-level directories. Every path of the store is built here.
+
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+
+use super::{Durability, Error, format, record};
+use crate::sys::Dir;
+
+/// A top-level directory of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "the layout is documented in the room's front door"
+)]
+pub enum Place {
+    Blobs,
+    Images,
+    Layers,
+    Containers,
+    ContainerNames,
+    Volumes,
+    Tmp,
+    Trash,
+}
+
+impl Place {
+    /// In the order they are made.
+    const ALL: [Place; 8] = [
+        Place::Blobs,
+        Place::Images,
+        Place::Layers,
+        Place::Containers,
+        Place::ContainerNames,
+        Place::Volumes,
+        Place::Tmp,
+        Place::Trash,
+    ];
+
+    /// Relative to the root.
+    pub fn path(self) -> &'static Path {
+        Path::new(match self {
+            Place::Blobs => "blobs/sha256",
+            Place::Images => "images",
+            Place::Layers => "overlay2",
+            Place::Containers => "containers",
+            Place::ContainerNames => "containers/by-name",
+            Place::Volumes => "volumes",
+            Place::Tmp => "tmp",
+            Place::Trash => "trash",
+        })
+    }
+}
+
+/// An open store.
+#[derive(Debug)]
+pub struct Store {
+    root: Dir,
+    path: PathBuf,
+}
+
+impl Store {
+    /// Opens the store at `path`, making an empty one where there is nothing.
+    ///
+    /// # Errors
+    ///
+    /// A store of another format, a directory that holds something else, or a system call.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let failed = |source| Error::Open {
+            path: path.to_owned(),
+            source,
+        };
+        let (absolute, root) = match Dir::open(path) {
+            Ok(root) => (absolute(path)?, root),
+            Err(error) if error.errno() == Some(Errno::ENOENT) => {
+                make_dir(path)?;
+                (absolute(path)?, Dir::open(path).map_err(failed)?)
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        let store = Self {
+            root,
+            path: absolute,
+        };
+        match store.root.find(format::FILE).map_err(failed)? {
+            Some(_) => format::check(&store)?,
+            None => store.initialise()?,
+        }
+        Ok(store)
+    }
+
+    fn initialise(&self) -> Result<(), Error> {
+        let failed = |source| Error::Open {
+            path: self.path(),
+            source,
+        };
+        let ours = |name: &std::ffi::OsString| {
+            Place::ALL
+                .iter()
+                .any(|place| place.path().starts_with(name))
+                || name == "lost+found"
+                || name == format::FILE
+        };
+        if !self.root.entries().map_err(failed)?.iter().all(ours) {
+            return Err(Error::NotAStore { path: self.path() });
+        }
+        for place in Place::ALL {
+            let mut here = self.root.try_clone().map_err(failed)?;
+            for part in place.path() {
+                // Layers hold setuid files and volumes hold data: nobody else walks in
+                // (CVE-2021-41091).
+                here.ensure_dir(part, 0o700).map_err(failed)?;
+                here = here.open_dir(part).map_err(failed)?;
+            }
+        }
+        // Written last: a store with it is whole.
+        record::replace(
+            self,
+            &self.root,
+            format::FILE,
+            &format::header(),
+            Durability::Synced,
+        )
+    }
+
+    /// The root as an absolute path.
+    pub fn path(&self) -> PathBuf {
+        self.path.clone()
+    }
+
+    /// The root.
+    pub fn root(&self) -> &Dir {
+        &self.root
+    }
+
+    /// Opens a top-level directory.
+    pub fn open_dir(&self, place: Place) -> Result<Dir, Error> {
+        let open = || {
+            let mut parts = place.path().iter();
+            let first = parts.next().expect("a place has a path");
+            parts.try_fold(self.root.open_dir(first)?, |dir, part| dir.open_dir(part))
+        };
+        open().map_err(|source| Error::System {
+            what: format!("open {}", self.path.join(place.path()).display()),
+            source,
+        })
+    }
+
+    /// The absolute path of something in a top-level directory.
+    pub fn path_in(&self, place: Place, name: &str) -> PathBuf {
+        self.path.join(place.path()).join(name)
+    }
+
+    /// Moves a directory out of sight at once and then deletes it.
+    ///
+    /// A crash in between leaves it in `trash/`, where anybody may finish.
+    pub fn discard(&self, from: &Dir, name: &str) -> Result<(), Error> {
+        let failed = |source| Error::System {
+            what: format!("remove {name}"),
+            source,
+        };
+        let trash = self.open_dir(Place::Trash)?;
+        let random = crate::sys::random_bytes().map_err(failed)?;
+        let grave = format!("{name}.{}", crate::ident::Digest::of(&random).short());
+        from.rename(name, &trash, &grave).map_err(failed)?;
+        crate::sys::remove_tree(&trash, &grave).map_err(failed)
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|error| Error::Open {
+        path: path.to_owned(),
+        source: crate::sys::SysError::from_io("getcwd", "", &error),
+    })
+}
+
+fn make_dir(path: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let mut builder = std::fs::DirBuilder::new();
+    builder
+        .recursive(true)
+        .mode(0o711)
+        .create(path)
+        .map_err(|error| Error::Open {
+            path: path.to_owned(),
+            source: crate::sys::SysError::from_io("mkdir", path.display().to_string(), &error),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_store_is_made_and_found_again() {
+        let scratch = tempfile::tempdir().unwrap();
+        let root = scratch.path().join("a/b");
+        Store::open(&root).unwrap();
+        let store = Store::open(&root).unwrap();
+        assert!(store.open_dir(Place::Blobs).is_ok());
+        assert_eq!(store.path(), root);
+    }
+
+    #[test]
+    fn a_directory_of_somebody_else_is_refused() {
+        let scratch = tempfile::tempdir().unwrap();
+        std::fs::create_dir(scratch.path().join("photos")).unwrap();
+        assert!(matches!(
+            Store::open(scratch.path()),
+            Err(Error::NotAStore { .. })
+        ));
+        assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_newer_store_is_refused() {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(scratch.path()).unwrap();
+        let newer = serde_json::json!({"format": 99, "driver": "overlay2"});
+        record::replace(
+            &store,
+            store.root(),
+            format::FILE,
+            &newer,
+            Durability::Volatile,
+        )
+        .unwrap();
+        let error = Store::open(scratch.path()).unwrap_err();
+        assert!(matches!(error, Error::Format { found: 99, .. }));
+    }
+}

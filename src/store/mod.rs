@@ -1,0 +1,163 @@
+//! The on-disk home: layout, format version, locks, records, blobs.
+//!
+//! ```text
+//! /var/lib/cowshed/            --root, COWSHED_ROOT
+//!   store.json                 format number and driver; newer or unknown is refused
+//!   blobs/sha256/<hex>         manifests, configs and layers as received
+//!   images/<hex>.json          one record an image, named by its manifest's digest
+//!   images/names.json          names to manifest digests
+//!   overlay2/<chain>/diff      one unpacked layer in overlay form; layer.json beside it
+//!   containers/<id>/           config.json, state.json, upper, work, merged
+//!   containers/by-name/<name>  links to ids
+//!   volumes/<name>/_data       and volume.json beside it
+//!   tmp/                       everything is born here and renamed into place
+//!   trash/                     what is being removed
+//! ```
+//!
+//! # Locks
+//!
+//! A lock is a flock(2) on the thing itself (a directory can be locked as well as a file), so
+//! there are no lock files to go stale: a killed process lets go by dying, and a directory that is
+//! born in `tmp/` keeps its lock when it is renamed into place.
+//!
+//! | lock | shared by | exclusive for |
+//! |---|---|---|
+//! | `overlay2/` | whoever relies on a layer that no record of its own names yet | removing layers and blobs |
+//! | `images/` | – | changing names and image records |
+//! | `volumes/<name>/` | containers that have it mounted | removing, populating |
+//! | `containers/<id>/` | – | the supervisor, as long as the container runs; `rm` |
+//! | `tmp/<x>/` | – | whoever fills it |
+//!
+//! Always taken in this order, so that nobody waits in a circle. Readers take none: they see whole
+//! records only, because records are replaced by rename.
+
+mod blob;
+mod format;
+mod home;
+mod lease;
+pub mod record;
+mod staging;
+
+pub use blob::{Blobs, NewBlob};
+pub use format::{DRIVER, FORMAT};
+pub use home::{Place, Store};
+pub use lease::{Lease, Tried, lease_new, try_lease};
+pub use record::Durability;
+pub use staging::Staging;
+
+use std::path::PathBuf;
+
+use crate::{
+    error::{ErrorKind, Failure},
+    ident::Digest,
+    sys::SysError,
+};
+
+/// Why the store cannot do something.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The root cannot be opened or made.
+    #[error("open store {path}", path = path.display())]
+    Open {
+        /// The root.
+        path: PathBuf,
+        /// Why.
+        source: SysError,
+    },
+    /// Another version of cowshed wrote this store.
+    #[error("open store {path}: it has format {found}, this version knows {FORMAT}", path = path.display())]
+    Format {
+        /// The root.
+        path: PathBuf,
+        /// Its format number.
+        found: u64,
+    },
+    /// The directory holds something else.
+    #[error("open store {path}: it is not empty and has no store.json", path = path.display())]
+    NotAStore {
+        /// The root.
+        path: PathBuf,
+    },
+    /// A record cannot be read.
+    #[error("read record {name}")]
+    Read {
+        /// Its file name.
+        name: String,
+        /// Why.
+        source: SysError,
+    },
+    /// A record is not what this version writes.
+    #[error("parse record {name}")]
+    Parse {
+        /// Its file name.
+        name: String,
+        /// Where it goes wrong.
+        source: serde_json::Error,
+    },
+    /// A record cannot be written.
+    #[error("write record {name}")]
+    Write {
+        /// Its file name.
+        name: String,
+        /// Why.
+        source: SysError,
+    },
+    /// A blob is missing or unreadable.
+    #[error("open blob {digest}")]
+    Blob {
+        /// Which one.
+        digest: Digest,
+        /// Why.
+        source: SysError,
+    },
+    /// A blob's bytes are not what its name says.
+    #[error("verify blob {digest}: its content has digest {found}")]
+    Corrupt {
+        /// What it should be.
+        digest: Digest,
+        /// What it is.
+        found: Digest,
+    },
+    /// Another system call failed.
+    #[error("{what}")]
+    System {
+        /// Operation and object.
+        what: String,
+        /// Why.
+        source: SysError,
+    },
+}
+
+impl Failure for Error {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Error::Format { .. } => ErrorKind::Unsupported,
+            Error::NotAStore { .. } => ErrorKind::Invalid,
+            Error::Parse { .. } | Error::Corrupt { .. } => ErrorKind::Corrupt,
+            Error::Open { source, .. }
+            | Error::Read { source, .. }
+            | Error::Write { source, .. }
+            | Error::Blob { source, .. }
+            | Error::System { source, .. } => source.kind(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Format { found, .. } if *found > FORMAT => {
+                Some("a newer cowshed wrote it: use that one, or another --root".to_owned())
+            }
+            Error::Format { .. } | Error::NotAStore { .. } => {
+                Some("choose an empty directory with --root or COWSHED_ROOT".to_owned())
+            }
+            Error::Parse { .. } | Error::Corrupt { .. } => {
+                Some("the disk or somebody else changed it; load the image again".to_owned())
+            }
+            Error::Open { source, .. }
+            | Error::Read { source, .. }
+            | Error::Write { source, .. }
+            | Error::Blob { source, .. }
+            | Error::System { source, .. } => source.hint(),
+        }
+    }
+}

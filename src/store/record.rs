@@ -1,0 +1,103 @@
+//! Records: small JSON files that are read whole and replaced whole.
+//!
+//! Invariant: a reader sees the old record or the new one, never a part (rename(2) is atomic).
+
+use std::io::{Read as _, Write as _};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{Error, Place, Store};
+use crate::sys::{At as _, Dir, SysError, sync};
+
+/// No record of ours comes near; a larger file is not a record (CVE class: unbounded JSON).
+const SIZE_MAX: u64 = 64 * 1024 * 1024;
+
+/// What a replaced record survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// A power cut: data and name are synced before we go on.
+    Synced,
+    /// A crash of the program, not of the machine. For run state, which a reboot ends anyway.
+    Volatile,
+}
+
+/// Reads and parses a record.
+pub fn read<T: DeserializeOwned>(dir: &Dir, name: &str) -> Result<T, Error> {
+    let failed = |source| Error::Read {
+        name: name.to_owned(),
+        source,
+    };
+    let file = dir.open_file(name).map_err(failed)?;
+    let mut text = Vec::new();
+    file.take(SIZE_MAX)
+        .read_to_end(&mut text)
+        .at("read", || name)
+        .map_err(failed)?;
+    serde_json::from_slice(&text).map_err(|source| Error::Parse {
+        name: name.to_owned(),
+        source,
+    })
+}
+
+/// [`read`], `None` where there is no such record.
+pub fn find<T: DeserializeOwned>(dir: &Dir, name: &str) -> Result<Option<T>, Error> {
+    match read(dir, name) {
+        Ok(record) => Ok(Some(record)),
+        Err(Error::Read { source, .. }) if source.errno() == Some(nix::errno::Errno::ENOENT) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes a record under a name nobody reads yet: in a directory that is still in `tmp/`.
+pub fn create<T: Serialize>(dir: &Dir, name: &str, record: &T) -> Result<(), Error> {
+    write(dir, name, record).map(drop)
+}
+
+/// Puts a new record in the place of an old one, or of none.
+pub fn replace<T: Serialize>(
+    store: &Store,
+    dir: &Dir,
+    name: &str,
+    record: &T,
+    durability: Durability,
+) -> Result<(), Error> {
+    let failed = |source| Error::Write {
+        name: name.to_owned(),
+        source,
+    };
+    let tmp = store.open_dir(Place::Tmp)?;
+    let random = crate::sys::random_bytes().map_err(failed)?;
+    let unfinished = format!("record-{}", crate::ident::Digest::of(&random).short());
+    let put = || {
+        let file = write(&tmp, &unfinished, record)?;
+        if durability == Durability::Synced {
+            sync::data(&file).map_err(failed)?;
+        }
+        tmp.rename(&unfinished, dir, name).map_err(failed)
+    };
+    if let Err(error) = put() {
+        tmp.remove_file(&unfinished).ok();
+        return Err(error);
+    }
+    match durability {
+        Durability::Synced => sync::directory(dir).map_err(failed),
+        Durability::Volatile => Ok(()),
+    }
+}
+
+fn write<T: Serialize>(dir: &Dir, name: &str, record: &T) -> Result<std::fs::File, Error> {
+    let failed = |source: SysError| Error::Write {
+        name: name.to_owned(),
+        source,
+    };
+    let mut text = serde_json::to_vec_pretty(record).map_err(|source| Error::Parse {
+        name: name.to_owned(),
+        source,
+    })?;
+    text.push(b'\n');
+    let mut file = dir.create_file(name, 0o600).map_err(failed)?;
+    file.write_all(&text).at("write", || name).map_err(failed)?;
+    Ok(file)
+}
