@@ -31,4 +31,5 @@
 
 pub mod error;
 pub mod ident;
+pub mod mount;
 pub mod sys;
