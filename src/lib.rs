@@ -31,5 +31,6 @@
 
 pub mod error;
 pub mod ident;
+pub mod mount;
 pub mod store;
 pub mod sys;

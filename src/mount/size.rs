@@ -1,0 +1,199 @@
+//! Sizes as typed: RAM units (`64m`, `1.5GiB`) and parts of the memory (`50%`).
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// How big a tmpfs may grow (tmpfs(5), `size` and `nr_blocks`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum TmpfsSize {
+    /// At most this many bytes; 0 is without limit.
+    Bytes(u64),
+    /// At most this part of the machine's memory, in percent.
+    Percent(u32),
+}
+
+/// Suffixes by their power of 1024.
+const SUFFIXES: [char; 6] = ['b', 'k', 'm', 'g', 't', 'p'];
+
+/// Parses a number of bytes such as `64`, `64k`, `1.5G`, `2MiB`, `2 MB`; all units are powers of
+/// 1024. `None` where it is none, or does not fit into a file's size.
+pub(super) fn ram_bytes(text: &str) -> Option<u64> {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, suffix) = text.split_at(end);
+    let unit = unit(suffix.strip_prefix(' ').unwrap_or(suffix))?;
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    if fraction.contains('.') {
+        return None;
+    }
+    // More digits than these are below one byte of a pebibyte.
+    let fraction = fraction.get(..18).unwrap_or(fraction);
+    let scale = 10_u128.pow(u32::try_from(fraction.len()).ok()?);
+    let part = fraction.parse::<u128>().ok()?.checked_mul(unit)? / scale;
+    let bytes = whole
+        .parse::<u128>()
+        .ok()?
+        .checked_mul(unit)?
+        .checked_add(part)?;
+    u64::try_from(bytes)
+        .ok()
+        .filter(|bytes| i64::try_from(*bytes).is_ok())
+}
+
+fn unit(suffix: &str) -> Option<u128> {
+    let lower = suffix.to_ascii_lowercase();
+    let mut letters = lower.chars();
+    let Some(first) = letters.next() else {
+        return Some(1);
+    };
+    let power = SUFFIXES.iter().position(|known| *known == first)?;
+    let rest_is_known = match letters.as_str() {
+        "" => true,
+        "b" | "ib" => power > 0,
+        _ => false,
+    };
+    rest_is_known.then(|| 1024_u128.pow(u32::try_from(power).unwrap_or(0)))
+}
+
+impl fmt::Display for TmpfsSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Percent(percent) => write!(f, "{percent}%"),
+            Self::Bytes(bytes) => {
+                let whole = |shift: u32| bytes != 0 && bytes.trailing_zeros() >= shift;
+                match [(30, 'g'), (20, 'm'), (10, 'k')]
+                    .into_iter()
+                    .find(|(shift, _)| whole(*shift))
+                {
+                    Some((shift, suffix)) => write!(f, "{}{suffix}", bytes >> shift),
+                    None => write!(f, "{bytes}"),
+                }
+            }
+        }
+    }
+}
+
+/// A text that is no size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a size")]
+pub struct NotASize;
+
+impl FromStr for TmpfsSize {
+    type Err = NotASize;
+
+    fn from_str(text: &str) -> Result<Self, NotASize> {
+        let size = match text.strip_suffix('%') {
+            Some(number) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
+                // 0% would mean "without limit" to the kernel, which nobody means by it.
+                number
+                    .parse()
+                    .ok()
+                    .filter(|percent| *percent > 0)
+                    .map(Self::Percent)
+            }
+            Some(_) => None,
+            None => ram_bytes(text).map(Self::Bytes),
+        };
+        size.ok_or(NotASize)
+    }
+}
+
+impl TryFrom<String> for TmpfsSize {
+    type Error = NotASize;
+
+    fn try_from(text: String) -> Result<Self, NotASize> {
+        text.parse()
+    }
+}
+
+impl From<TmpfsSize> for String {
+    fn from(size: TmpfsSize) -> String {
+        size.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn rule_13_sizes_take_ram_units() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("64", 64),
+            ("64b", 64),
+            ("1k", 1024),
+            ("1K", 1024),
+            ("1m", 1 << 20),
+            ("1MB", 1 << 20),
+            ("1MiB", 1 << 20),
+            ("1 g", 1 << 30),
+            ("1.5g", 3 << 29),
+            ("0.5k", 512),
+            ("2t", 2 << 40),
+            ("1p", 1 << 50),
+        ] {
+            assert_eq!(ram_bytes(text), Some(bytes), "{text}");
+        }
+        for text in [
+            "",
+            "k",
+            "-1",
+            "+1",
+            "1x",
+            "1kk",
+            "1bb",
+            "1bib",
+            "1.",
+            ".5",
+            "1..2",
+            "1.2.3",
+            "1.0000000000000000000000.",
+            " 1",
+            "1  k",
+            "1e3",
+            "0x10",
+            "9223372036854775808",
+            "99999999999999999999p",
+            "한",
+            "1한",
+        ] {
+            assert_eq!(ram_bytes(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_print_with_the_largest_suffix_that_fits() {
+        for (text, shown) in [
+            ("0", "0"),
+            ("1023", "1023"),
+            ("1024k", "1m"),
+            ("1.5g", "1536m"),
+            ("50%", "50%"),
+            ("050%", "50%"),
+        ] {
+            assert_eq!(text.parse::<TmpfsSize>().unwrap().to_string(), shown);
+        }
+        for text in ["0%", "%", "-5%", "+5%", "1.5%", "5%%"] {
+            assert_eq!(text.parse::<TmpfsSize>(), Err(NotASize), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn print_and_parse_agree(bytes in 0..=i64::MAX.cast_unsigned(), shift in 0..62_u32) {
+            let size = TmpfsSize::Bytes(bytes >> shift << (shift / 2));
+            prop_assert_eq!(size.to_string().parse(), Ok(size));
+        }
+
+        #[test]
+        fn any_text_is_a_size_or_refused(text in "\\PC*|[0-9]{0,40}[.]?[0-9]{0,40}[ kmgtpib%]{0,3}") {
+            let _outcome = text.parse::<TmpfsSize>();
+        }
+    }
+}
