@@ -23,7 +23,7 @@
 //! | `mount` | mounts as values: parse, plan, explain, apply | `sys` |
 //! | `store` | the on-disk home: layout, format version, locks, records, blobs | `ident` `sys` |
 //! | `layer` | one tar stream to one directory in overlay form, and a directory to a tar | `ident` `sys` |
-//! | `image` | from a reference to a verified config and layers: load, import, tag | `ident` `sys` `store` |
+//! | `image` | from a reference to a verified config and layers: load, import, tag | `ident` `sys` `store` `layer` |
 //! | `rootfs` | the storage driver: stack layers, hand out the union mount, diff, usage | `ident` `sys` `mount` `store` `layer` `image` |
 //! | `volume` | named data that outlives containers: the local driver, populate, use | `ident` `sys` `mount` `store` |
 //! | `process` | from a spec to a running, waited-for process in namespaces | `ident` `sys` `mount` |
@@ -32,5 +32,6 @@
 pub mod error;
 pub mod ident;
 pub mod mount;
+pub mod process;
 pub mod store;
 pub mod sys;

@@ -10,23 +10,34 @@
 //!
 //! Not here: whether a host path or volume exists (`volume`, `container`).
 
+mod action;
+mod apply;
 mod csv;
 mod mount_flag;
+mod overlay;
 mod path;
+mod plan;
 mod propagation;
 mod request;
+mod script;
 mod size;
+pub mod system;
 mod tmpfs;
 mod volume_flag;
 mod volumes_from;
 
+pub use action::{Action, Narration};
+pub use apply::Stage;
 pub use mount_flag::parse_mount_flag;
+pub use overlay::{LOWERS_MAX, Overlay};
 pub use path::inside_volume;
+pub use plan::{Bind, BindKind, Furniture, Mount, MountPlan, Origin, ReadOnly, Source};
 pub use propagation::Propagation;
 pub use request::{
     Access, BindRecursive, BindRequest, MissingSource, MountRequest, RequestKind, VolumeRequest,
     check_duplicates,
 };
+pub use script::{quote, sources};
 pub use size::TmpfsSize;
 pub use tmpfs::{AccessTime, HugePages, TmpfsOptions, parse_tmpfs_flag};
 pub use volume_flag::parse_volume_flag;
@@ -138,6 +149,12 @@ pub enum Error {
     /// tmpfs options that do not exist, split at `=` as Docker shows them.
     #[error("invalid tmpfs option [{}]", go_quoted(unknown))]
     TmpfsOption { unknown: Vec<String> },
+    /// A mount that would replace part of procfs.
+    #[error("{} is in /proc, where nothing may be mounted", target.display())]
+    InProc { target: PathBuf },
+    /// More layers than the kernel stacks.
+    #[error("{count} layers are more than the kernel's {LOWERS_MAX}")]
+    TooManyLayers { count: usize },
     /// Understood, and not in this version.
     #[error("{what} is not supported yet")]
     Unsupported { what: String },
@@ -187,6 +204,8 @@ impl Failure for Error {
                  volume- and tmpfs-"
             }
             Error::MountType { .. } => "types: volume, bind, tmpfs",
+            Error::InProc { .. } => "choose another target: /proc shows the kernel's own files",
+            Error::TooManyLayers { .. } => "build the image with fewer layers",
             Error::Duplicate { .. } => "give each mount its own target",
             Error::TmpfsOption { .. } => {
                 "options: size, mode, uid, gid, nr_inodes, nr_blocks, huge, ro, exec, suid, dev, \

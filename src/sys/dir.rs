@@ -420,6 +420,11 @@ impl AsFd for Dir {
     }
 }
 
+/// stat(2) of an open file of any kind.
+pub fn metadata_of(fd: impl AsFd) -> Result<Metadata> {
+    fstat(fd).map(Metadata).at("fstat", String::new)
+}
+
 fn permissions(mode: u32) -> Mode {
     Mode::from_bits_truncate(mode & 0o7777)
 }

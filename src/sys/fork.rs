@@ -5,11 +5,14 @@
     reason = "clone3 returns twice, which no safe interface can express"
 )]
 
-use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::{
+    fs::File,
+    os::fd::{FromRawFd as _, OwnedFd},
+};
 
 use nix::errno::Errno;
 
-use super::{Result, SysError};
+use super::{At as _, Result, SysError};
 
 /// Which namespaces a child gets of its own (namespaces(7)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -115,6 +118,63 @@ pub fn clone_into(namespaces: Namespaces) -> Result<Side> {
         }
         Err(errno) => Err(SysError::new("clone3", namespaces.names().join("|"), errno)),
     }
+}
+
+/// Runs `work` in a child with namespaces of its own and returns what it returns.
+///
+/// For what needs mounts for a moment: they go with the child, whatever happens.
+pub fn run_in(namespaces: Namespaces, work: impl FnOnce() -> Result<Vec<u8>>) -> Result<Vec<u8>> {
+    let (read, write) = super::process::pipe()?;
+    match clone_into(namespaces)? {
+        Side::Child => {
+            drop(read);
+            // Our work is nothing without the one who asked for it.
+            let done = super::process::die_with_parent().and_then(|()| work());
+            let code = i32::from(done.is_err());
+            let mut write = File::from(write);
+            let text = match done {
+                Ok(bytes) => bytes,
+                Err(error) => pack(&error),
+            };
+            let sent = std::io::Write::write_all(&mut write, &text);
+            exit_now(if sent.is_ok() { code } else { 2 })
+        }
+        Side::Parent { pidfd, .. } => {
+            drop(write);
+            let mut text = Vec::new();
+            std::io::Read::read_to_end(&mut File::from(read), &mut text)
+                .at("read", || "answer of a child")?;
+            match super::process::wait(std::os::fd::AsFd::as_fd(&pidfd))?.code() {
+                0 => Ok(text),
+                _ => Err(unpack(&text)),
+            }
+        }
+    }
+}
+
+/// An error as lines: call, errno, detail.
+fn pack(error: &SysError) -> Vec<u8> {
+    let errno = error.errno().unwrap_or(Errno::EIO) as i32;
+    format!("{}\n{errno}\n{}", error.call(), error.detail()).into_bytes()
+}
+
+fn unpack(text: &[u8]) -> SysError {
+    let text = String::from_utf8_lossy(text).into_owned();
+    let mut lines = text.splitn(3, '\n');
+    let call = lines
+        .next()
+        .filter(|call| !call.is_empty())
+        .unwrap_or("clone3")
+        .to_owned();
+    let errno = lines
+        .next()
+        .and_then(|code| code.parse().ok())
+        .unwrap_or(libc::EIO);
+    SysError::new(
+        call,
+        lines.next().unwrap_or_default(),
+        Errno::from_raw(errno),
+    )
 }
 
 /// Ends the process at once, without destructors or exit handlers: those are the parent's.

@@ -178,6 +178,30 @@ pub fn path_of(fd: impl AsFd) -> String {
         .unwrap_or_default()
 }
 
+/// Gives a standard stream to the user that will use it, so that `/dev/stdout` can be opened again.
+/// A stream that cannot change hands is used as it is.
+pub fn give_stream(number: i32, uid: u32, gid: u32) {
+    let stream = format!("/proc/self/fd/{number}");
+    let is_ours = std::fs::read_link(&stream)
+        .is_ok_and(|name| name.as_os_str().as_encoded_bytes().starts_with(b"pipe:"));
+    if is_ours && uid != 0 {
+        nix::unistd::chown(
+            stream.as_str(),
+            Some(Uid::from_raw(uid)),
+            Some(Gid::from_raw(gid)),
+        )
+        .ok();
+    }
+}
+
+/// Makes reads and writes return at once where they would wait.
+pub fn set_nonblocking(fd: impl AsFd) -> Result<()> {
+    let flags = nix::fcntl::OFlag::O_NONBLOCK;
+    nix::fcntl::fcntl(fd, nix::fcntl::FcntlArg::F_SETFL(flags))
+        .map(|_| ())
+        .at("fcntl", || "F_SETFL, O_NONBLOCK")
+}
+
 /// Effective user id 0.
 pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()

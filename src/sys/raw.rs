@@ -10,7 +10,10 @@ use std::{
 use libc::{c_int, c_long, c_uint, c_ulong};
 use nix::{
     errno::Errno,
-    sys::signal::{SigHandler, Signal},
+    sys::{
+        signal::{SigHandler, Signal},
+        socket::{ControlMessageOwned, MsgFlags, UnixAddr, recvmsg},
+    },
 };
 
 type Result<T> = nix::Result<T>;
@@ -241,4 +244,25 @@ pub(super) fn restore_default_action(signal: Signal) -> Result<()> {
     // SAFETY: SIG_DFL installs no handler, so no code of ours runs in signal context.
     let old = unsafe { nix::sys::signal::signal(signal, SigHandler::SigDfl) };
     old.map(|_| ())
+}
+
+/// Receives one packet and at most one descriptor with it (unix(7), `SCM_RIGHTS`).
+pub(super) fn receive_with_fd(
+    socket: BorrowedFd<'_>,
+    parts: &mut [std::io::IoSliceMut<'_>],
+) -> Result<(usize, Option<OwnedFd>)> {
+    let mut space = nix::cmsg_space!(RawFd);
+    let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+    let message = recvmsg::<UnixAddr>(socket.as_raw_fd(), parts, Some(&mut space), flags)?;
+    let mut received = None;
+    for control in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(fds) = control {
+            for fd in fds {
+                // SAFETY: the kernel has just installed this descriptor for us; nobody else owns
+                // it. A second one replaces the first, which is closed.
+                received = Some(unsafe { OwnedFd::from_raw_fd(fd) });
+            }
+        }
+    }
+    Ok((message.bytes, received))
 }

@@ -20,7 +20,7 @@ use nix::{
     sys::stat::Mode,
 };
 
-use super::{At as _, Dir, Result};
+use super::{At as _, Dir, Result, SysError};
 
 const IN_ROOT: ResolveFlag = ResolveFlag::RESOLVE_IN_ROOT.union(ResolveFlag::RESOLVE_NO_MAGICLINKS);
 
@@ -86,6 +86,27 @@ impl RootDir {
     pub fn open_file(&self, path: &Path) -> Result<File> {
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         self.resolve(path, flags, Mode::empty()).map(File::from)
+    }
+
+    /// Opens the null device for reading and writing; anything else of that name is refused.
+    pub fn open_null(&self) -> Result<OwnedFd> {
+        let path = Path::new("/dev/null");
+        let null = self.resolve(path, OFlag::O_RDWR | OFlag::O_NONBLOCK, Mode::empty())?;
+        let metadata = super::metadata_of(&null)?;
+        let is_null = metadata.kind() == super::FileKind::CharDevice
+            && metadata.rdev() == nix::sys::stat::makedev(1, 3);
+        if is_null {
+            Ok(null)
+        } else {
+            Err(SysError::new("openat2", "/dev/null", Errno::ENODEV))
+        }
+    }
+
+    /// Opens a new terminal of the tree's own devpts: its main side.
+    pub fn open_terminal_main(&self) -> Result<File> {
+        let flags = OFlag::O_RDWR | OFlag::O_NOCTTY;
+        self.resolve(Path::new("/dev/pts/ptmx"), flags, Mode::empty())
+            .map(File::from)
     }
 
     /// Creates an empty file unless something of that name is there, links followed inside.
@@ -159,6 +180,18 @@ impl Walk {
         self.made += 1;
         here.open_dir(name)
     }
+}
+
+/// A handle on a path of ours or of the user, links followed: not for untrusted trees.
+pub fn open_handle(path: &Path) -> Result<OwnedFd> {
+    nix::fcntl::open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
+        .at("open", || format!("{}, O_PATH", path.display()))
+}
+
+/// Whether a handle is on procfs (statfs(2), `PROC_SUPER_MAGIC`).
+pub fn is_procfs(fd: impl AsFd) -> Result<bool> {
+    let found = nix::sys::statfs::fstatfs(fd).at("fstatfs", String::new)?;
+    Ok(found.filesystem_type() == nix::sys::statfs::PROC_SUPER_MAGIC)
 }
 
 impl AsFd for RootDir {

@@ -1,0 +1,275 @@
+//! Performs a plan's actions inside a mount namespace of our own.
+//!
+//! Every place is resolved once, to a descriptor, inside the union; the mount is attached to that
+//! descriptor. No path is looked up a second time, so none can be swapped in between
+//! (CVE-2021-30465).
+
+use std::{
+    collections::HashMap,
+    ffi::OsStr,
+    io::Write as _,
+    os::fd::{AsFd as _, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+use nix::errno::Errno;
+
+use super::{
+    Access, Action, Bind, Furniture, Mount, Origin, Overlay, ReadOnly, Source, TmpfsOptions, system,
+};
+use crate::sys::{
+    At as _, Dir, FileKind, Result, RootDir, SysError,
+    fs_context::FsContext,
+    mount::{self, Attributes, Depth, PropagationType},
+    process,
+};
+
+const KERNEL_FS: Attributes = Attributes::NO_SUID
+    .with(Attributes::NO_DEV)
+    .with(Attributes::NO_EXEC);
+
+/// Names in the furniture tmpfs that hide kernel files.
+const EMPTY_FILE: &str = "empty-file";
+const EMPTY_DIR: &str = "empty-dir";
+
+/// What the steps pass on.
+#[derive(Debug, Default)]
+pub struct Stage {
+    sources: HashMap<PathBuf, OwnedFd>,
+    furniture: Option<Dir>,
+    root: Option<RootDir>,
+    merged: PathBuf,
+}
+
+impl Stage {
+    /// A stage for a container whose union appears at `merged`.
+    pub fn new(merged: PathBuf) -> Self {
+        Self {
+            merged,
+            ..Self::default()
+        }
+    }
+
+    /// The union, once it is there.
+    pub fn root(&self) -> Result<&RootDir> {
+        let missing = || SysError::new("openat2", "the root is not mounted yet", Errno::EINVAL);
+        self.root.as_ref().ok_or_else(missing)
+    }
+
+    /// Performs one action. The order is the plan's.
+    pub fn apply(&mut self, action: &Action) -> Result<()> {
+        match action {
+            Action::HoldSources(binds) => self.hold_sources(binds),
+            Action::Isolate => mount::set_namespace_propagation(PropagationType::Slave),
+            Action::Furnish(files) => self.furnish(files),
+            Action::Overlay(overlay) => self.mount_overlay(overlay),
+            Action::Mount(mount) => self.mount(mount),
+            Action::Devices => self.make_devices(),
+            Action::Mask => self.mask(),
+            Action::ReadOnlyRoot => {
+                let read_only = Attributes::READ_ONLY;
+                mount::change_attributes(self.root()?, Depth::Top, read_only, Attributes::NONE)
+            }
+            Action::Pivot => {
+                process::enter(self.root()?)?;
+                mount::pivot_here()
+            }
+        }
+    }
+
+    fn hold_sources(&mut self, binds: &[(PathBuf, Bind)]) -> Result<()> {
+        for (target, bind) in binds {
+            let place = match &bind.subpath {
+                Some(subpath) => RootDir::open(&bind.source)?.locate(subpath)?,
+                None => open_path(&bind.source)?,
+            };
+            let tree = mount::clone_tree(&place, bind.depth)
+                .map_err(|error| error.with_note(&bind.source.display().to_string()))?;
+            self.sources.insert(target.clone(), tree);
+        }
+        Ok(())
+    }
+
+    /// Under the place where the union will be, so that it goes when the old root goes.
+    fn furnish(&mut self, files: &[Furniture]) -> Result<()> {
+        let tmpfs = FsContext::open("tmpfs")?;
+        tmpfs.set("mode", "0755")?;
+        tmpfs.set("size", "4m")?;
+        let furniture = tmpfs.mount(KERNEL_FS)?;
+        mount::attach(&furniture, open_path(&self.merged)?.as_fd(), &self.merged)?;
+        let dir = RootDir::new(Dir::from_fd(furniture)).open_dir(Path::new("/"))?;
+        for file in files {
+            let mut open = dir.create_file(file.name, 0o644)?;
+            open.write_all(&file.content).at("write", || file.name)?;
+        }
+        dir.create_file(EMPTY_FILE, 0o444)?;
+        dir.make_dir(EMPTY_DIR, 0o555)?;
+        dir.make_dir("links", 0o700)?;
+        self.furniture = Some(dir);
+        Ok(())
+    }
+
+    fn furniture(&self) -> Result<&Dir> {
+        let missing = || SysError::new("open_tree", "the furniture is not there", Errno::EINVAL);
+        self.furniture.as_ref().ok_or_else(missing)
+    }
+
+    fn mount_overlay(&mut self, overlay: &Overlay) -> Result<()> {
+        let root = overlay.attach(&self.furniture()?.open_dir("links")?)?;
+        self.root = Some(RootDir::new(Dir::from_fd(root)));
+        Ok(())
+    }
+
+    fn mount(&mut self, mount: &Mount) -> Result<()> {
+        let (tree, is_dir) = self.detached(mount)?;
+        let place = self.place(&mount.target, is_dir)?;
+        if mount.origin == Origin::User {
+            refuse_kernel_files(&place, &mount.target)?;
+        }
+        mount::attach(&tree, place.as_fd(), &mount.target)
+    }
+
+    /// The mount, not attached yet, and whether it wants a directory.
+    fn detached(&mut self, mount: &Mount) -> Result<(OwnedFd, bool)> {
+        match &mount.source {
+            Source::Proc => Ok((FsContext::open("proc")?.mount(KERNEL_FS)?, true)),
+            Source::Sysfs => {
+                let attributes = KERNEL_FS.with(Attributes::READ_ONLY);
+                Ok((FsContext::open("sysfs")?.mount(attributes)?, true))
+            }
+            Source::Cgroup => {
+                let attributes = KERNEL_FS.with(Attributes::READ_ONLY);
+                Ok((FsContext::open("cgroup2")?.mount(attributes)?, true))
+            }
+            Source::Devpts => Ok((devpts()?, true)),
+            Source::Mqueue => Ok((FsContext::open("mqueue")?.mount(KERNEL_FS)?, true)),
+            Source::Tmpfs(options) => Ok((tmpfs(options)?, true)),
+            Source::Furniture { name, access } => {
+                let tree = self.clone_furniture(name)?;
+                if *access == Access::ReadOnly {
+                    let read_only = Attributes::READ_ONLY;
+                    mount::change_attributes(&tree, Depth::Top, read_only, Attributes::NONE)?;
+                }
+                Ok((tree, false))
+            }
+            Source::Bind(bind) => self.bind(&mount.target, bind),
+        }
+    }
+
+    fn bind(&mut self, target: &Path, bind: &Bind) -> Result<(OwnedFd, bool)> {
+        let missing = || SysError::new("open_tree", target.display().to_string(), Errno::EINVAL);
+        let tree = self.sources.remove(target).ok_or_else(missing)?;
+        let depth = match bind.read_only {
+            ReadOnly::No => None,
+            ReadOnly::Top => Some(Depth::Top),
+            ReadOnly::Recursive => Some(Depth::Recursive),
+        };
+        if let Some(depth) = depth {
+            mount::change_attributes(&tree, depth, Attributes::READ_ONLY, Attributes::NONE)?;
+        }
+        // A clone starts in the peer group of its source; anything but shared must leave it.
+        let (kind, depth) = bind.propagation.to_kernel();
+        mount::change_propagation(&tree, depth, kind)?;
+        let is_dir = Dir::from_fd(tree.try_clone().at("dup", String::new)?)
+            .own_metadata()?
+            .is_dir();
+        Ok((tree, is_dir))
+    }
+
+    fn clone_furniture(&self, name: &str) -> Result<OwnedFd> {
+        let furniture = RootDir::new(self.furniture()?.try_clone()?);
+        mount::clone_tree(furniture.locate(Path::new(name))?, Depth::Top)
+    }
+
+    /// The place to mount on, made in the union where it is missing.
+    fn place(&self, target: &Path, is_dir: bool) -> Result<OwnedFd> {
+        let root = self.root()?;
+        if is_dir {
+            // Found first: a file in its place must fail in move_mount, like the kernel says it.
+            return match root.locate(target) {
+                Ok(place) => Ok(place),
+                Err(_) => root.make_dirs(target, 0o755).map(|(dir, _)| dir.into_fd()),
+            };
+        }
+        if let Ok(place) = root.locate(target) {
+            return Ok(place);
+        }
+        if let Some(parent) = target.parent() {
+            root.make_dirs(parent, 0o755)?;
+        }
+        root.ensure_file(target, 0o755)?;
+        root.locate(target)
+    }
+
+    fn make_devices(&self) -> Result<()> {
+        let dev = self.root()?.open_dir(Path::new("/dev"))?;
+        for (name, major, minor) in system::DEVICES {
+            dev.make_node(name, FileKind::CharDevice, 0o666, (major, minor))?;
+        }
+        for (name, target) in system::LINKS {
+            dev.make_symlink(OsStr::new(target), name)?;
+        }
+        Ok(())
+    }
+
+    fn mask(&self) -> Result<()> {
+        let furniture = RootDir::new(self.furniture()?.try_clone()?);
+        let file = furniture.locate(Path::new(EMPTY_FILE))?;
+        let dir = furniture.locate(Path::new(EMPTY_DIR))?;
+        let read_only = Attributes::READ_ONLY;
+        for path in system::MASKED.map(Path::new) {
+            let Ok(place) = self.root()?.locate(path) else {
+                continue;
+            };
+            let over = Dir::from_fd(place);
+            let empty = if over.own_metadata()?.is_dir() {
+                &dir
+            } else {
+                &file
+            };
+            let tree = mount::clone_tree(empty, Depth::Top)?;
+            mount::change_attributes(&tree, Depth::Top, read_only, Attributes::NONE)?;
+            mount::attach(&tree, over.as_fd(), path)?;
+        }
+        for path in system::READ_ONLY.map(Path::new) {
+            let Ok(place) = self.root()?.locate(path) else {
+                continue;
+            };
+            let tree = mount::clone_tree(&place, Depth::Recursive)?;
+            mount::change_attributes(&tree, Depth::Recursive, read_only, Attributes::NONE)?;
+            mount::attach(&tree, place.as_fd(), path)?;
+        }
+        Ok(())
+    }
+}
+
+/// An `O_PATH` handle on a path of the user or of ours, links followed.
+fn open_path(path: &Path) -> Result<OwnedFd> {
+    crate::sys::open_handle(path)
+}
+
+fn devpts() -> Result<OwnedFd> {
+    let devpts = FsContext::open("devpts")?;
+    devpts.set_flag("newinstance")?;
+    for (key, value) in [("ptmxmode", "0666"), ("mode", "0620"), ("gid", "5")] {
+        devpts.set(key, value)?;
+    }
+    devpts.mount(Attributes::NO_SUID.with(Attributes::NO_EXEC))
+}
+
+fn tmpfs(options: &TmpfsOptions) -> Result<OwnedFd> {
+    let tmpfs = FsContext::open("tmpfs")?;
+    for (key, value) in options.data() {
+        tmpfs.set(&key, &value)?;
+    }
+    tmpfs.mount(options.attributes())
+}
+
+/// A link of the image must not lead a mount into procfs, where our writes go (CVE-2019-19921).
+fn refuse_kernel_files(place: &OwnedFd, target: &Path) -> Result<()> {
+    if crate::sys::is_procfs(place)? {
+        let detail = format!("{}: leads into /proc", target.display());
+        return Err(SysError::new("move_mount", detail, Errno::EXDEV));
+    }
+    Ok(())
+}

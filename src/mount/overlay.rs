@@ -1,0 +1,134 @@
+//! The union mount: lower dirs topmost first, one upper, one work (kernel overlayfs.rst).
+
+use std::{
+    os::{
+        fd::{AsFd as _, OwnedFd},
+        unix::ffi::OsStrExt as _,
+    },
+    path::{Path, PathBuf},
+};
+
+use nix::errno::Errno;
+
+use crate::sys::{
+    Dir, RootDir, SysError,
+    fs_context::FsContext,
+    mount::{self, Attributes},
+    process,
+};
+
+/// An overlay mount as a value. All paths but `base` are relative to it, which keeps them short:
+/// one fsconfig(2) string holds 255 bytes, one mount(2) option string a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overlay {
+    /// The store's root.
+    pub base: PathBuf,
+    /// Read-only directories; the first is the topmost.
+    pub lowers: Vec<PathBuf>,
+    /// Where changes go.
+    pub upper: PathBuf,
+    /// The kernel's workshop, on the file system of `upper`.
+    pub work: PathBuf,
+    /// Where the union appears.
+    pub merged: PathBuf,
+    /// Skips every sync of the upper dir: for uppers that nobody will see again.
+    pub volatile: bool,
+}
+
+/// What our overlays always say, because kernels are built with different defaults.
+///
+/// Following redirects or metacopy marks of a stranger's layer would let it show lower files under
+/// other names.
+pub(super) const OPTIONS: [(&str, &str); 4] = [
+    ("redirect_dir", "nofollow"),
+    ("metacopy", "off"),
+    ("index", "off"),
+    ("xino", "off"),
+];
+
+/// The kernel's limit of lower dirs (`OVL_MAX_STACK`).
+pub const LOWERS_MAX: usize = 500;
+
+impl Overlay {
+    /// Mounts it on `merged` and returns the mount's root. `links` is a scratch directory for
+    /// kernels that need one option string: its links make the names short.
+    ///
+    /// The working directory is changed: only for a process that is on its way into a container.
+    pub(super) fn attach(&self, links: &Dir) -> Result<OwnedFd, SysError> {
+        let base = Dir::open(&self.base)?;
+        let merged = RootDir::new(base.try_clone()?).locate(&self.merged)?;
+        process::enter(&base)?;
+        match self.by_fs_context() {
+            Ok(overlay) => {
+                mount::attach(&overlay, merged.as_fd(), &self.merged)?;
+                Ok(overlay)
+            }
+            Err(error) if lacks_append(&error) => self.by_options(links),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn by_fs_context(&self) -> Result<OwnedFd, SysError> {
+        let overlay = FsContext::open("overlay")?;
+        for lower in &self.lowers {
+            overlay.set_path("lowerdir+", lower)?;
+        }
+        overlay.set_path("upperdir", &self.upper)?;
+        overlay.set_path("workdir", &self.work)?;
+        for (key, value) in OPTIONS {
+            overlay.set(key, value)?;
+        }
+        if self.volatile {
+            overlay.set_flag("volatile")?;
+        }
+        overlay.mount(Attributes::NONE)
+    }
+
+    /// kernel(6.8): remove when Debian 12's 6.1 is out of support.
+    fn by_options(&self, links: &Dir) -> Result<OwnedFd, SysError> {
+        for (number, lower) in self.lowers.iter().enumerate() {
+            links.make_symlink(self.base.join(lower).as_os_str(), number.to_string())?;
+        }
+        links.make_symlink(self.base.join(&self.upper).as_os_str(), "upper")?;
+        links.make_symlink(self.base.join(&self.work).as_os_str(), "work")?;
+        process::enter(links)?;
+        let lowers: Vec<_> = (0..self.lowers.len())
+            .map(|number| number.to_string())
+            .collect();
+        let options = self.option_string(&lowers.join(":"), "upper", "work");
+        let merged = self.base.join(&self.merged);
+        mount::overlay_by_options(&merged, &options)?;
+        Dir::open(&merged).map(Dir::into_fd)
+    }
+
+    pub(super) fn option_string(&self, lowers: &str, upper: &str, work: &str) -> String {
+        let mut options = format!("lowerdir={lowers},upperdir={upper},workdir={work}");
+        for (key, value) in OPTIONS {
+            options.extend([",", key, "=", value]);
+        }
+        if self.volatile {
+            options.push_str(",volatile");
+        }
+        options
+    }
+
+    /// The merged directory's absolute path.
+    pub fn merged_path(&self) -> PathBuf {
+        self.base.join(&self.merged)
+    }
+
+    /// Whether a path can stand in an option string as it is.
+    pub(super) fn is_plain(path: &Path) -> bool {
+        !path
+            .as_os_str()
+            .as_bytes()
+            .iter()
+            .any(|byte| b":,\\".contains(byte))
+    }
+}
+
+/// The first `lowerdir+` is refused by kernels that do not know the key.
+fn lacks_append(error: &SysError) -> bool {
+    error.errno() == Some(Errno::EINVAL) && error.detail().contains("lowerdir+=")
+        || error.errno() == Some(Errno::ENOSYS)
+}

@@ -1,0 +1,270 @@
+//! The same plan as shell commands that really work: for `--explain=sh`.
+//!
+//! `$B` is the store, `$C` a scratch directory, `$M` the union, as the frame that `container`
+//! prints around these lines defines them.
+
+use std::{
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Access, Action, Bind, Furniture, Mount, Overlay, ReadOnly, Source, TmpfsOptions, overlay,
+    system,
+};
+use crate::sys::mount::Depth;
+
+/// As long as a page's option string may get beside its upper and work dirs.
+const LOWERDIR_MAX: usize = 3000;
+
+/// Text in single quotes, whatever bytes it holds.
+pub fn quote(text: impl AsRef<std::ffi::OsStr>) -> String {
+    let text = String::from_utf8_lossy(text.as_ref().as_bytes()).into_owned();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-:=@%+,".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// A path below `$M`.
+fn inside(target: &Path) -> String {
+    format!("\"$M\"{}", quote(target))
+}
+
+impl Action {
+    /// Shell lines that do what this action does.
+    pub fn script(&self) -> Vec<String> {
+        match self {
+            Action::HoldSources(_) => Vec::new(),
+            Action::Isolate => vec!["mount --make-rslave /".to_owned()],
+            Action::Furnish(files) => furnish(files),
+            Action::Overlay(overlay) => union(overlay),
+            Action::Mount(mount) => attach(mount),
+            Action::Devices => devices(),
+            Action::Mask => mask(),
+            Action::ReadOnlyRoot => vec!["mount -o remount,bind,ro \"$M\"".to_owned()],
+            Action::Pivot => vec![
+                "cd \"$M\"".to_owned(),
+                "mkdir -p .old 2>/dev/null || :".to_owned(),
+                "pivot_root . .".to_owned(),
+                "umount -l .".to_owned(),
+            ],
+        }
+    }
+}
+
+fn furnish(files: &[Furniture]) -> Vec<String> {
+    let mut lines = vec![
+        "mkdir -p \"$C/furniture\"".to_owned(),
+        "mount -t tmpfs -o mode=0755,size=4m,nosuid,nodev,noexec furniture \"$C/furniture\""
+            .to_owned(),
+        "mkdir \"$C/furniture/empty-dir\"; : >\"$C/furniture/empty-file\"".to_owned(),
+    ];
+    lines.extend(files.iter().map(|file| {
+        let content = String::from_utf8_lossy(&file.content).into_owned();
+        format!(
+            "printf %s {} >\"$C/furniture/{}\"",
+            quote(content),
+            file.name
+        )
+    }));
+    lines
+}
+
+fn union(overlay: &Overlay) -> Vec<String> {
+    let joined: Vec<_> = overlay
+        .lowers
+        .iter()
+        .map(|lower| lower.display().to_string())
+        .collect();
+    let joined = joined.join(":");
+    let plain = overlay.lowers.iter().all(|lower| Overlay::is_plain(lower));
+    let mut lines = vec!["mkdir -p \"$C/upper\" \"$C/work\" \"$M\"".to_owned()];
+    // The root's owner and mode are the upper dir's.
+    lines.push("chmod --reference=\"$B/\"".to_owned() + &top(overlay) + " \"$C/upper\"");
+    lines.push("chown --reference=\"$B/\"".to_owned() + &top(overlay) + " \"$C/upper\"");
+    let lowers = if joined.len() < LOWERDIR_MAX && plain {
+        lines.push("cd \"$B\"".to_owned());
+        joined
+    } else {
+        // An option string is one page long: links make the names short.
+        lines.push("mkdir \"$C/l\"; cd \"$C/l\"".to_owned());
+        for (number, lower) in overlay.lowers.iter().enumerate() {
+            lines.push(format!("ln -s \"$B\"/{} {number}", quote(lower)));
+        }
+        (0..overlay.lowers.len())
+            .map(|number| number.to_string())
+            .collect::<Vec<_>>()
+            .join(":")
+    };
+    let mut options = format!("lowerdir={lowers},upperdir=$C/upper,workdir=$C/work");
+    for (key, value) in overlay::OPTIONS {
+        options.extend([",", key, "=", value]);
+    }
+    lines.push(format!("mount -t overlay overlay -o \"{options}\" \"$M\""));
+    lines
+}
+
+/// Whose owner and mode the union's root has: the lowest layer's, quoted for the shell.
+fn top(overlay: &Overlay) -> String {
+    overlay.lowers.last().map(quote).unwrap_or_default()
+}
+
+fn attach(mount: &Mount) -> Vec<String> {
+    let target = inside(&mount.target);
+    let directory = format!("mkdir -p {target}");
+    let kernel = |kind: &str, options: &str| {
+        vec![
+            directory.clone(),
+            format!("mount -t {kind} -o {options} {kind} {target}"),
+        ]
+    };
+    match &mount.source {
+        Source::Proc => kernel("proc", "nosuid,nodev,noexec"),
+        Source::Sysfs => kernel("sysfs", "ro,nosuid,nodev,noexec"),
+        Source::Cgroup => kernel("cgroup2", "ro,nosuid,nodev,noexec"),
+        Source::Devpts => kernel(
+            "devpts",
+            "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5",
+        ),
+        Source::Mqueue => kernel("mqueue", "nosuid,nodev,noexec"),
+        Source::Tmpfs(options) => {
+            vec![
+                directory,
+                format!("mount -t tmpfs -o {} tmpfs {target}", tmpfs(options)),
+            ]
+        }
+        Source::Furniture { name, access } => {
+            let mut lines = vec![
+                file_stub(&mount.target),
+                format!("mount --bind \"$C/furniture/{name}\" {target}"),
+            ];
+            if *access == Access::ReadOnly {
+                lines.push(format!("mount -o remount,bind,ro {target}"));
+            }
+            lines
+        }
+        Source::Bind(bind) => attach_bind(mount, bind),
+    }
+}
+
+fn file_stub(target: &Path) -> String {
+    let parent = target.parent().unwrap_or(Path::new("/"));
+    let (parent, target) = (inside(parent), inside(target));
+    format!("mkdir -p {parent}; [ -e {target} ] || : >{target}")
+}
+
+fn attach_bind(mount: &Mount, bind: &Bind) -> Vec<String> {
+    let target = inside(&mount.target);
+    let source = match &bind.subpath {
+        Some(subpath) => bind.source.join(subpath),
+        None => bind.source.clone(),
+    };
+    let (source, how) = (
+        quote(&source),
+        if bind.depth == Depth::Recursive {
+            "rbind"
+        } else {
+            "bind"
+        },
+    );
+    let mut lines = vec![
+        format!(
+            "if [ -d {source} ]; then mkdir -p {target}; else {}; fi",
+            file_stub(&mount.target)
+        ),
+        format!("mount --{how} {source} {target}"),
+    ];
+    // A shared bind would need the host's propagation, which unshare(1) took away at the start.
+    lines.push(format!(
+        "mount --make-{} {target}",
+        bind.propagation.as_str().replace("shared", "slave")
+    ));
+    if bind.read_only != ReadOnly::No {
+        lines.push(format!(
+            "mount -o remount,bind,ro {target}   # a bind ignores ro: two steps"
+        ));
+    }
+    lines
+}
+
+fn tmpfs(options: &TmpfsOptions) -> String {
+    let mut words = vec![options.to_string()];
+    if options.mode.is_none() {
+        words.push("mode=1777".to_owned());
+    }
+    quote(words.join(","))
+}
+
+fn devices() -> Vec<String> {
+    let nodes = system::DEVICES
+        .iter()
+        .map(|(name, major, minor)| format!("mknod -m 666 \"$M/dev/{name}\" c {major} {minor}"));
+    let links = system::LINKS
+        .iter()
+        .map(|(name, target)| format!("ln -s {target} \"$M/dev/{name}\""));
+    nodes.chain(links).collect()
+}
+
+fn mask() -> Vec<String> {
+    let words = |paths: &[&str]| paths.join(" ");
+    vec![
+        format!("for path in {}; do", words(&system::MASKED)),
+        "  if [ -d \"$M$path\" ]; then mount --bind -o ro \"$C/furniture/empty-dir\" \"$M$path\""
+            .to_owned(),
+        "  elif [ -e \"$M$path\" ]; then mount --bind -o ro \"$C/furniture/empty-file\" \"$M$path\"; fi"
+            .to_owned(),
+        "done".to_owned(),
+        format!("for path in {}; do", words(&system::READ_ONLY)),
+        "  [ -e \"$M$path\" ] || continue".to_owned(),
+        "  mount --rbind \"$M$path\" \"$M$path\"; mount -o remount,bind,ro \"$M$path\"".to_owned(),
+        "done".to_owned(),
+    ]
+}
+
+/// The bind sources of a plan that must exist for its script to work.
+pub fn sources(actions: &[Action]) -> Vec<PathBuf> {
+    let held = actions.iter().filter_map(|action| match action {
+        Action::HoldSources(binds) => Some(binds),
+        Action::Isolate
+        | Action::Furnish(_)
+        | Action::Overlay(_)
+        | Action::Mount(_)
+        | Action::Devices
+        | Action::Mask
+        | Action::ReadOnlyRoot
+        | Action::Pivot => None,
+    });
+    held.flatten()
+        .map(|(_, bind)| bind.source.clone())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_survives_the_shell() {
+        for text in [
+            "",
+            "plain/path",
+            "with space",
+            "it's",
+            "$(rm -rf /)",
+            "한글",
+            "a\nb",
+            "`x`",
+            "*",
+        ] {
+            let script = format!("printf %s {}", quote(text));
+            let output = std::process::Command::new("sh")
+                .arg("-c")
+                .arg(script)
+                .output()
+                .unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stdout), text);
+        }
+    }
+}

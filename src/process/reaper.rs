@@ -1,0 +1,65 @@
+//! `--init`: process 1 that collects orphans and passes signals on, the program its child.
+
+use std::os::fd::OwnedFd;
+
+use nix::{
+    errno::Errno,
+    sys::{
+        signal::{SigSet, Signal, kill},
+        wait::{WaitStatus, waitpid},
+    },
+    unistd::Pid,
+};
+
+use crate::sys::{Result, fork, process};
+
+/// Returns in the child, which goes on to execute; process 1 stays here and ends with the
+/// child's code.
+pub(super) fn split(report: OwnedFd) -> Result<OwnedFd> {
+    // Blocked before the fork, so that none is lost in between.
+    let everything = SigSet::all();
+    everything.thread_block().ok();
+    match fork::clone_into(fork::Namespaces::NONE)? {
+        fork::Side::Child => {
+            process::die_with_parent()?;
+            Ok(report)
+        }
+        fork::Side::Parent { pid, .. } => {
+            process::forbid_core_dump_and_trace().ok();
+            // Its end is how the supervisor learns that the program runs.
+            drop(report);
+            reap(Pid::from_raw(pid), &everything)
+        }
+    }
+}
+
+fn reap(main: Pid, everything: &SigSet) -> ! {
+    loop {
+        match everything.wait() {
+            Ok(Signal::SIGCHLD) => {
+                if let Some(code) = collect(main) {
+                    fork::exit_now(code);
+                }
+            }
+            Ok(signal) => {
+                kill(main, signal).ok();
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// Collects every ended process; the code of the main one when it is among them.
+fn collect(main: Pid) -> Option<i32> {
+    loop {
+        let any = Pid::from_raw(-1);
+        match waitpid(any, Some(nix::sys::wait::WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, code)) if pid == main => return Some(code),
+            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == main => {
+                return Some(128 + signal as i32);
+            }
+            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return None,
+            Ok(_) | Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! `Relay`: moves a container's bytes and signals, and waits for its end.
+//!
+//! One thread, one poll(2) loop. Output is written as it comes, whole, however slow the reader is;
+//! input waits in one buffer until the container takes it, so neither side can block the other.
+
+use std::{
+    fs::File,
+    io::{Read as _, Write as _},
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+};
+
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::{signal::Signal, signalfd::SignalFd},
+};
+
+use super::{Error, Running};
+use crate::sys::{
+    At as _, SysError,
+    console::{self, RawMode},
+    process::{self, Ended},
+};
+
+/// What the process group of a terminal, or a supervisor above us, sends.
+const FORWARDED: [Signal; 8] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGCONT,
+    Signal::SIGWINCH,
+];
+
+const BUFFER: usize = 64 * 1024;
+
+/// Signals are held from its making on, so that none is lost while the container starts.
+#[derive(Debug)]
+pub struct Relay {
+    signals: SignalFd,
+    buffer: Vec<u8>,
+    /// Input that the container has not taken yet.
+    pending: Vec<u8>,
+}
+
+/// One direction: from a container's stream to one of ours.
+struct Output {
+    from: Option<File>,
+    to: File,
+}
+
+/// Our standard input on its way in.
+struct Input {
+    from: Option<File>,
+    to: Option<File>,
+}
+
+fn failed(what: &'static str) -> impl FnOnce(SysError) -> Error {
+    move |source| Error::System { what, source }
+}
+
+impl Relay {
+    /// Begins to hold signals.
+    pub fn new() -> Result<Self, Error> {
+        let signals = process::catch_signals(&FORWARDED).map_err(failed("catch signals"))?;
+        Ok(Self {
+            signals,
+            buffer: vec![0; BUFFER],
+            pending: Vec::new(),
+        })
+    }
+
+    /// Moves everything between the container and our standard streams until it has ended and
+    /// its last byte is out.
+    pub fn run(mut self, running: Running) -> Result<Ended, Error> {
+        let interactive = running.stdin.is_some() || running.terminal.is_some();
+        self.run_streams(running, interactive)
+            .map_err(failed("relay streams"))
+    }
+
+    fn run_streams(&mut self, running: Running, interactive: bool) -> Result<Ended, SysError> {
+        let Running {
+            pidfd,
+            stdin,
+            stdout,
+            stderr,
+            terminal,
+            ..
+        } = running;
+        let stdin_fd = std::io::stdin();
+        let raw_mode = terminal.is_some() && console::is_terminal(stdin_fd.as_fd());
+        let raw_mode = raw_mode
+            .then(|| RawMode::enter(stdin_fd.as_fd()))
+            .transpose()?;
+        resize(terminal.as_ref());
+        let to_container = match &terminal {
+            Some(main) => Some(main.try_clone().at("dup", || "terminal")?),
+            None => stdin,
+        };
+        if let (Some(to), None) = (&to_container, &terminal) {
+            process::set_nonblocking(to)?;
+        }
+        let mut input = Input {
+            from: if interactive {
+                Some(duplicate(stdin_fd.as_fd())?)
+            } else {
+                None
+            },
+            to: to_container.map(File::from),
+        };
+        let main_out = terminal
+            .as_ref()
+            .map(|main| main.try_clone().at("dup", || "terminal"));
+        let mut outputs = [
+            Output {
+                from: main_out.transpose()?.or(stdout).map(File::from),
+                to: duplicate(std::io::stdout().as_fd())?,
+            },
+            Output {
+                from: stderr.map(File::from),
+                to: duplicate(std::io::stderr().as_fd())?,
+            },
+        ];
+        let ended = self.pump(&pidfd, terminal.as_ref(), &mut input, &mut outputs);
+        drop(raw_mode);
+        ended
+    }
+
+    fn pump(
+        &mut self,
+        pidfd: &OwnedFd,
+        terminal: Option<&OwnedFd>,
+        input: &mut Input,
+        outputs: &mut [Output; 2],
+    ) -> Result<Ended, SysError> {
+        let mut ended = None;
+        loop {
+            if let Some(ended) = ended
+                && outputs.iter().all(|output| output.from.is_none())
+            {
+                return Ok(ended);
+            }
+            let ready = self.wait(ended.is_none().then_some(pidfd), input, outputs)?;
+            if ready.signal {
+                self.forward(pidfd, terminal)?;
+            }
+            for (output, ready) in outputs.iter_mut().zip(ready.outputs) {
+                if ready {
+                    output.pump(&mut self.buffer)?;
+                }
+            }
+            if ready.input_from {
+                self.read_input(input)?;
+            }
+            if ready.input_to {
+                self.write_input(input)?;
+            }
+            if ready.ended {
+                ended = process::try_wait(pidfd.as_fd())?;
+                // A terminal has no end of file while its main side lives.
+                if ended.is_some() && terminal.is_some() {
+                    outputs[0].drain(&mut self.buffer)?;
+                    outputs[0].from = None;
+                }
+            }
+        }
+    }
+
+    fn wait(
+        &self,
+        pidfd: Option<&OwnedFd>,
+        input: &Input,
+        outputs: &[Output; 2],
+    ) -> Result<Ready, SysError> {
+        let (readable, writable) = (PollFlags::POLLIN, PollFlags::POLLOUT);
+        let [out, err] = outputs
+            .each_ref()
+            .map(|output| output.from.as_ref().map(File::as_fd));
+        // Read on only when the last piece is delivered: one buffer, whatever comes.
+        let room = self.pending.is_empty();
+        let from = input.from.as_ref().filter(|_| room).map(File::as_fd);
+        let to = input.to.as_ref().filter(|_| !room).map(File::as_fd);
+        let wanted = [
+            (Some(self.signals.as_fd()), readable),
+            (out, readable),
+            (err, readable),
+            (from, readable),
+            (to, writable),
+            (pidfd.map(OwnedFd::as_fd), readable),
+        ];
+        let present = wanted
+            .iter()
+            .filter_map(|(fd, flags)| Some(PollFd::new((*fd)?, *flags)));
+        let mut set: Vec<_> = present.collect();
+        match poll(&mut set, PollTimeout::NONE) {
+            Ok(_) => {}
+            Err(Errno::EINTR) => return Ok(Ready::default()),
+            Err(errno) => return Err(errno).at("poll", String::new),
+        }
+        let mut results = set.iter().map(|fd| fd.any().unwrap_or(false));
+        let mut fired = wanted
+            .iter()
+            .map(|(fd, _)| fd.is_some() && results.next() == Some(true));
+        let mut next = || fired.next() == Some(true);
+        Ok(Ready {
+            signal: next(),
+            outputs: [next(), next()],
+            input_from: next(),
+            input_to: next(),
+            ended: next(),
+        })
+    }
+
+    fn forward(&mut self, pidfd: &OwnedFd, terminal: Option<&OwnedFd>) -> Result<(), SysError> {
+        while let Some(signal) = process::read_signal(&self.signals)? {
+            if signal == Signal::SIGWINCH as i32 {
+                resize(terminal);
+            } else {
+                process::send_signal(pidfd.as_fd(), signal)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_input(&mut self, input: &mut Input) -> Result<(), SysError> {
+        let Some(from) = &mut input.from else {
+            return Ok(());
+        };
+        let length = match from.read(&mut self.buffer) {
+            Ok(length) => length,
+            Err(error) if is_transient(&error) => return Ok(()),
+            // The terminal has gone: as good as its end.
+            Err(error) if error.raw_os_error() == Some(EIO) => 0,
+            Err(error) => return Err(SysError::from_io("read", "standard input", &error)),
+        };
+        if length == 0 {
+            *input = Input {
+                from: None,
+                to: None,
+            };
+            return Ok(());
+        }
+        self.pending.extend_from_slice(&self.buffer[..length]);
+        self.write_input(input)
+    }
+
+    fn write_input(&mut self, input: &mut Input) -> Result<(), SysError> {
+        let Some(to) = &mut input.to else {
+            return Ok(());
+        };
+        match to.write(&self.pending) {
+            Ok(length) => {
+                self.pending.drain(..length);
+                Ok(())
+            }
+            Err(error) if is_transient(&error) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                // The container reads no more.
+                self.pending.clear();
+                *input = Input {
+                    from: None,
+                    to: None,
+                };
+                Ok(())
+            }
+            Err(error) => Err(SysError::from_io(
+                "write",
+                "container's standard input",
+                &error,
+            )),
+        }
+    }
+}
+
+/// What poll found.
+#[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one for each descriptor of the poll set"
+)]
+struct Ready {
+    signal: bool,
+    outputs: [bool; 2],
+    input_from: bool,
+    input_to: bool,
+    ended: bool,
+}
+
+impl Output {
+    /// One read, written out whole.
+    fn pump(&mut self, buffer: &mut [u8]) -> Result<(), SysError> {
+        let Some(from) = &mut self.from else {
+            return Ok(());
+        };
+        let length = match from.read(buffer) {
+            Ok(length) => length,
+            Err(error) if is_transient(&error) => return Ok(()),
+            // A terminal whose last user has gone reads as EIO.
+            Err(error) if error.raw_os_error() == Some(EIO) => 0,
+            Err(error) => return Err(SysError::from_io("read", "container's output", &error)),
+        };
+        if length == 0 {
+            self.from = None;
+            return Ok(());
+        }
+        match self.to.write_all(&buffer[..length]) {
+            Ok(()) => Ok(()),
+            // Our reader has gone: the container's writer shall learn it too.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                self.from = None;
+                Ok(())
+            }
+            Err(error) => Err(SysError::from_io("write", "our output", &error)),
+        }
+    }
+
+    /// What is left in a terminal after its program has ended.
+    fn drain(&mut self, buffer: &mut [u8]) -> Result<(), SysError> {
+        if let Some(from) = &self.from {
+            process::set_nonblocking(from)?;
+        }
+        while self.from.is_some() && self.readable()? {
+            self.pump(buffer)?;
+        }
+        Ok(())
+    }
+
+    fn readable(&self) -> Result<bool, SysError> {
+        let Some(from) = &self.from else {
+            return Ok(false);
+        };
+        let mut set = [PollFd::new(from.as_fd(), PollFlags::POLLIN)];
+        let count = poll(&mut set, PollTimeout::ZERO).at("poll", || "terminal")?;
+        Ok(count > 0)
+    }
+}
+
+fn is_transient(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        std::io::ErrorKind::WouldBlock | std::io::ErrorKind::Interrupted
+    )
+}
+
+const EIO: i32 = Errno::EIO as i32;
+
+fn duplicate(fd: BorrowedFd<'_>) -> Result<File, SysError> {
+    fd.try_clone_to_owned()
+        .map(File::from)
+        .at("dup", String::new)
+}
+
+/// Keeps the container's terminal as large as ours; no terminal, no size.
+fn resize(terminal: Option<&OwnedFd>) {
+    if let Some(main) = terminal {
+        console::copy_window_size(std::io::stdout().as_fd(), main)
+            .or_else(|_| console::copy_window_size(std::io::stdin().as_fd(), main))
+            .ok();
+    }
+}

@@ -1,0 +1,101 @@
+//! What the child tells its parent before it executes: times, a terminal, a failure.
+//!
+//! Over a packet socket that closes on exec: its end without a failure means that the program
+//! runs.
+
+use std::{
+    io::{IoSlice, IoSliceMut},
+    os::fd::{AsRawFd as _, OwnedFd},
+    time::Duration,
+};
+
+use nix::{
+    errno::Errno,
+    sys::socket::{
+        AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, sendmsg, socketpair,
+    },
+};
+use serde::{Deserialize, Serialize};
+
+use crate::sys::{At as _, Result, SysError, receive_with_fd};
+
+/// One packet.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Report {
+    /// A step is done.
+    Done { step: usize, nanoseconds: u64 },
+    /// The next call is execve.
+    Executing,
+    /// The main side of the terminal comes with this packet.
+    Terminal,
+    /// A step failed, and with it the start.
+    Failed {
+        step: usize,
+        call: String,
+        detail: String,
+        errno: i32,
+    },
+    /// The user is not known.
+    NoUser { error: String, kind: UserErrorKind },
+}
+
+/// [`super::UserError`] on the wire.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum UserErrorKind {
+    User,
+    Group,
+    Range,
+}
+
+impl Report {
+    pub(super) fn failed(step: usize, error: &SysError) -> Self {
+        Self::Failed {
+            step,
+            call: error.call().to_owned(),
+            detail: error.detail().to_owned(),
+            errno: error.errno().unwrap_or(Errno::EINVAL) as i32,
+        }
+    }
+}
+
+/// Both ends.
+pub(super) fn channel() -> Result<(OwnedFd, OwnedFd)> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)
+        .at("socketpair", || "AF_UNIX, SOCK_SEQPACKET")
+}
+
+pub(super) fn send(socket: &OwnedFd, report: &Report, fd: Option<&OwnedFd>) -> Result<()> {
+    let text = serde_json::to_vec(report).unwrap_or_default();
+    let raw = fd.map(|fd| [fd.as_raw_fd()]);
+    let control: Vec<_> = raw
+        .iter()
+        .map(|fds| ControlMessage::ScmRights(fds))
+        .collect();
+    let parts = [IoSlice::new(&text)];
+    sendmsg::<UnixAddr>(
+        socket.as_raw_fd(),
+        &parts,
+        &control,
+        MsgFlags::MSG_NOSIGNAL,
+        None,
+    )
+    .map(|_| ())
+    .at("sendmsg", || "report")
+}
+
+/// The next packet, `None` at the end.
+pub(super) fn receive(socket: &OwnedFd) -> Result<Option<(Report, Option<OwnedFd>)>> {
+    let mut buffer = [0; 16 * 1024];
+    let (length, fd) = receive_with_fd(socket, &mut [IoSliceMut::new(&mut buffer)])?;
+    if length == 0 {
+        return Ok(None);
+    }
+    let report = serde_json::from_slice(&buffer[..length])
+        .map_err(|error| SysError::from_io("recvmsg", "report", &error.into()))?;
+    Ok(Some((report, fd)))
+}
+
+pub(super) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

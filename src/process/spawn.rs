@@ -1,0 +1,222 @@
+//! The parent's side: pipes, fork, and waiting until the program runs or a step has failed.
+
+use std::{
+    os::fd::{AsFd as _, OwnedFd},
+    time::Duration,
+};
+
+use nix::errno::Errno;
+
+use super::{
+    Console, Error, InitStep, ProcessSpec, UserError,
+    init::Child,
+    report::{self, Report, UserErrorKind},
+};
+use crate::{
+    mount::{MountPlan, Stage},
+    sys::{SysError, fork, process},
+};
+
+/// A program that runs in its container.
+#[derive(Debug)]
+pub struct Running {
+    /// Process 1 of the container, as the host numbers it.
+    pub pid: i32,
+    /// The same, without a race.
+    pub pidfd: OwnedFd,
+    /// Write here what it shall read; `None` without `-i`.
+    pub stdin: Option<OwnedFd>,
+    /// What it writes; `None` with a terminal.
+    pub stdout: Option<OwnedFd>,
+    /// What it complains; `None` with a terminal.
+    pub stderr: Option<OwnedFd>,
+    /// The main side of its terminal.
+    pub terminal: Option<OwnedFd>,
+}
+
+/// Told about each step as it is done: the step and how long it took.
+pub type Observer<'a> = &'a mut dyn FnMut(&InitStep, Duration);
+
+/// Forks into new namespaces, applies the plan there and executes the program.
+///
+/// Returns when the program runs. On an error nothing is left: the namespaces and every mount in
+/// them went with the child.
+pub fn spawn(
+    plan: &MountPlan,
+    spec: &ProcessSpec,
+    observer: Option<Observer<'_>>,
+) -> Result<Running, Error> {
+    check_text(spec)?;
+    let steps = InitStep::list(plan, spec);
+    let failed = |what| move |source| Error::System { what, source };
+    let (ours, theirs) = report::channel().map_err(failed("make report channel"))?;
+    let (mut running, streams) = streams(spec.console).map_err(failed("make pipes"))?;
+    match fork::clone_into(spec.namespaces()).map_err(failed("create namespaces"))? {
+        fork::Side::Child => {
+            drop((ours, running));
+            let stage = Stage::new(plan.overlay.merged_path());
+            let timed = observer.is_some();
+            let env = spec.env.clone();
+            Child {
+                steps: &steps,
+                stage,
+                report: Some(theirs),
+                timed,
+                streams,
+                env,
+            }
+            .run()
+        }
+        fork::Side::Parent { pid, pidfd } => {
+            drop((theirs, streams));
+            running.pid = pid;
+            running.pidfd = Some(pidfd);
+            Start {
+                steps: &steps,
+                observer,
+                report: ours,
+            }
+            .wait(running)
+        }
+    }
+}
+
+fn check_text(spec: &ProcessSpec) -> Result<(), Error> {
+    let texts = spec
+        .args
+        .iter()
+        .chain(&spec.env)
+        .chain([&spec.cwd, &spec.hostname]);
+    match texts.into_iter().find(|text| text.contains('\0')) {
+        Some(text) => Err(Error::Nul {
+            what: format!("{text:?}"),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// [`Running`] before there is a process.
+#[derive(Debug, Default)]
+struct Starting {
+    pid: i32,
+    pidfd: Option<OwnedFd>,
+    stdin: Option<OwnedFd>,
+    stdout: Option<OwnedFd>,
+    stderr: Option<OwnedFd>,
+    terminal: Option<OwnedFd>,
+}
+
+fn streams(console: Console) -> Result<(Starting, [Option<OwnedFd>; 3]), SysError> {
+    let mut ours = Starting::default();
+    let mut theirs = [None, None, None];
+    if let Console::Pipes { stdin } = console {
+        if stdin {
+            let (read, write) = process::pipe()?;
+            (theirs[0], ours.stdin) = (Some(read), Some(write));
+        }
+        let (read, write) = process::pipe()?;
+        (ours.stdout, theirs[1]) = (Some(read), Some(write));
+        let (read, write) = process::pipe()?;
+        (ours.stderr, theirs[2]) = (Some(read), Some(write));
+    }
+    Ok((ours, theirs))
+}
+
+struct Start<'a, 'o> {
+    steps: &'a [InitStep],
+    observer: Option<Observer<'o>>,
+    report: OwnedFd,
+}
+
+impl Start<'_, '_> {
+    fn wait(mut self, mut starting: Starting) -> Result<Running, Error> {
+        let failed = |what| move |source| Error::System { what, source };
+        let pidfd = starting
+            .pidfd
+            .take()
+            .expect("set by the parent's side of the fork");
+        let mut executing = false;
+        loop {
+            match report::receive(&self.report).map_err(failed("read report"))? {
+                Some((Report::Terminal, fd)) => starting.terminal = fd,
+                Some((Report::Executing, _)) => executing = true,
+                Some((Report::Done { step, nanoseconds }, _)) => {
+                    if let (Some(observer), Some(step)) = (&mut self.observer, self.steps.get(step))
+                    {
+                        observer(step, Duration::from_nanos(nanoseconds));
+                    }
+                }
+                Some((bad @ (Report::Failed { .. } | Report::NoUser { .. }), _)) => {
+                    process::wait(pidfd.as_fd()).map_err(failed("wait for first process"))?;
+                    return Err(self.explain(bad));
+                }
+                None => break,
+            }
+        }
+        // The channel ends with exec, or with a death that could not speak.
+        if !executing {
+            let ended = process::wait(pidfd.as_fd()).map_err(failed("wait for first process"))?;
+            return Err(Error::Vanished { code: ended.code() });
+        }
+        let Starting {
+            pid,
+            stdin,
+            stdout,
+            stderr,
+            terminal,
+            ..
+        } = starting;
+        Ok(Running {
+            pid,
+            pidfd,
+            stdin,
+            stdout,
+            stderr,
+            terminal,
+        })
+    }
+
+    fn explain(&self, report: Report) -> Error {
+        match report {
+            Report::Failed {
+                step,
+                call,
+                detail,
+                errno,
+            } => {
+                let errno = Errno::from_raw(errno);
+                self.failed_step(step, errno, SysError::new(call, detail, errno))
+            }
+            Report::NoUser { error, kind } => Error::User(match kind {
+                UserErrorKind::User => UserError::NoUser { name: error },
+                UserErrorKind::Group => UserError::NoGroup { name: error },
+                UserErrorKind::Range => UserError::Range { text: error },
+            }),
+            Report::Done { .. } | Report::Executing | Report::Terminal => {
+                Error::Vanished { code: 0 }
+            }
+        }
+    }
+
+    fn failed_step(&self, step: usize, errno: Errno, source: SysError) -> Error {
+        if let Some(InitStep::Exec { args, .. }) = self.steps.get(step) {
+            let program = args.first().cloned().unwrap_or_default();
+            return if errno == Errno::ENOENT {
+                Error::ProgramNotFound { program, source }
+            } else {
+                Error::ProgramNotExecutable { program, source }
+            };
+        }
+        let title = self
+            .steps
+            .get(step)
+            .map_or("?", |step| step.narrate().title)
+            .to_owned();
+        Error::Step {
+            number: step + 1,
+            total: self.steps.len(),
+            title,
+            source,
+        }
+    }
+}

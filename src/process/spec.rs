@@ -1,0 +1,61 @@
+//! `ProcessSpec`: what runs, with everything decided that can be decided outside the container.
+
+use crate::sys::fork::Namespaces;
+
+/// Which network the process sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// A namespace of its own with loopback only.
+    None,
+    /// The host's.
+    Host,
+}
+
+/// Where standard streams go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Console {
+    /// Three pipes; standard input is /dev/null unless `stdin`.
+    Pipes {
+        /// `-i`
+        stdin: bool,
+    },
+    /// A terminal of the container's own devpts.
+    Terminal,
+}
+
+/// What runs and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessSpec {
+    /// Program and arguments; never empty.
+    pub args: Vec<String>,
+    /// `KEY=value`.
+    pub env: Vec<String>,
+    /// Absolute path in the container; made where it is missing.
+    pub cwd: String,
+    /// `user[:group]` as names or numbers; empty means root.
+    pub user: String,
+    /// Of the new UTS namespace.
+    pub hostname: String,
+    /// Which network.
+    pub network: Network,
+    /// Standard streams.
+    pub console: Console,
+    /// `--init`: our reaper is process 1, the program its child.
+    pub reaper: bool,
+}
+
+impl ProcessSpec {
+    /// The namespaces the process gets of its own.
+    pub fn namespaces(&self) -> Namespaces {
+        let always = Namespaces::MOUNT
+            .with(Namespaces::PID)
+            .with(Namespaces::UTS)
+            .with(Namespaces::IPC)
+            .with(Namespaces::CGROUP);
+        match self.network {
+            Network::None => always.with(Namespaces::NET),
+            Network::Host => always,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! `InitStep`: everything a container's first process does before it executes the program.
+
+use super::{Console, Network, ProcessSpec};
+use crate::{
+    mount::{Action, MountPlan, Narration},
+    sys::capability,
+};
+
+/// One step in the child. The list is data: it is narrated, applied in order, and a failure names
+/// its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InitStep {
+    /// The process ends when its supervisor does.
+    Leash,
+    /// A step of the mount plan.
+    Mount(Action),
+    /// The working directory is made where it is missing.
+    MakeDirectory(String),
+    /// The host name.
+    Hostname(String),
+    /// The loopback interface.
+    Loopback,
+    /// Session, terminal and standard streams.
+    Streams(Console),
+    /// Working directory, capabilities, user.
+    Identity {
+        /// Where to stand.
+        cwd: String,
+        /// `user[:group]`.
+        user: String,
+    },
+    /// The program takes over.
+    Exec {
+        /// Program and arguments.
+        args: Vec<String>,
+        /// `--init`.
+        reaper: bool,
+    },
+}
+
+impl InitStep {
+    /// All steps of a container, in order.
+    pub fn list(plan: &MountPlan, spec: &ProcessSpec) -> Vec<Self> {
+        let mut steps = vec![Self::Leash];
+        for action in plan.actions() {
+            // Before the root becomes read-only or is left.
+            if action == Action::Mask {
+                steps.push(Self::MakeDirectory(spec.cwd.clone()));
+            }
+            steps.push(Self::Mount(action));
+        }
+        steps.push(Self::Hostname(spec.hostname.clone()));
+        if spec.network == Network::None {
+            steps.push(Self::Loopback);
+        }
+        steps.push(Self::Streams(spec.console));
+        steps.push(Self::Identity {
+            cwd: spec.cwd.clone(),
+            user: spec.user.clone(),
+        });
+        steps.push(Self::Exec {
+            args: spec.args.clone(),
+            reaper: spec.reaper,
+        });
+        steps
+    }
+
+    /// What the step is, for people.
+    pub fn narrate(&self) -> Narration {
+        let (title, calls, why) = match self {
+            InitStep::Mount(action) => return action.narrate(),
+            InitStep::Leash => (
+                "leash",
+                vec!["prctl(PR_SET_PDEATHSIG, SIGKILL)".to_owned()],
+                "no container outlives its supervisor",
+            ),
+            InitStep::MakeDirectory(path) => (
+                "workdir",
+                vec![format!("openat2(\"{path}\", RESOLVE_IN_ROOT)")],
+                "the working directory is made where it is missing",
+            ),
+            InitStep::Hostname(name) => (
+                "hostname",
+                vec![format!("sethostname(\"{name}\")")],
+                "of the new UTS namespace: the host keeps its own",
+            ),
+            InitStep::Loopback => (
+                "loopback",
+                vec!["ioctl(SIOCSIFFLAGS, {ifr_name=\"lo\", IFF_UP})".to_owned()],
+                "a new network namespace has one interface, and that is down",
+            ),
+            InitStep::Streams(console) => ("streams", streams(*console), "input and output"),
+            InitStep::Identity { cwd, user } => (
+                "identity",
+                identity(cwd, user),
+                "root in a container keeps 14 capabilities, any other user none",
+            ),
+            InitStep::Exec { args, .. } => (
+                "exec",
+                vec![format!("execve({args:?})")],
+                "the program takes over as process 1",
+            ),
+        };
+        Narration { title, calls, why }
+    }
+}
+
+fn streams(console: Console) -> Vec<String> {
+    let mut calls = vec!["setsid()".to_owned()];
+    match console {
+        Console::Pipes { .. } => {
+            calls.push("dup2(pipe, 0); dup2(pipe, 1); dup2(pipe, 2)".to_owned());
+        }
+        Console::Terminal => {
+            calls.push("openat2(\"/dev/pts/ptmx\"); ioctl(TIOCGPTPEER)".to_owned());
+            calls.push("ioctl(TIOCSCTTY); dup2(terminal, 0), 1, 2".to_owned());
+        }
+    }
+    calls.push("close_range(3, ~0, CLOSE_RANGE_CLOEXEC)".to_owned());
+    calls
+}
+
+fn identity(cwd: &str, user: &str) -> Vec<String> {
+    let keep = capability::default_names().join("|");
+    let user = if user.is_empty() { "root" } else { user };
+    vec![
+        format!("fchdir(\"{cwd}\")"),
+        format!("prctl(PR_CAPBSET_DROP, all but {keep})"),
+        format!("setgroups(); setresgid(); setresuid({user})"),
+    ]
+}
