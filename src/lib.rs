@@ -35,3 +35,4 @@ pub mod mount;
 pub mod process;
 pub mod store;
 pub mod sys;
+pub mod volume;

@@ -1,0 +1,144 @@
+//! First use: an empty volume gets the image's directory of the same place (semantics 26–27).
+//!
+//! Crash-safe and kind to a container that has the volume mounted already: the copy is made beside
+//! the data, and when it is whole its entries are moved in one by one. `filling` is an unfinished
+//! copy (garbage), `filled` a whole one whose moving somebody must finish.
+
+use super::{
+    Error,
+    local::{DATA, failed},
+};
+use crate::sys::{CopyReport, Dir, Result as SysResult, copy_tree, lock::Lock, remove_tree};
+
+const FILLING: &str = "filling";
+const FILLED: &str = "filled";
+
+/// What filling found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filled {
+    /// The volume had data.
+    NotEmpty,
+    /// Copied so much.
+    Copied(CopyReport),
+}
+
+/// Copies `from` into the volume in `volume` unless that has data. Waits for anybody who fills it
+/// at the same moment.
+pub fn fill(volume: &Dir, name: &str, from: &Dir) -> Result<Filled, Error> {
+    fill_locked(volume, from).map_err(|source| failed("populate", name, source))
+}
+
+/// Whether the volume may have to be filled: it holds nothing, or a copy is half moved in.
+pub fn is_empty(volume: &Dir) -> SysResult<bool> {
+    Ok(volume.find(FILLED)?.is_some() || volume.open_dir(DATA)?.entries()?.is_empty())
+}
+
+fn fill_locked(volume: &Dir, from: &Dir) -> SysResult<Filled> {
+    let data = volume.open_dir(DATA)?;
+    // On the data, not on the volume: that one is leased by whoever has it mounted.
+    let _lock = Lock::exclusive(data.try_clone()?.into_fd().into())?;
+    if volume.find(FILLED)?.is_some() {
+        move_in(volume, &data)?;
+    }
+    if !data.entries()?.is_empty() {
+        return Ok(Filled::NotEmpty);
+    }
+    remove_tree(volume, FILLING)?;
+    volume.make_dir(FILLING, 0o700)?;
+    let report = copy_tree(from, &volume.open_dir(FILLING)?)?;
+    volume.rename(FILLING, volume, FILLED)?;
+    move_in(volume, &data)?;
+    Ok(Filled::Copied(report))
+}
+
+fn move_in(volume: &Dir, data: &Dir) -> SysResult<()> {
+    let filled = volume.open_dir(FILLED)?;
+    for name in filled.entries()? {
+        filled.rename(&name, data, &name)?;
+    }
+    let top = filled.own_metadata()?;
+    volume.chown(DATA, top.uid(), top.gid())?;
+    volume.chmod(DATA, top.mode())?;
+    volume.set_times(DATA, top.mtime())?;
+    volume.remove_dir(FILLED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree() -> (tempfile::TempDir, Dir, Dir) {
+        let scratch = tempfile::tempdir().unwrap();
+        let top = Dir::open(scratch.path()).unwrap();
+        for dir in ["volume", "image"] {
+            top.make_dir(dir, 0o755).unwrap();
+        }
+        let (volume, image) = (
+            top.open_dir("volume").unwrap(),
+            top.open_dir("image").unwrap(),
+        );
+        volume.make_dir(DATA, 0o755).unwrap();
+        (scratch, volume, image)
+    }
+
+    #[test]
+    fn rule_26_an_empty_volume_is_filled_once() {
+        let (_scratch, volume, image) = tree();
+        image.create_file("seed", 0o640).unwrap();
+        assert!(matches!(
+            fill(&volume, "v", &image).unwrap(),
+            Filled::Copied(_)
+        ));
+        let data = volume.open_dir(DATA).unwrap();
+        assert_eq!(data.entries().unwrap(), ["seed"]);
+        assert_eq!(fill(&volume, "v", &image).unwrap(), Filled::NotEmpty);
+        assert_eq!(volume.sorted_entries().unwrap(), [DATA]);
+    }
+
+    #[test]
+    fn rule_27_the_root_gets_the_mode_even_of_an_empty_directory() {
+        let (scratch, volume, image) = tree();
+        Dir::open(scratch.path())
+            .unwrap()
+            .chmod("image", 0o1750)
+            .unwrap();
+        fill(&volume, "v", &image).unwrap();
+        assert_eq!(volume.metadata(DATA).unwrap().mode(), 0o1750);
+    }
+
+    #[test]
+    fn a_crash_while_moving_in_is_finished_by_the_next() {
+        let (_scratch, volume, image) = tree();
+        volume.make_dir(FILLED, 0o755).unwrap();
+        volume
+            .open_dir(FILLED)
+            .unwrap()
+            .create_file("late", 0o644)
+            .unwrap();
+        volume
+            .open_dir(DATA)
+            .unwrap()
+            .create_file("early", 0o644)
+            .unwrap();
+        assert!(is_empty(&volume).unwrap());
+        assert_eq!(fill(&volume, "v", &image).unwrap(), Filled::NotEmpty);
+        assert_eq!(
+            volume.open_dir(DATA).unwrap().sorted_entries().unwrap(),
+            ["early", "late"]
+        );
+    }
+
+    #[test]
+    fn a_crash_while_copying_leaves_nothing() {
+        let (_scratch, volume, image) = tree();
+        volume.make_dir(FILLING, 0o755).unwrap();
+        volume
+            .open_dir(FILLING)
+            .unwrap()
+            .create_file("half", 0o644)
+            .unwrap();
+        image.create_file("whole", 0o644).unwrap();
+        fill(&volume, "v", &image).unwrap();
+        assert_eq!(volume.open_dir(DATA).unwrap().entries().unwrap(), ["whole"]);
+    }
+}
