@@ -425,6 +425,12 @@ pub fn metadata_of(fd: impl AsFd) -> Result<Metadata> {
     fstat(fd).map(Metadata).at("fstat", String::new)
 }
 
+/// A second open file of the same inode, with a position of its own, for reading.
+pub fn reopen(file: BorrowedFd<'_>) -> Result<File> {
+    let path = format!("/proc/self/fd/{}", super::raw::raw(&file));
+    File::open(&path).at("open", || path.clone())
+}
+
 fn permissions(mode: u32) -> Mode {
     Mode::from_bits_truncate(mode & 0o7777)
 }

@@ -32,7 +32,7 @@ pub mod xattr;
 
 pub use copy::{CopyReport, copy_tree};
 pub use delete::remove_tree;
-pub use dir::{Dir, FileKind, Metadata, TimeSpec, metadata_of};
+pub use dir::{Dir, FileKind, Metadata, TimeSpec, metadata_of, reopen};
 pub use error::{At, Result, SysError};
 pub use message::receive_with_fd;
 pub use random::random_bytes;

@@ -1,0 +1,222 @@
+//! `Images`: the records and names of what was imported.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{BlobRef, Error, ImageConfig, synthesis};
+use crate::{
+    ident::{ChainId, DiffId, Digest, Reference, Timestamp},
+    store::{Blobs, Durability, Lease, Place, Store, lease_new, record},
+    sys::Dir,
+};
+
+const NAMES: &str = "names.json";
+
+/// One imported image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageRecord {
+    /// Digest of the manifest; the record's file has its name.
+    pub manifest: Digest,
+    /// Digest of the config: Docker's image id.
+    pub id: Digest,
+    /// Lowest first.
+    pub layers: Vec<LayerRef>,
+    /// When it was imported.
+    pub imported: Timestamp,
+}
+
+/// One layer of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerRef {
+    /// The stack up to here; names the directory.
+    pub chain: ChainId,
+    /// The layer alone.
+    pub diff_id: DiffId,
+    /// Its bytes as received.
+    pub blob: BlobRef,
+    /// Sum of its files' sizes.
+    pub bytes: u64,
+}
+
+impl ImageRecord {
+    /// Sum of the layers' files, as `images` shows it.
+    pub fn bytes(&self) -> u64 {
+        self.layers.iter().map(|layer| layer.bytes).sum()
+    }
+
+    /// Every blob the image needs.
+    pub fn blobs(&self) -> impl Iterator<Item = Digest> {
+        let layers = self.layers.iter().map(|layer| layer.blob.digest);
+        [self.manifest, self.id].into_iter().chain(layers)
+    }
+}
+
+/// Names to manifests.
+pub type Names = BTreeMap<Reference, Digest>;
+
+/// The images of a store.
+#[derive(Debug)]
+pub struct Images<'s> {
+    store: &'s Store,
+    dir: Dir,
+    blobs: Blobs,
+}
+
+fn record_name(manifest: Digest) -> String {
+    format!("{}.json", manifest.hex())
+}
+
+impl<'s> Images<'s> {
+    /// The images of a store.
+    pub fn open(store: &'s Store) -> Result<Self, Error> {
+        Ok(Self { store, dir: store.open_dir(Place::Images)?, blobs: Blobs::open(store)? })
+    }
+
+    /// The blobs they are made of.
+    pub fn blobs(&self) -> &Blobs {
+        &self.blobs
+    }
+
+    /// All names.
+    pub fn names(&self) -> Result<Names, Error> {
+        Ok(record::find(&self.dir, NAMES)?.unwrap_or_default())
+    }
+
+    /// All records, newest import first.
+    pub fn list(&self) -> Result<Vec<ImageRecord>, Error> {
+        let entries = self.dir.entries().map_err(|source| crate::store::Error::System {
+            what: "list images".to_owned(),
+            source,
+        })?;
+        let digest = |name: &std::ffi::OsString| {
+            Digest::from_hex(name.to_str()?.strip_suffix(".json")?).ok()
+        };
+        let found = entries.iter().filter_map(digest).map(|manifest| self.find(manifest));
+        let mut records: Vec<_> = found.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        records.sort_by_key(|record| std::cmp::Reverse(record.imported));
+        Ok(records)
+    }
+
+    /// The record of a manifest.
+    pub fn find(&self, manifest: Digest) -> Result<Option<ImageRecord>, Error> {
+        Ok(record::find(&self.dir, &record_name(manifest))?)
+    }
+
+    /// Finds an image by name, id, prefix of an id, or digest.
+    pub fn resolve(&self, text: &str) -> Result<ImageRecord, Error> {
+        let missing = || Error::NotFound { name: text.to_owned() };
+        if let Ok(reference) = text.parse::<Reference>() {
+            let named = match reference.digest() {
+                Some(digest) => Some(digest),
+                None => self.names()?.get(&reference).copied(),
+            };
+            if let Some(record) = named.map(|manifest| self.find(manifest)).transpose()?.flatten() {
+                return Ok(record);
+            }
+        }
+        let prefix = text.strip_prefix("sha256:").unwrap_or(text);
+        let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if prefix.is_empty() || prefix.len() > 64 || !prefix.bytes().all(hex) {
+            return Err(missing());
+        }
+        let mut fitting = self.list()?;
+        fitting.retain(|record| {
+            record.id.hex().starts_with(prefix) || record.manifest.hex() == prefix
+        });
+        fitting.dedup_by_key(|record| record.id);
+        match fitting.len() {
+            0 => Err(missing()),
+            1 => Ok(fitting.remove(0)),
+            count => Err(Error::Ambiguous { prefix: prefix.to_owned(), count }),
+        }
+    }
+
+    /// The config document of an image as stored.
+    pub fn config_bytes(&self, record: &ImageRecord) -> Result<Vec<u8>, Error> {
+        Ok(self.blobs.read(record.id)?)
+    }
+
+    /// The config of an image.
+    pub fn config(&self, record: &ImageRecord) -> Result<ImageConfig, Error> {
+        ImageConfig::parse(&self.config_bytes(record)?)
+    }
+
+    /// Records an image whose layers are in place. Durable when it returns.
+    ///
+    /// Returns the record, and the images that lost a name to it.
+    pub fn commit(
+        &self,
+        documents: (Option<&[u8]>, &[u8]),
+        layers: Vec<LayerRef>,
+        names: &[Reference],
+    ) -> Result<(ImageRecord, Vec<Reference>), Error> {
+        let (manifest, config) = documents;
+        let manifest = match manifest {
+            Some(bytes) => bytes.to_vec(),
+            None => {
+                let blobs: Vec<_> = layers.iter().map(|layer| layer.blob.clone()).collect();
+                synthesis::manifest(config, &blobs)?
+            }
+        };
+        let id = self.blobs.put(config)?;
+        let manifest = self.blobs.put(&manifest)?;
+        let record = ImageRecord { manifest, id, layers, imported: Timestamp::now() };
+        let _lease = self.lease()?;
+        let file = record_name(manifest);
+        record::replace(self.store, &self.dir, &file, &record, Durability::Synced)?;
+        let moved = self.set_names(manifest, names)?;
+        Ok((record, moved))
+    }
+
+    fn lease(&self) -> Result<Lease, Error> {
+        Ok(lease_new(self.store.open_dir(Place::Images)?, true)?)
+    }
+
+    /// Gives an image one name more.
+    pub fn tag(&self, record: &ImageRecord, name: &Reference) -> Result<(), Error> {
+        let _lease = self.lease()?;
+        if self.find(record.manifest)?.is_none() {
+            return Err(Error::NotFound { name: record.id.to_string() });
+        }
+        self.set_names(record.manifest, std::slice::from_ref(name)).map(drop)
+    }
+
+    /// Under the lease; returns the names that meant another image before.
+    fn set_names(&self, manifest: Digest, names: &[Reference]) -> Result<Vec<Reference>, Error> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut all = self.names()?;
+        let mut moved = Vec::new();
+        for name in names {
+            let before = all.insert(name.clone(), manifest);
+            if before.is_some_and(|before| before != manifest) {
+                moved.push(name.clone());
+            }
+        }
+        record::replace(self.store, &self.dir, NAMES, &all, Durability::Synced)?;
+        Ok(moved)
+    }
+
+    /// Takes names away.
+    pub fn untag(&self, names: &[Reference]) -> Result<(), Error> {
+        let _lease = self.lease()?;
+        let mut all = self.names()?;
+        all.retain(|name, _| !names.contains(name));
+        Ok(record::replace(self.store, &self.dir, NAMES, &all, Durability::Synced)?)
+    }
+
+    /// Forgets a record that has no names. Its layers and blobs are the caller's to remove.
+    pub fn forget(&self, record: &ImageRecord) -> Result<(), Error> {
+        let _lease = self.lease()?;
+        match self.dir.remove_file(record_name(record.manifest)) {
+            Err(source) if source.errno() != Some(nix::errno::Errno::ENOENT) => {
+                let what = format!("forget image {}", record.id);
+                Err(crate::store::Error::System { what, source }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
