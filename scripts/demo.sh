@@ -33,13 +33,16 @@ show() { # show COMMAND...: prints it as one would type it, runs it, keeps its o
 	printf '\e[36m%s\e[0m\n' "$line"
 	code=0
 	output=$("$@" 2>&1) || code=$?
-	[[ -z $output ]] || printf '%s\n' "$output"
+	[[ -z $output ]] || grep -e "${only:-}" <<<"$output" || true # $only: the lines worth showing
 }
 expect() { # expect CODE [REGEX]: of the last command shown
 	if [[ $code -ne $1 || ! $output =~ ${2:-} ]]; then
 		echo "demo.sh: step $steps: expected exit code $1${2:+ and output like \"$2\"}, got exit code $code" >&2
 		exit 1
 	fi
+}
+refuse() { # refuse TEXT: must not be in the output of the last command shown
+	[[ $output != *"$1"* ]] || { echo "demo.sh: step $steps: did not expect \"$1\"" >&2 && exit 1; }
 }
 cowshed() { "$COWSHED" "$@"; }
 data_of() { # data_of CONTAINER KEY: one directory of its union mount
@@ -65,13 +68,15 @@ say 'An image is a stack of layers. We load one with three, written by somebody 
 	'이미지는 레이어를 쌓은 것입니다. 다른 도구로 만든 3층짜리 이미지를 불러옵니다.'
 show cowshed load -i three-layers.oci.tar && expect 0 'three-layers'
 show cowshed images && expect 0 'three-layers'
-show cowshed image inspect three-layers && expect 0 'sha256:.*sha256:.*sha256:'
+only='"sha256:[0-9a-f]*",\?$' show cowshed image inspect three-layers && expect 0 'sha256:.*sha256:.*sha256:'
 show cowshed run --rm three-layers cat /etc/motd && expect 0 'from layer 3'
 
-say 'A container only adds an empty upper directory. Reading the 100 MB file leaves it empty.' \
-	'컨테이너는 빈 upper 디렉터리 하나를 더할 뿐입니다. 100 MB 파일을 읽어도 비어 있습니다.'
+say 'A container only adds an upper directory above the layers. Reading the 100 MB file puts nothing into it.' \
+	'컨테이너는 레이어 위에 upper 디렉터리 하나를 더할 뿐입니다. 100 MB 파일을 읽어도 거기에는 아무것도 생기지 않습니다.'
 show cowshed run --name reader three-layers sh -c 'wc -c < /var/big.bin' && expect 0 '104857600'
-show cowshed diff reader && expect 0 '^$'
+show cowshed diff reader && expect 0 && refuse big.bin
+mapfile -td: layers < <(printf %s "$(data_of reader LowerDir)")
+show du -sh "${layers[@]}" && expect 0 '10[01]M'
 upper=$(data_of reader UpperDir)
 show du -sh "$upper" && expect 0 '^[0-9.]+K?[[:space:]]'
 
