@@ -61,9 +61,9 @@ class Layer:
 
 
 def filler(size, source):
-    """About as compressible as programs are: half noise, half repeated."""
-    noise = source.randbytes(64 << 10)
-    return b"".join(source.randbytes(4096) + noise[i : i + 4096] for i in (source.randrange(60 << 10) for _ in range(size // 8192)))
+    """About as compressible as programs are: noise, and again the same noise."""
+    pieces = (source.randbytes(3072) for _ in range(size // 7168))
+    return b"".join(piece + piece + piece[:1024] for piece in pieces)
 
 
 def fill(layer, stream, size, entries, source):
@@ -73,7 +73,7 @@ def fill(layer, stream, size, entries, source):
         mean = (size - layer.bytes) / max(1, entries - layer.entries)
         if layer.entries >= entries or layer.bytes >= size:
             break
-        if stat.S_ISREG(status.st_mode) and (layer.bytes + status.st_size > size or status.st_size > 400 * mean):
+        if stat.S_ISREG(status.st_mode) and (layer.bytes + status.st_size > size or status.st_size > 3000 * mean):
             continue
         layer.copied(path)
         taken.append(path)
