@@ -7,12 +7,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 user=${SUDO_USER:-root}
 if [[ $EUID -eq 0 && $user != root ]]; then
 	home=$(getent passwd "$user" | cut -d: -f6)
-	if [[ -x $home/.cargo/bin/cargo && $(stat -c %U .) == "$user" ]]; then
-		keep=PATH="$home/.cargo/bin:$PATH"
-		exec setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups env HOME="$home" "$keep" cargo "$@"
+	if [[ -x $home/.cargo/bin/cargo ]]; then
+		PATH="$home/.cargo/bin:$PATH"
+		if [[ $(stat -c %U .) == "$user" ]]; then
+			exec setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups env HOME="$home" cargo "$@"
+		fi
+		export CARGO_HOME=${CARGO_HOME:-$home/.cargo} RUSTUP_HOME=${RUSTUP_HOME:-$home/.rustup}
 	fi
-	export CARGO_HOME=${CARGO_HOME:-$home/.cargo} RUSTUP_HOME=${RUSTUP_HOME:-$home/.rustup}
-	PATH="$home/.cargo/bin:$PATH"
 fi
 PATH="$PATH:${HOME:-/root}/.cargo/bin"
 if ! command -v cargo >/dev/null; then

@@ -20,17 +20,19 @@ if [[ $EUID -ne 0 ]]; then # mounting takes root
 	exec sudo --preserve-env=COWSHED,CARGO_TARGET_DIR -- "$0" --lang "$lang" ${keep:+--keep}
 fi
 
-steps=0
+steps=0 bold='' colour='' plain=''
+if [[ -t 1 && ! ${NO_COLOR:-} ]]; then bold=$'\e[1m' colour=$'\e[36m' plain=$'\e[0m'; fi
 say() { # say ENGLISH KOREAN: the next step's story
 	steps=$((steps + 1))
-	if [[ $lang == ko ]]; then printf '\n\e[1m%d. %s\e[0m\n' "$steps" "$2"; else printf '\n\e[1m%d. %s\e[0m\n' "$steps" "$1"; fi
+	if [[ $lang == ko ]]; then shift; fi
+	printf '\n%s%d. %s%s\n' "$bold" "$steps" "$1" "$plain"
 }
 show() { # show COMMAND...: prints it as one would type it, runs it, keeps its output in $output and its code in $code
 	local word line='$'
 	for word in "$@"; do
 		if [[ $word =~ ^[[:alnum:]_./:=@%,{}-]+$ ]]; then line+=" $word"; else line+=" '$word'"; fi
 	done
-	printf '\e[36m%s\e[0m\n' "$line"
+	printf '%s%s%s\n' "$colour" "$line" "$plain"
 	code=0
 	output=$("$@" 2>&1) || code=$?
 	[[ -z $output ]] || grep -e "${only:-}" <<<"$output" || true # $only: the lines worth showing
