@@ -1,0 +1,73 @@
+# shellcheck shell=bash disable=SC2154 # bench.sh sets the rest
+# bench-start.sh: sourced by bench.sh. A container's start and end, `true` with a volume, against the C floor program.
+
+start_rounds=200 start_peer_rounds=20
+if [[ $quick ]]; then start_rounds=40 start_peer_rounds=5; fi
+fixtures=$scratch/fixtures
+
+prepare_start() {
+	fresh_disk 4G
+	"$here/scripts/fixtures.sh" "$fixtures" >/dev/null
+	export COWSHED_ROOT=$disk/store
+	"$COWSHED" import --layer "$fixtures/base/1-busybox" -c 'CMD ["sh"]' base >/dev/null
+	"$COWSHED" volume create vol >/dev/null
+	mkdir "$disk/floor" "$disk/volume"
+	cp -a "$fixtures/base/1-busybox" "$disk/base"
+	floor=("$bench/floor")
+	ends=("$disk/base" "$disk/floor" "$disk/volume" true)
+	ours=("$COWSHED" --root "$COWSHED_ROOT" run --rm -v vol:/data)
+	bwrap=(bwrap --unshare-all --ro-bind "$disk/base" / --proc /proc --dev /dev --bind "$disk/volume" /mnt true)
+}
+
+fast_commands() {
+	local peer=()
+	if works 'bwrap (no overlay)' "${bwrap[@]}"; then peer=(@bwrap-no-overlay "${bwrap[@]}"); fi
+	timer -n "$start_rounds" -w 5 @floor "${floor[@]}" "${ends[@]}" @cowshed-run "${ours[@]}" base true \
+		@floor-volatile "${floor[@]}" --volatile "${ends[@]}" "${peer[@]}"
+	printf '\nthe same in the host'\''s network\n'
+	timer -n "$start_rounds" -w 5 @floor "${floor[@]}" --net=host "${ends[@]}" \
+		@cowshed-run "${ours[@]}" --network host base true \
+		@floor-volatile "${floor[@]}" --net=host --volatile "${ends[@]}"
+}
+
+runc_bundle() {
+	mkdir "$disk/bundle" && cd "$disk/bundle" && runc spec && cd "$here" || return 1
+	python3 - "$disk/bundle/config.json" "$disk/base" <<'PY'
+import json, sys
+path, root = sys.argv[1:]
+config = json.load(open(path))
+config["root"], config["process"]["args"] = {"path": root, "readonly": True}, ["true"]
+config["process"]["terminal"] = False
+config["process"].pop("rlimits", None)  # raising them takes a capability that a container host may lack
+json.dump(config, open(path, "w"))
+PY
+}
+
+slow_commands() {
+	local peers=() archive=$fixtures/images/three-layers.docker.tar
+	local docker=(docker -H "unix://$scratch/docker.sock")
+	local podman=(podman --root "$disk/podman" --runroot "$disk/podman-run" --storage-driver overlay --cgroup-manager cgroupfs)
+	# Its default limits are above what a container host may grant.
+	local in_docker=("${docker[@]}" run --rm --network none -v vol:/data three-layers true)
+	local in_podman=("${podman[@]}" run --rm --network none --ulimit nofile=1024:1024 --ulimit nproc=1024:1024
+		-v vol:/data three-layers true)
+	local in_runc=(runc --root "$disk/runc" run --bundle "$disk/bundle" bench)
+
+	if command -v runc >/dev/null; then runc_bundle; fi
+	if works 'runc (no overlay)' "${in_runc[@]}"; then peers+=(@runc-no-overlay "${in_runc[@]}"); fi
+	if works podman "${podman[@]}" load -q -i "$archive" && works podman "${in_podman[@]}"; then peers+=(@podman-run "${in_podman[@]}"); fi
+	if command -v dockerd >/dev/null && ! start_dockerd; then
+		echo 'docker: not run: dockerd did not start'
+	elif works docker "${docker[@]}" load -i "$archive" && works docker "${in_docker[@]}"; then
+		peers+=(@docker-run "${in_docker[@]}")
+	fi
+	timer -n "$start_peer_rounds" -w 1 @floor "${floor[@]}" "${ends[@]}" @cowshed-run "${ours[@]}" base true "${peers[@]}"
+	stop_dockerd
+}
+
+prepare_start
+printf '\nstart: run --rm -v vol:/data base true, %s rounds in turn\n' "$start_rounds"
+fast_commands
+printf '\nbeside the engines, %s rounds in turn\n' "$start_peer_rounds"
+slow_commands
+remove_disk
