@@ -29,10 +29,14 @@
 //! | `process` | from a spec to a running, waited-for process in namespaces | `ident` `sys` `mount` |
 //! | `container` | the whole story, in order, with supervision, undo and recovery | `ident` `sys` `mount` `store` `layer` `image` `rootfs` `volume` `process` |
 
+pub mod container;
 pub mod error;
 pub mod ident;
+pub mod image;
+pub mod layer;
 pub mod mount;
 pub mod process;
+pub mod rootfs;
 pub mod store;
 pub mod sys;
 pub mod volume;

@@ -89,6 +89,21 @@ fn not_found(program: &str) -> &'static str {
     }
 }
 
+impl Error {
+    /// What a shell would answer: 127 not found, 126 not executable; 125 where it is our failure.
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            Error::ProgramNotFound { .. } => 127,
+            Error::ProgramNotExecutable { .. } => 126,
+            Error::User(_)
+            | Error::Step { .. }
+            | Error::Vanished { .. }
+            | Error::Nul { .. }
+            | Error::System { .. } => 125,
+        }
+    }
+}
+
 impl Failure for Error {
     fn kind(&self) -> ErrorKind {
         match self {

@@ -18,12 +18,23 @@ pub struct Blobs {
     tmp: Dir,
 }
 
-/// A blob that is being written; its name is only known at the end.
+/// A blob that is being written; its name is only known at the end. Dropped without
+/// [`Blobs::commit`] it disappears.
 #[derive(Debug)]
 pub struct NewBlob {
     /// Write here.
     pub file: File,
     name: String,
+    tmp: Option<Dir>,
+}
+
+impl Drop for NewBlob {
+    fn drop(&mut self) {
+        if let Some(tmp) = &self.tmp {
+            // The last resort of an error path: what stays is swept by a later command.
+            tmp.remove_file(&self.name).ok();
+        }
+    }
 }
 
 impl Blobs {
@@ -71,19 +82,17 @@ impl Blobs {
         let random = random_bytes().map_err(failed)?;
         let name = format!("blob-{}", Digest::of(&random).short());
         let file = self.tmp.create_file(&name, 0o600).map_err(failed)?;
-        Ok(NewBlob { file, name })
+        let tmp = Some(self.tmp.try_clone().map_err(failed)?);
+        Ok(NewBlob { file, name, tmp })
     }
 
     /// Gives a written blob its name; one that is there already stays.
-    pub fn commit(&self, blob: &NewBlob, digest: Digest) -> Result<(), Error> {
+    pub fn commit(&self, mut blob: NewBlob, digest: Digest) -> Result<(), Error> {
         self.tmp
             .rename(&blob.name, &self.dir, digest.hex())
-            .map_err(|source| Error::Blob { digest, source })
-    }
-
-    /// Forgets a blob that was begun.
-    pub fn abandon(&self, blob: &NewBlob) {
-        self.tmp.remove_file(&blob.name).ok();
+            .map_err(|source| Error::Blob { digest, source })?;
+        blob.tmp = None;
+        Ok(())
     }
 
     /// Stores bytes under their digest.
@@ -93,12 +102,11 @@ impl Blobs {
             return Ok(digest);
         }
         let mut blob = self.begin()?;
-        let written = blob.file.write_all(bytes).at("write", || digest.hex());
-        if let Err(source) = written {
-            self.abandon(&blob);
-            return Err(Error::Blob { digest, source });
-        }
-        self.commit(&blob, digest)?;
+        blob.file
+            .write_all(bytes)
+            .at("write", || digest.hex())
+            .map_err(|source| Error::Blob { digest, source })?;
+        self.commit(blob, digest)?;
         Ok(digest)
     }
 

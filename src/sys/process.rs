@@ -206,3 +206,8 @@ pub fn set_nonblocking(fd: impl AsFd) -> Result<()> {
 pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
+
+/// Kills a process of ours by number; gone already is fine.
+pub fn kill(pid: i32) {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL).ok();
+}

@@ -32,8 +32,10 @@ pub struct Volume {
 /// What `volume create` or a mount asks for.
 #[derive(Debug, Clone, Default)]
 pub struct NewVolume {
-    /// `None` makes an anonymous volume.
+    /// `None` makes one up.
     pub name: Option<VolumeName>,
+    /// Nobody named it, whether or not it has a name already.
+    pub anonymous: bool,
     /// Only `local`.
     pub driver: Option<String>,
     /// Driver options: none yet.
@@ -110,7 +112,7 @@ impl<'s> Volumes<'s> {
         if let Some(volume) = self.find(&name)? {
             return Ok((volume, Created::Existing));
         }
-        let anonymous = wanted.name.is_none();
+        let anonymous = wanted.anonymous || wanted.name.is_none();
         let NewVolume {
             options,
             mut labels,

@@ -64,6 +64,16 @@ pub enum Error {
     Store(#[from] store::Error),
 }
 
+impl Error {
+    /// The system call at the bottom, for a child that can only pass that on.
+    pub fn into_system(self) -> SysError {
+        match self {
+            Error::System { source, .. } => source,
+            other => SysError::new("populate", other.to_string(), nix::errno::Errno::EIO),
+        }
+    }
+}
+
 impl Failure for Error {
     fn kind(&self) -> ErrorKind {
         match self {

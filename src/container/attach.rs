@@ -1,0 +1,207 @@
+//! Volumes, binds and tmpfs of a container become mounts.
+
+use std::path::Path;
+
+use nix::errno::Errno;
+
+use super::{AttachedMount, ContainerRecord, Engine, Error, containers::failed};
+use crate::{
+    mount::{
+        Access, Bind, BindKind, BindRecursive, BindRequest, MissingSource, Mount, MountPlan, Origin,
+        Propagation, ReadOnly, RequestKind, Source,
+    },
+    process,
+    rootfs::{self, Snapshot},
+    store::Lease,
+    sys::{
+        Dir, FileKind, RootDir, metadata_of,
+        mount::{Depth, PropagationType},
+        mountinfo, open_handle,
+    },
+    volume::{self, Fill, Volumes},
+};
+
+/// The mounts of a record, in its order; pure.
+pub(super) fn mounts(record: &ContainerRecord, volumes: &Volumes<'_>) -> Vec<Mount> {
+    let mount = |attached: &AttachedMount| Mount {
+        target: attached.request.target.clone(),
+        source: source(attached, volumes),
+        origin: Origin::User,
+    };
+    record.mounts.iter().map(mount).collect()
+}
+
+fn source(attached: &AttachedMount, volumes: &Volumes<'_>) -> Source {
+    let request = &attached.request;
+    match (&request.kind, &attached.volume) {
+        (RequestKind::Tmpfs(options), _) => Source::Tmpfs(options.clone()),
+        (RequestKind::Bind(bind), _) => Source::Bind(host_bind(bind, request.access)),
+        (RequestKind::Volume(volume), name) => {
+            let mountpoint = name.as_ref().map(|name| volumes.mountpoint(name));
+            let read_only = match request.access {
+                Access::ReadWrite => ReadOnly::No,
+                Access::ReadOnly => ReadOnly::Recursive,
+            };
+            Source::Bind(Bind {
+                source: mountpoint.unwrap_or_default(),
+                subpath: volume.subpath.clone(),
+                kind: BindKind::Volume,
+                depth: Depth::Recursive,
+                read_only,
+                propagation: Propagation::RPrivate,
+            })
+        }
+    }
+}
+
+fn host_bind(bind: &BindRequest, access: Access) -> Bind {
+    let read_only = match (access, bind.recursive) {
+        (Access::ReadWrite, _) => ReadOnly::No,
+        (Access::ReadOnly, BindRecursive::Disabled | BindRecursive::Writable) => ReadOnly::Top,
+        (Access::ReadOnly, BindRecursive::Enabled | BindRecursive::ReadOnly) => ReadOnly::Recursive,
+    };
+    let depth = match bind.recursive {
+        BindRecursive::Disabled => Depth::Top,
+        BindRecursive::Enabled | BindRecursive::Writable | BindRecursive::ReadOnly => {
+            Depth::Recursive
+        }
+    };
+    let (source, propagation) = (bind.source.clone(), bind.propagation);
+    Bind { source, subpath: None, kind: BindKind::Host, depth, read_only, propagation }
+}
+
+fn binds(record: &ContainerRecord) -> impl Iterator<Item = &BindRequest> {
+    record.mounts.iter().filter_map(|mount| match &mount.request.kind {
+        RequestKind::Bind(bind) => Some(bind),
+        RequestKind::Volume(_) | RequestKind::Tmpfs(_) => None,
+    })
+}
+
+/// Sources that must be there are, and can propagate as asked (semantics 16, 20). Nothing is made.
+pub(super) fn check_sources(record: &ContainerRecord) -> Result<(), Error> {
+    for bind in binds(record) {
+        match open_handle(&bind.source) {
+            Ok(handle) => check_propagation(bind, &crate::sys::process::path_of(&handle))?,
+            Err(error) if error.errno() == Some(Errno::ENOENT) => {
+                if bind.missing == MissingSource::Refuse {
+                    return Err(Error::NoSource { path: bind.source.clone() });
+                }
+            }
+            Err(source) => return Err(failed("open bind source", source)),
+        }
+    }
+    Ok(())
+}
+
+fn check_propagation(bind: &BindRequest, real: &str) -> Result<(), Error> {
+    let (kind, _) = bind.propagation.to_kernel();
+    let wanted = match kind {
+        PropagationType::Shared => "shared",
+        PropagationType::Slave => "shared or slave",
+        PropagationType::Private | PropagationType::Unbindable => return Ok(()),
+    };
+    let mounts = mountinfo::read().map_err(|source| failed("read mounts", source))?;
+    let Some(mount) = mountinfo::holding(&mounts, Path::new(real)) else { return Ok(()) };
+    let fits = mount.shared.is_some() || kind == PropagationType::Slave && mount.slave;
+    if fits {
+        return Ok(());
+    }
+    let (path, mount) = (bind.source.clone(), mount.mount_point.clone());
+    Err(Error::NotShared { path, mount, wanted })
+}
+
+impl Engine {
+    /// Makes missing bind sources (semantics 15), at start like Docker.
+    pub(super) fn make_sources(&self, record: &ContainerRecord) -> Result<(), Error> {
+        for bind in binds(record).filter(|bind| bind.missing == MissingSource::Create) {
+            if open_handle(&bind.source).is_ok() {
+                continue;
+            }
+            let root = RootDir::open(Path::new("/"));
+            root.and_then(|root| root.make_dirs(&bind.source, 0o755))
+                .map_err(|source| failed("make bind source", source))?;
+            self.note(&format!("created host directory {}", bind.source.display()));
+        }
+        Ok(())
+    }
+
+    /// Leases every volume of a container and fills the empty ones from its image.
+    ///
+    /// The leases are the truth about "in use": the container keeps them as long as it runs.
+    pub(super) fn attach_volumes(
+        &self,
+        record: &ContainerRecord,
+        snapshot: &Snapshot,
+    ) -> Result<Vec<Lease>, Error> {
+        let volumes = self.volumes()?;
+        let mut leases = Vec::new();
+        for mount in &record.mounts {
+            let (RequestKind::Volume(wanted), Some(name)) = (&mount.request.kind, &mount.volume)
+            else {
+                continue;
+            };
+            let lease = volumes.attach(name)?;
+            let fill = !wanted.no_copy && !mount.inherited && wanted.subpath.is_none();
+            let empty = fill && volume::is_empty(&lease.dir).map_err(|source| {
+                failed("look into volume", source)
+            })?;
+            if empty {
+                self.fill(record, snapshot, mount, &lease.dir)?;
+            }
+            leases.push(lease);
+        }
+        Ok(leases)
+    }
+
+    fn fill(
+        &self,
+        record: &ContainerRecord,
+        snapshot: &Snapshot,
+        mount: &AttachedMount,
+        volume_dir: &Dir,
+    ) -> Result<(), Error> {
+        let target = mount.request.target.clone();
+        let Some(name) = &mount.volume else { return Ok(()) };
+        if !rootfs::has_directory(snapshot, &target)? {
+            return Ok(());
+        }
+        let volumes = self.volumes()?;
+        let mut volume = volumes.get(name.as_str())?.record;
+        let chain = record.chains.last().map(ToString::to_string).unwrap_or_default();
+        let this = Fill { chain, target: target.display().to_string() };
+        if volume.filled.as_ref() == Some(&this) {
+            // An empty directory of the same image: copied before.
+            return Ok(());
+        }
+        rootfs::with_view(snapshot, |root| {
+            // A file or nothing there: nothing to copy (semantics 28, as the newer engine).
+            let Ok(handle) = root.locate(&target) else { return Ok(Vec::new()) };
+            if metadata_of(&handle)?.kind() != FileKind::Directory {
+                return Ok(Vec::new());
+            }
+            let from = root.open_dir(&target)?;
+            volume::fill(volume_dir, name.as_str(), &from)
+                .map(|_| Vec::new())
+                .map_err(volume::Error::into_system)
+        })?;
+        volume.filled = Some(this);
+        Ok(volumes.update(&volume)?)
+    }
+}
+
+/// Says it in Docker's words when a file meets a directory (semantics 21).
+pub(super) fn wrong_type(error: process::Error, plan: &MountPlan) -> Error {
+    let process::Error::Step { source, .. } = &error else { return error.into() };
+    let mixed = source.call() == "move_mount" && source.errno() == Some(Errno::ENOTDIR)
+        || source.call() == "openat2"
+            && matches!(source.errno(), Some(Errno::ENOTDIR | Errno::EISDIR));
+    let bind = plan.binds().find(|(target, _)| source.detail().starts_with(&*target.to_string_lossy()));
+    match bind {
+        Some((target, bind)) if mixed => Error::WrongType {
+            source_path: bind.source.clone(),
+            target: target.to_owned(),
+            source: error,
+        },
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,247 @@
+//! Finding, listing and removing containers.
+
+use std::{ffi::OsStr, time::Duration};
+
+use super::{ContainerRecord, Engine, Error, State};
+use crate::{
+    ident::{ContainerId, ContainerName},
+    store::{Durability, Place, Tried, record, try_lease},
+    sys::{Dir, SysError, lock::Lock},
+};
+
+pub(super) const CONFIG: &str = "config.json";
+pub(super) const STATE: &str = "state.json";
+
+/// Whether a container runs; derived, never stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Never started.
+    Created,
+    /// Somebody holds its lease.
+    Running,
+    /// Ended.
+    Exited,
+}
+
+impl Status {
+    /// Docker's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Status::Created => "created",
+            Status::Running => "running",
+            Status::Exited => "exited",
+        }
+    }
+}
+
+/// A container as it is now.
+#[derive(Debug, Clone)]
+pub struct Container {
+    /// What it is.
+    pub record: ContainerRecord,
+    /// What happened to it.
+    pub state: Option<State>,
+    /// Whether it runs.
+    pub status: Status,
+}
+
+/// How to remove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Removal {
+    /// Kill it first.
+    pub force: bool,
+    /// Its anonymous volumes, too.
+    pub volumes: bool,
+}
+
+impl Engine {
+    pub(super) fn containers_dir(&self) -> Result<Dir, Error> {
+        Ok(self.store().open_dir(Place::Containers)?)
+    }
+
+    /// All containers, newest first.
+    pub fn containers(&self) -> Result<Vec<Container>, Error> {
+        let dir = self.containers_dir()?;
+        let names = dir.entries().map_err(|source| failed("list containers", source))?;
+        let ids = names.iter().filter_map(|name| name.to_str()?.parse::<ContainerId>().ok());
+        let found = ids.map(|id| self.read_container(&dir, &id));
+        let mut all: Vec<_> = found.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        all.sort_by_key(|container| std::cmp::Reverse(container.record.created));
+        Ok(all)
+    }
+
+    /// Finds one by name, id or prefix of an id.
+    pub fn container(&self, text: &str) -> Result<Container, Error> {
+        let missing = || Error::NotFound { name: text.to_owned() };
+        let dir = self.containers_dir()?;
+        let by_name = text.parse().ok().map(|name| self.holder_of(&name)).transpose()?.flatten();
+        let id = match by_name {
+            Some(id) => id,
+            None => find_prefix(&dir, text)?.ok_or_else(missing)?,
+        };
+        self.read_container(&dir, &id)?.ok_or_else(missing)
+    }
+
+    /// `None` where it is being removed at this moment.
+    fn read_container(&self, dir: &Dir, id: &ContainerId) -> Result<Option<Container>, Error> {
+        let Ok(own) = dir.open_dir(id.as_str()) else { return Ok(None) };
+        let Some(record) = record::find(&own, CONFIG)? else { return Ok(None) };
+        let state: Option<State> = record::find(&own, STATE)?;
+        let lock = Lock::try_shared(own.into_fd().into());
+        let free = lock.map_err(|source| failed("look at lease", source))?.is_some();
+        let status = match (&state, free) {
+            (_, false) => Status::Running,
+            (Some(state), true) if state.started.is_some() => Status::Exited,
+            (_, true) => Status::Created,
+        };
+        let state = state.map(|state| if free { settled(state) } else { state });
+        Ok(Some(Container { record, state, status }))
+    }
+
+    /// Who has a name.
+    pub(super) fn holder_of(&self, name: &ContainerName) -> Result<Option<ContainerId>, Error> {
+        let names = self.store().open_dir(Place::ContainerNames)?;
+        match names.read_symlink(name.as_str()) {
+            Ok(target) => {
+                let last = std::path::Path::new(&target).file_name().and_then(OsStr::to_str);
+                Ok(last.and_then(|id| id.parse().ok()))
+            }
+            Err(error) if error.errno() == Some(nix::errno::Errno::ENOENT) => Ok(None),
+            Err(source) => Err(failed("look up name", source)),
+        }
+    }
+
+    /// Reserves a name; one whose holder is gone is taken over.
+    pub(super) fn claim_name(&self, name: &ContainerName, id: &ContainerId) -> Result<(), Error> {
+        let names = self.store().open_dir(Place::ContainerNames)?;
+        let target = format!("../{id}");
+        loop {
+            match names.make_symlink(OsStr::new(&target), name.as_str()) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.errno() == Some(nix::errno::Errno::EEXIST) => {}
+                Err(source) => return Err(failed("claim name", source)),
+            }
+            let Some(holder) = self.holder_of(name)? else { continue };
+            let alive = self.exists(Place::Containers, &holder)? || self.exists(Place::Tmp, &holder)?;
+            if alive {
+                return Err(Error::NameTaken { name: name.to_string(), holder: holder.to_string() });
+            }
+            self.release_name(name, &holder)?;
+        }
+    }
+
+    fn exists(&self, place: Place, id: &ContainerId) -> Result<bool, Error> {
+        let found = self.store().open_dir(place)?.find(id.as_str());
+        Ok(found.map_err(|source| failed("look up container", source))?.is_some())
+    }
+
+    /// Gives a name back, unless somebody else has it by now.
+    pub(super) fn release_name(&self, name: &ContainerName, id: &ContainerId) -> Result<(), Error> {
+        if self.holder_of(name)?.as_ref() == Some(id) {
+            self.store().open_dir(Place::ContainerNames)?.remove_file(name.as_str()).ok();
+        }
+        Ok(())
+    }
+
+    /// Removes a container.
+    pub fn remove_container(&self, text: &str, removal: Removal) -> Result<ContainerRecord, Error> {
+        let container = self.container(text)?;
+        let Container { record, state, status } = &container;
+        if *status == Status::Running {
+            if !removal.force {
+                return Err(Error::Running { name: record.name.to_string() });
+            }
+            if let Some(state) = state {
+                kill(state.pid);
+            }
+        }
+        self.remove_stopped(record, removal)?;
+        Ok(container.record)
+    }
+
+    /// Waits a moment for the lease: a lister holds it for microseconds, a supervisor whose
+    /// container was killed until it has tidied up.
+    fn remove_stopped(&self, record: &ContainerRecord, removal: Removal) -> Result<(), Error> {
+        let dir = self.containers_dir()?;
+        for _ in 0..RETRIES {
+            match try_lease(&dir, record.id.as_str())? {
+                Tried::Got(_lease) => {
+                    self.store().discard(&dir, record.id.as_str())?;
+                    self.release_name(&record.name, &record.id)?;
+                    return if removal.volumes { self.remove_anonymous(record) } else { Ok(()) };
+                }
+                Tried::Absent => return Ok(()),
+                Tried::Busy => std::thread::sleep(Duration::from_millis(2)),
+            }
+        }
+        Err(Error::Running { name: record.name.to_string() })
+    }
+
+    /// Removes the anonymous volumes of a container that is gone; one that another container uses
+    /// is left, quietly (semantics 34).
+    pub(super) fn remove_anonymous(&self, record: &ContainerRecord) -> Result<(), Error> {
+        let own = record.mounts.iter().filter(|mount| mount.anonymous);
+        let names: Vec<_> = own.filter_map(|mount| mount.volume.as_ref()).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let others = self.containers()?;
+        let volumes = self.volumes()?;
+        for name in names {
+            let used = others.iter().any(|other| other.record.volumes().any(|used| used == name));
+            if used {
+                continue;
+            }
+            match volumes.remove(name) {
+                Err(
+                    crate::volume::Error::InUse { .. } | crate::volume::Error::NotFound { .. },
+                )
+                | Ok(()) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces a container's state.
+    pub(super) fn write_state(&self, container: &Dir, state: &State) -> Result<(), Error> {
+        let volatile = Durability::Volatile;
+        Ok(record::replace(self.store(), container, STATE, state, volatile)?)
+    }
+}
+
+/// 2 s in all.
+const RETRIES: usize = 1000;
+
+/// What a supervisor that was killed could not write any more.
+fn settled(state: State) -> State {
+    if state.finished.is_some() || state.started.is_none() {
+        return state;
+    }
+    let error = "its supervisor was killed".to_owned();
+    State { pid: 0, exit_code: 137, error, ..state }
+}
+
+fn kill(pid: i32) {
+    if pid > 1 {
+        crate::sys::process::kill(pid);
+    }
+}
+
+fn find_prefix(dir: &Dir, prefix: &str) -> Result<Option<ContainerId>, Error> {
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if prefix.is_empty() || !prefix.bytes().all(hex) {
+        return Ok(None);
+    }
+    let names = dir.entries().map_err(|source| failed("list containers", source))?;
+    let ids = names.iter().filter_map(|name| name.to_str()?.parse::<ContainerId>().ok());
+    let mut fitting: Vec<_> = ids.filter(|id| id.as_str().starts_with(prefix)).collect();
+    match fitting.len() {
+        0 | 1 => Ok(fitting.pop()),
+        count => Err(Error::Ambiguous { prefix: prefix.to_owned(), count }),
+    }
+}
+
+pub(super) fn failed(what: &str, source: SysError) -> Error {
+    Error::System { what: what.to_owned(), source }
+}

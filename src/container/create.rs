@@ -1,0 +1,297 @@
+//! From a request to a container on disk.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    AttachedMount, ContainerRecord, Engine, Error, RunRequest, containers, environment,
+};
+use crate::{
+    ident::{ContainerId, ContainerName, Timestamp, VolumeName},
+    image::{ImageConfig, ImageRecord},
+    mount::{
+        self, Access, MountRequest, RequestKind, VolumeRequest, VolumesFrom, check_duplicates,
+    },
+    process::Network,
+    rootfs::{self, Snapshot},
+    store::{Lease, Place, Staging, record},
+    sys::random_bytes,
+    volume::{Created, NewVolume, Origin},
+};
+
+/// A container whose directory is in place and whose lease is held.
+#[derive(Debug)]
+pub(super) struct CreatedContainer {
+    pub record: ContainerRecord,
+    pub snapshot: Snapshot,
+    pub lease: Lease,
+}
+
+/// A container that is decided and not made.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub record: ContainerRecord,
+    pub snapshot: Snapshot,
+}
+
+impl Engine {
+    /// Decides everything that can be decided without changing anything.
+    ///
+    /// Volumes that would be made have a name already; anonymous ones a random one.
+    pub(super) fn draft(&self, request: RunRequest) -> Result<Draft, Error> {
+        let images = self.images()?;
+        let image = images.resolve(&request.image)?;
+        let config = images.config(&image)?;
+        let id = ContainerId::from_random(
+            random_bytes().map_err(|source| containers::failed("name container", source))?,
+        );
+        let mounts = self.collect_mounts(&request, &config)?;
+        let record = self.decide(request, &image, config, id, mounts)?;
+        let snapshot = rootfs::prepare(self.store(), &record.chains, &record.id)?;
+        Ok(Draft { record, snapshot })
+    }
+
+    fn decide(
+        &self,
+        request: RunRequest,
+        image: &ImageRecord,
+        config: ImageConfig,
+        id: ContainerId,
+        mounts: Vec<AttachedMount>,
+    ) -> Result<ContainerRecord, Error> {
+        let (args, entrypoint_length) = command(&request, &config)?;
+        let hostname = match (&request.hostname, request.network) {
+            (Some(name), _) => name.clone(),
+            (None, Network::Host) => host_name(),
+            (None, Network::None) => id.short().to_owned(),
+        };
+        let mut labels = config.labels.clone();
+        labels.extend(request.labels);
+        let env = environment::variables(&hostname, request.terminal, &config.env, &request.env);
+        let cwd = working_directory(request.workdir.as_deref(), &config.working_dir)?;
+        let name = match request.name {
+            Some(name) => name,
+            None => super::plan::made_up_name(&id),
+        };
+        Ok(ContainerRecord {
+            name,
+            created: Timestamp::now(),
+            image: request.image,
+            image_id: image.id,
+            chains: image.layers.iter().map(|layer| layer.chain).collect(),
+            args,
+            entrypoint_length,
+            env,
+            cwd,
+            user: request.user.unwrap_or(config.user),
+            hostname,
+            labels,
+            root: request.root,
+            network: request.network,
+            reaper: request.reaper,
+            terminal: request.terminal,
+            interactive: request.interactive,
+            auto_remove: request.auto_remove,
+            shm_bytes: request.shm_bytes,
+            mounts,
+            id,
+        })
+    }
+
+    /// The user's mounts, those of other containers, and the image's volumes that nothing covers.
+    fn collect_mounts(
+        &self,
+        request: &RunRequest,
+        config: &ImageConfig,
+    ) -> Result<Vec<AttachedMount>, Error> {
+        check_duplicates(&request.mounts)?;
+        let own = request.mounts.iter().cloned().map(|request| self.name_volume(request));
+        let mut mounts = own.collect::<Result<Vec<_>, _>>()?;
+        for from in &request.volumes_from {
+            for inherited in self.mounts_of(from)? {
+                let target = &inherited.request.target;
+                // The user's own mount wins over an inherited one.
+                if mounts.iter().all(|mount| mount.request.target != *target) {
+                    mounts.push(inherited);
+                }
+            }
+        }
+        for volume in &config.volumes {
+            let target = mount::inside_volume(volume)?;
+            if mounts.iter().all(|mount| mount.request.target != target) {
+                mounts.push(self.name_volume(image_volume(target))?);
+            }
+        }
+        Ok(mounts)
+    }
+
+    fn name_volume(&self, request: MountRequest) -> Result<AttachedMount, Error> {
+        let RequestKind::Volume(volume) = &request.kind else {
+            return Ok(AttachedMount { request, volume: None, anonymous: false, inherited: false });
+        };
+        let (name, anonymous) = match &volume.name {
+            Some(name) => (name.parse::<VolumeName>()?, false),
+            None => {
+                let random = random_bytes();
+                let random = random.map_err(|source| containers::failed("name volume", source))?;
+                (VolumeName::from_random(random), true)
+            }
+        };
+        if volume.no_create && self.volumes()?.find(&name)?.is_none() {
+            return Err(Error::NoCreate { name: name.to_string() });
+        }
+        Ok(AttachedMount { request, volume: Some(name), anonymous, inherited: false })
+    }
+
+    fn mounts_of(&self, from: &VolumesFrom) -> Result<Vec<AttachedMount>, Error> {
+        let other = self.container(&from.container)?.record;
+        // tmpfs is a container's own (semantics 29).
+        let shared = other.mounts.into_iter().filter(|mount| {
+            !matches!(mount.request.kind, RequestKind::Tmpfs(_))
+        });
+        let inherit = |mut mount: AttachedMount| {
+            if from.access == Some(Access::ReadOnly) {
+                mount.request.access = Access::ReadOnly;
+                mount.request.mode = "ro".to_owned();
+            }
+            AttachedMount { inherited: true, anonymous: false, ..mount }
+        };
+        Ok(shared.map(inherit).collect())
+    }
+
+    /// Makes the container: its volumes, its directory, its name.
+    ///
+    /// The layers are leased from the look at the image to the record that names them, so that no
+    /// removal comes in between.
+    pub(super) fn create(&self, request: RunRequest) -> Result<CreatedContainer, Error> {
+        let layers = crate::store::lease_new(self.store().open_dir(Place::Layers)?, false)?;
+        let Draft { record, snapshot } = self.draft(request)?;
+        super::attach::check_sources(&record)?;
+        let staging = Staging::begin(self.store(), record.id.as_str())?;
+        snapshot.make_dirs(staging.dir())?;
+        record::create(staging.dir(), containers::CONFIG, &record)?;
+        self.claim_name(&record.name, &record.id)?;
+        let made = self.create_volumes(&record);
+        let published = made.and_then(|()| {
+            let dir = self.containers_dir()?;
+            Ok(staging.publish(&dir, record.id.as_str())?)
+        });
+        drop(layers);
+        match published {
+            Ok(Some((dir, lock))) => {
+                Ok(CreatedContainer { record, snapshot, lease: Lease::from_parts(dir, lock) })
+            }
+            Ok(None) => Err(Error::NotFound { name: record.id.to_string() }),
+            Err(error) => {
+                self.release_name(&record.name, &record.id)?;
+                Err(error)
+            }
+        }
+    }
+
+    fn create_volumes(&self, record: &ContainerRecord) -> Result<(), Error> {
+        let volumes = self.volumes()?;
+        for mount in record.mounts.iter().filter(|mount| !mount.inherited) {
+            let (RequestKind::Volume(wanted), Some(name)) = (&mount.request.kind, &mount.volume)
+            else {
+                continue;
+            };
+            if volumes.find(name)?.is_some() {
+                continue;
+            }
+            let target = mount.request.target.display().to_string();
+            let origin = Some(Origin { container: record.id.to_string(), target });
+            let new = NewVolume {
+                name: Some(name.clone()),
+                driver: wanted.driver.clone(),
+                options: wanted.options.clone(),
+                labels: wanted.labels.clone(),
+                origin,
+                anonymous: mount.anonymous,
+            };
+            let (_, created) = volumes.create(new)?;
+            if created == Created::New && !mount.anonymous {
+                self.note(&format!("created new volume {name}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn image_volume(target: PathBuf) -> MountRequest {
+    MountRequest {
+        target,
+        access: Access::ReadWrite,
+        kind: RequestKind::Volume(VolumeRequest::default()),
+        mode: String::new(),
+        from_tmpfs_flag: false,
+    }
+}
+
+/// Docker's rules: a new entrypoint drops the image's command.
+fn command(request: &RunRequest, config: &ImageConfig) -> Result<(Vec<String>, usize), Error> {
+    let (entrypoint, default) = match &request.entrypoint {
+        Some(program) if program.is_empty() => (Vec::new(), &[][..]),
+        Some(program) => (vec![program.clone()], &[][..]),
+        None => (config.entrypoint.clone(), &config.cmd[..]),
+    };
+    let length = entrypoint.len();
+    let rest = if request.args.is_empty() { default } else { &request.args };
+    let args: Vec<_> = entrypoint.into_iter().chain(rest.iter().cloned()).collect();
+    if args.first().is_none_or(String::is_empty) {
+        return Err(Error::NoCommand);
+    }
+    Ok((args, length))
+}
+
+/// `-w` must be absolute; an image's may be relative to `/`.
+fn working_directory(asked: Option<&str>, image: &str) -> Result<String, Error> {
+    match asked {
+        Some(path) if !path.starts_with('/') => {
+            Err(Error::WorkingDirectory { path: path.to_owned() })
+        }
+        Some(path) => Ok(path.to_owned()),
+        None => Ok(Path::new("/").join(image).display().to_string()),
+    }
+}
+
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(list: &[&str]) -> Vec<String> {
+        list.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn entrypoint_and_command_combine_as_in_docker() {
+        let config = ImageConfig {
+            entrypoint: texts(&["/entry"]),
+            cmd: texts(&["default"]),
+            ..ImageConfig::default()
+        };
+        let with = |entrypoint: Option<&str>, args: &[&str]| {
+            let entrypoint = entrypoint.map(str::to_owned);
+            let request = RunRequest { entrypoint, args: texts(args), ..RunRequest::new("x") };
+            command(&request, &config).map(|(args, _)| args)
+        };
+        assert_eq!(with(None, &[]).unwrap(), ["/entry", "default"]);
+        assert_eq!(with(None, &["a"]).unwrap(), ["/entry", "a"]);
+        assert_eq!(with(Some("sh"), &["-c"]).unwrap(), ["sh", "-c"]);
+        assert_eq!(with(Some("sh"), &[]).unwrap(), ["sh"]);
+        assert_eq!(with(Some(""), &["a"]).unwrap(), ["a"]);
+        assert!(matches!(with(Some(""), &[]), Err(Error::NoCommand)));
+    }
+
+    #[test]
+    fn the_working_directory_is_absolute() {
+        assert_eq!(working_directory(None, "").unwrap(), "/");
+        assert_eq!(working_directory(None, "app").unwrap(), "/app");
+        assert_eq!(working_directory(Some("/x"), "app").unwrap(), "/x");
+        assert!(working_directory(Some("x"), "").is_err());
+    }
+}

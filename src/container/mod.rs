@@ -1,0 +1,233 @@
+//! The whole story, in order, with supervision, undo and recovery.
+//!
+//! Flow: a [`RunRequest`] becomes a [`ContainerRecord`] ([`create`](Engine::create)), the record a
+//! plan and a process ([`run`](Engine::run)); the supervisor holds the container's lease while it
+//! runs, and everything that a command line can ask of images, volumes and containers is a method
+//! of [`Engine`].
+//!
+//! A container's status is derived: it runs while somebody holds the lease on its directory.
+
+mod attach;
+mod containers;
+mod create;
+mod engine;
+mod environment;
+mod explain;
+mod images;
+mod info;
+mod plan;
+mod record;
+mod request;
+mod run;
+mod script;
+mod supervisor;
+mod volumes;
+
+pub use containers::{Container, Removal, Status};
+pub use engine::Engine;
+pub use explain::{Event, Explain};
+pub use images::{ImportRequest, Loaded, Untagged};
+pub use info::{Features, Info};
+pub use plan::DryRun;
+pub use record::{AttachedMount, ContainerRecord, State};
+pub use request::RunRequest;
+pub use volumes::{Pruned, VolumeUse};
+
+use std::path::PathBuf;
+
+use crate::{
+    error::{ErrorKind, Failure},
+    ident, image, mount, process, rootfs, store,
+    sys::SysError,
+    volume,
+};
+
+/// Why a command cannot be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No container of this name. Docker's text.
+    #[error("No such container: {name}")]
+    NotFound {
+        /// As asked for.
+        name: String,
+    },
+    /// An id prefix that fits several containers.
+    #[error("container id {prefix} is ambiguous: it fits {count} containers")]
+    Ambiguous {
+        /// As asked for.
+        prefix: String,
+        /// How many.
+        count: usize,
+    },
+    /// The name is taken. Docker's text.
+    #[error(
+        "Conflict. The container name \"/{name}\" is already in use by container \"{holder}\". You \
+         have to remove (or rename) that container to be able to reuse that name."
+    )]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// Id of its holder.
+        holder: String,
+    },
+    /// The container runs.
+    #[error("cannot remove container \"/{name}\": container is running")]
+    Running {
+        /// Its name.
+        name: String,
+    },
+    /// Neither the user nor the image says what to run. Docker's text.
+    #[error("No command specified")]
+    NoCommand,
+    /// A relative working directory. Docker's text.
+    #[error(
+        "the working directory '{path}' is invalid, it needs to be an absolute path"
+    )]
+    WorkingDirectory {
+        /// As asked for.
+        path: String,
+    },
+    /// A bind source that is not there. Docker's text.
+    #[error("invalid mount config for type \"bind\": bind source path does not exist: {}", path.display())]
+    NoSource {
+        /// Which path.
+        path: PathBuf,
+    },
+    /// A propagation that the host's mount does not allow. Docker's text.
+    #[error("path {} is mounted on {} but it is not a {wanted} mount", path.display(), mount.display())]
+    NotShared {
+        /// The bind's source.
+        path: PathBuf,
+        /// The mount that holds it.
+        mount: PathBuf,
+        /// `shared`, or `shared or slave`.
+        wanted: &'static str,
+    },
+    /// File and directory do not go together; ends with Docker's text.
+    #[error(
+        "mount {} on {}: not a directory: Are you trying to mount a directory onto a file (or \
+         vice-versa)? Check if the specified host path exists and is the expected type",
+        source_path.display(), target.display()
+    )]
+    WrongType {
+        /// The bind's source.
+        source_path: PathBuf,
+        /// The place in the container.
+        target: PathBuf,
+        /// What the kernel said.
+        source: process::Error,
+    },
+    /// A volume that must exist does not.
+    #[error("volume {name} does not exist and nocreate was given")]
+    NoCreate {
+        /// Its name.
+        name: String,
+    },
+    /// An image that containers or names still need. Docker's text.
+    #[error("conflict: unable to delete {image} (cannot be forced) - {why}")]
+    ImageInUse {
+        /// As asked for.
+        image: String,
+        /// By whom.
+        why: String,
+    },
+    /// An image with several names cannot be removed by its id. Docker's text.
+    #[error("conflict: unable to delete {image} (must be forced) - {why}")]
+    MustForce {
+        /// As asked for.
+        image: String,
+        /// Why.
+        why: String,
+    },
+    /// An option that needs another value or another option.
+    #[error("{what}")]
+    Usage {
+        /// The rule.
+        what: String,
+    },
+    /// A system call failed.
+    #[error("{what}")]
+    System {
+        /// Operation and object.
+        what: String,
+        /// Why.
+        source: SysError,
+    },
+    /// A name is not valid.
+    #[error(transparent)]
+    Ident(#[from] ident::Error),
+    /// A mount is not valid.
+    #[error(transparent)]
+    Mount(#[from] mount::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// An image cannot be had.
+    #[error(transparent)]
+    Image(#[from] image::Error),
+    /// The layers cannot be stacked.
+    #[error(transparent)]
+    Rootfs(#[from] rootfs::Error),
+    /// A volume cannot be had.
+    #[error(transparent)]
+    Volume(#[from] volume::Error),
+    /// The process did not start.
+    #[error(transparent)]
+    Process(#[from] process::Error),
+}
+
+impl Failure for Error {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Error::NotFound { .. } | Error::NoSource { .. } | Error::NoCreate { .. } => {
+                ErrorKind::NotFound
+            }
+            Error::NameTaken { .. } => ErrorKind::AlreadyExists,
+            Error::Running { .. } | Error::ImageInUse { .. } | Error::MustForce { .. } => {
+                ErrorKind::InUse
+            }
+            Error::Ambiguous { .. }
+            | Error::NoCommand
+            | Error::WorkingDirectory { .. }
+            | Error::NotShared { .. }
+            | Error::WrongType { .. }
+            | Error::Usage { .. } => ErrorKind::Invalid,
+            Error::System { source, .. } => source.kind(),
+            Error::Ident(error) => error.kind(),
+            Error::Mount(error) => error.kind(),
+            Error::Store(error) => error.kind(),
+            Error::Image(error) => error.kind(),
+            Error::Rootfs(error) => error.kind(),
+            Error::Volume(error) => error.kind(),
+            Error::Process(error) => error.kind(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Error::NotFound { .. } => "cowshed ps -a lists all containers".to_owned(),
+            Error::Ambiguous { .. } => "type more digits".to_owned(),
+            Error::NameTaken { name, .. } => format!("cowshed rm {name}, or choose another --name"),
+            Error::Running { name } => format!("cowshed rm -f {name} kills it first"),
+            Error::NoCommand => "name a program after the image".to_owned(),
+            Error::WorkingDirectory { path } => format!("-w /{path}"),
+            Error::NoSource { path } => format!("mkdir -p {}", mount::quote(path)),
+            Error::NotShared { mount, .. } => {
+                format!("mount --make-rshared {}", mount::quote(mount))
+            }
+            Error::WrongType { .. } => "bind a file to a file, a directory to a directory".to_owned(),
+            Error::NoCreate { name } => format!("cowshed volume create {name}"),
+            Error::ImageInUse { .. } => "remove what uses it first: cowshed ps -a".to_owned(),
+            Error::MustForce { .. } => "cowshed rmi -f".to_owned(),
+            Error::Usage { .. } => return None,
+            Error::System { source, .. } => return source.hint(),
+            Error::Ident(error) => return error.hint(),
+            Error::Mount(error) => return error.hint(),
+            Error::Store(error) => return error.hint(),
+            Error::Image(error) => return error.hint(),
+            Error::Rootfs(error) => return error.hint(),
+            Error::Volume(error) => return error.hint(),
+            Error::Process(error) => return error.hint(),
+        })
+    }
+}

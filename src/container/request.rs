@@ -1,0 +1,76 @@
+//! `RunRequest`: what a user asked for, parsed and not looked up.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    ident::ContainerName,
+    mount::{Access, MountRequest, VolumesFrom},
+    process::Network,
+};
+
+/// Everything `run` takes, built by the command line or by a library caller.
+#[derive(Debug, Clone)]
+pub struct RunRequest {
+    /// A reference or an id.
+    pub image: String,
+    /// `None` makes one up.
+    pub name: Option<ContainerName>,
+    /// After the image.
+    pub args: Vec<String>,
+    /// `--entrypoint`; an empty text means none at all.
+    pub entrypoint: Option<String>,
+    /// `KEY=value`, in order.
+    pub env: Vec<String>,
+    /// `-w`
+    pub workdir: Option<String>,
+    /// `-u`
+    pub user: Option<String>,
+    /// `--hostname`
+    pub hostname: Option<String>,
+    /// `--label`
+    pub labels: BTreeMap<String, String>,
+    /// `--read-only`
+    pub root: Access,
+    /// `--network`
+    pub network: Network,
+    /// `--init`
+    pub reaper: bool,
+    /// `-t`
+    pub terminal: bool,
+    /// `-i`
+    pub interactive: bool,
+    /// `--rm`
+    pub auto_remove: bool,
+    /// `--shm-size`, in bytes.
+    pub shm_bytes: u64,
+    /// `-v`, `--mount`, `--tmpfs`, in order.
+    pub mounts: Vec<MountRequest>,
+    /// `--volumes-from`, in order.
+    pub volumes_from: Vec<VolumesFrom>,
+}
+
+impl RunRequest {
+    /// The image's own command, nothing else.
+    pub fn new(image: impl Into<String>) -> Self {
+        Self {
+            image: image.into(),
+            name: None,
+            args: Vec::new(),
+            entrypoint: None,
+            env: Vec::new(),
+            workdir: None,
+            user: None,
+            hostname: None,
+            labels: BTreeMap::new(),
+            root: Access::ReadWrite,
+            network: Network::None,
+            reaper: false,
+            terminal: false,
+            interactive: false,
+            auto_remove: false,
+            shm_bytes: 64 * 1024 * 1024,
+            mounts: Vec::new(),
+            volumes_from: Vec::new(),
+        }
+    }
+}

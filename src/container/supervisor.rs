@@ -1,0 +1,57 @@
+//! The supervisor: holds the lease, waits, records the end.
+//!
+//! In the foreground the command itself is the supervisor. A detached one will be a fork that calls
+//! the same function; nothing here depends on who calls.
+
+use super::{Engine, Error, State};
+use crate::{
+    ident::Timestamp,
+    process::{Relay, Running},
+    store::Lease,
+    sys::process::Ended,
+};
+
+/// Records that the container runs, moves its bytes until it has ended, and records that.
+pub(super) fn supervise(
+    engine: &Engine,
+    lease: &Lease,
+    running: Running,
+    relay: Relay,
+) -> Result<Ended, Error> {
+    let started = Some(Timestamp::now());
+    let pid = running.pid;
+    let mut state = State { pid, started, finished: None, exit_code: 0, error: String::new() };
+    engine.write_state(&lease.dir, &state)?;
+    let ended = relay.run(running)?;
+    state.pid = 0;
+    state.finished = Some(Timestamp::now());
+    state.exit_code = ended.code();
+    engine.write_state(&lease.dir, &state)?;
+    Ok(ended)
+}
+
+/// Records why a container did not start; it stays `created` (semantics 63).
+pub(super) fn record_failure(engine: &Engine, lease: &Lease, error: &Error) -> Result<(), Error> {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    let exit_code = error.exit_code();
+    let state = State { pid: 0, started: None, finished: None, exit_code, error: text };
+    engine.write_state(&lease.dir, &state)
+}
+
+impl Error {
+    /// The exit code of `run` for a container that did not start: 126 and 127 as a shell's, 125
+    /// for everything else (semantics 60).
+    pub fn exit_code(&self) -> i32 {
+        if let Error::Process(error) = self {
+            error.exit_code()
+        } else {
+            125
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! What a container changed: a walk of its upper dir beside the layers below.
+//!
+//! Costs what was changed, not what the image holds. Where a file was copied up and nothing about
+//! it differs, nothing is listed (semantics 67).
+
+use std::{
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
+
+use super::{Error, Snapshot};
+use crate::sys::{Dir, FileKind, Metadata, Result as SysResult, xattr};
+
+/// What happened to a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the words are Docker's")]
+pub enum ChangeKind {
+    Modified,
+    Added,
+    Deleted,
+}
+
+impl ChangeKind {
+    /// `C`, `A` or `D`.
+    pub fn letter(self) -> char {
+        match self {
+            ChangeKind::Modified => 'C',
+            ChangeKind::Added => 'A',
+            ChangeKind::Deleted => 'D',
+        }
+    }
+}
+
+/// One changed path.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Change {
+    /// As the container sees it.
+    pub path: PathBuf,
+    /// What happened.
+    pub kind: ChangeKind,
+}
+
+/// The changes in a snapshot's upper dir, parents before children, in byte order.
+pub fn diff(snapshot: &Snapshot) -> Result<Vec<Change>, Error> {
+    let walk = || -> SysResult<Vec<Change>> {
+        let overlay = &snapshot.overlay;
+        let upper = Dir::open(&overlay.base.join(&overlay.upper))?;
+        let lowers = snapshot.lower_paths();
+        let open = lowers.iter().map(|lower| Dir::open(lower));
+        let lowers = open.collect::<SysResult<Vec<_>>>()?;
+        let mut walk = Walk { changes: Vec::new() };
+        walk.directory(&upper, &lowers.iter().collect::<Vec<_>>(), Path::new("/"))?;
+        Ok(walk.changes)
+    };
+    walk().map_err(|source| Error::System { what: "compare upper dir".to_owned(), source })
+}
+
+struct Walk {
+    changes: Vec<Change>,
+}
+
+/// What the layers below show at a name.
+enum Below {
+    Nothing,
+    /// A directory, of these layers.
+    Directory(Vec<Dir>, Metadata),
+    /// Something else, in this directory.
+    Leaf(Dir, Metadata),
+}
+
+impl Walk {
+    /// Whether anything at or below `path` changed.
+    fn directory(&mut self, upper: &Dir, lowers: &[&Dir], path: &Path) -> SysResult<bool> {
+        let before = self.changes.len();
+        for name in upper.sorted_entries()? {
+            self.entry(upper, lowers, &name, &path.join(&name))?;
+        }
+        Ok(self.changes.len() > before)
+    }
+
+    fn push(&mut self, path: &Path, kind: ChangeKind) {
+        self.changes.push(Change { path: path.to_owned(), kind });
+    }
+
+    fn entry(&mut self, upper: &Dir, lowers: &[&Dir], name: &OsStr, path: &Path) -> SysResult<()> {
+        let metadata = upper.metadata(name)?;
+        let below = find(lowers, name)?;
+        if metadata.is_whiteout() {
+            if !matches!(below, Below::Nothing) {
+                self.push(path, ChangeKind::Deleted);
+            }
+            return Ok(());
+        }
+        match below {
+            Below::Nothing => {
+                self.push(path, ChangeKind::Added);
+                self.added_children(upper, name, &metadata, path)
+            }
+            Below::Directory(dirs, old) if metadata.is_dir() => {
+                self.merged(upper, name, path, (&dirs, &old, &metadata))
+            }
+            Below::Directory(..) => {
+                self.push(path, ChangeKind::Modified);
+                Ok(())
+            }
+            Below::Leaf(dir, old) => {
+                if metadata.is_dir() {
+                    self.push(path, ChangeKind::Modified);
+                    return self.added_children(upper, name, &metadata, path);
+                }
+                if differs(upper, &metadata, &dir, &old, name)? {
+                    self.push(path, ChangeKind::Modified);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn added_children(
+        &mut self,
+        upper: &Dir,
+        name: &OsStr,
+        metadata: &Metadata,
+        path: &Path,
+    ) -> SysResult<()> {
+        if metadata.is_dir() {
+            self.directory(&upper.open_dir(name)?, &[], path)?;
+        }
+        Ok(())
+    }
+
+    /// A directory on both sides: listed when it or anything in it changed.
+    fn merged(
+        &mut self,
+        upper: &Dir,
+        name: &OsStr,
+        path: &Path,
+        (dirs, old, new): (&[Dir], &Metadata, &Metadata),
+    ) -> SysResult<()> {
+        let here = upper.open_dir(name)?;
+        let at = self.changes.len();
+        let opaque = xattr::is_opaque(&here);
+        let mut changed = if opaque {
+            self.replaced(&here, dirs, path)?
+        } else {
+            self.directory(&here, &dirs.iter().collect::<Vec<_>>(), path)?
+        };
+        changed |= opaque || !same_metadata(old, new) || old.mtime() != new.mtime();
+        if changed {
+            let kind = ChangeKind::Modified;
+            self.changes.insert(at, Change { path: path.to_owned(), kind });
+        }
+        Ok(())
+    }
+
+    /// An opaque directory: every old child is deleted or modified, every other one added.
+    fn replaced(&mut self, here: &Dir, dirs: &[Dir], path: &Path) -> SysResult<bool> {
+        let before = self.changes.len();
+        let lowers: Vec<_> = dirs.iter().collect();
+        let mut names: Vec<OsString> = here.entries()?;
+        for dir in dirs {
+            names.extend(dir.entries()?);
+        }
+        names.sort();
+        names.dedup();
+        for name in names {
+            let child = path.join(&name);
+            let hidden = !matches!(find(&lowers, &name)?, Below::Nothing);
+            match (here.find(&name)?, hidden) {
+                (None, true) => self.push(&child, ChangeKind::Deleted),
+                (None, false) => {}
+                (Some(metadata), _) if metadata.is_whiteout() => {}
+                (Some(metadata), hidden) => {
+                    let kind = if hidden { ChangeKind::Modified } else { ChangeKind::Added };
+                    self.push(&child, kind);
+                    self.added_children(here, &name, &metadata, &child)?;
+                }
+            }
+        }
+        Ok(self.changes.len() > before)
+    }
+}
+
+/// What the stack shows at `name`.
+fn find(lowers: &[&Dir], name: &OsStr) -> SysResult<Below> {
+    let mut found: Option<(Vec<Dir>, Metadata)> = None;
+    for dir in lowers {
+        let Some(metadata) = dir.find(name)? else { continue };
+        if metadata.is_whiteout() {
+            break;
+        }
+        if !metadata.is_dir() {
+            if found.is_none() {
+                return Ok(Below::Leaf(dir.try_clone()?, metadata));
+            }
+            break;
+        }
+        let below = dir.open_dir(name)?;
+        let opaque = xattr::is_opaque(&below);
+        found.get_or_insert_with(|| (Vec::new(), metadata)).0.push(below);
+        if opaque {
+            break;
+        }
+    }
+    Ok(found.map_or(Below::Nothing, |(dirs, metadata)| Below::Directory(dirs, metadata)))
+}
+
+fn same_metadata(old: &Metadata, new: &Metadata) -> bool {
+    (old.kind(), old.mode(), old.uid(), old.gid(), old.rdev())
+        == (new.kind(), new.mode(), new.uid(), new.gid(), new.rdev())
+}
+
+/// Whether a file copied up is another one by now. A different time alone makes it one only when
+/// size or bytes differ, too: a copy-up keeps the time.
+fn differs(
+    upper: &Dir,
+    new: &Metadata,
+    lower: &Dir,
+    old: &Metadata,
+    name: &OsStr,
+) -> SysResult<bool> {
+    if !same_metadata(old, new) || old.mtime() != new.mtime() {
+        return Ok(true);
+    }
+    match new.kind() {
+        FileKind::File => Ok(old.size() != new.size()),
+        FileKind::Symlink => Ok(upper.read_symlink(name)? != lower.read_symlink(name)?),
+        FileKind::Directory
+        | FileKind::CharDevice
+        | FileKind::BlockDevice
+        | FileKind::Fifo
+        | FileKind::Socket => Ok(false),
+    }
+}

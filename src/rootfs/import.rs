@@ -1,0 +1,336 @@
+//! Unpacks an image's missing layers, all at once, and commits them.
+//!
+//! Threads live only here: each layer in flight has a worker, and `layer::unpack` gives it a
+//! second thread. Whiteouts are settled afterwards, lowest first, because only then the layers
+//! below are known. Nothing has its final name before everything is verified and, by default, on
+//! disk.
+
+use std::{
+    io::{Cursor, Read},
+    sync::Mutex,
+};
+
+use super::{
+    Error, Layers,
+    layers::{DIFF, LayerRecord, RECORD},
+};
+use crate::{
+    ident::{ChainId, DiffId, Digest},
+    image::{BlobRef, LayerRef},
+    layer::{self, Compression, Limits, Unpacked},
+    store::{Blobs, Lease, NewBlob, Place, Staging, Store, lease_new, record},
+    sys::{Dir, SysError, sync},
+};
+
+/// Reader of a layer's bytes from their start.
+pub type Reader<'a> = Box<dyn Read + Send + 'a>;
+type BoxError = Box<dyn std::error::Error + Send + std::marker::Sync>;
+
+/// A layer to be imported.
+pub struct LayerSource<'a> {
+    /// What the config says of the tar.
+    pub diff_id: DiffId,
+    /// What the manifest says of the blob, where there is a manifest.
+    pub blob: Option<BlobRef>,
+    /// In bytes; the largest is begun first.
+    pub size: u64,
+    /// Opens it.
+    pub open: &'a (dyn Fn() -> Result<Reader<'a>, BoxError> + std::marker::Sync),
+}
+
+impl std::fmt::Debug for LayerSource<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LayerSource").field("diff_id", &self.diff_id).finish_non_exhaustive()
+    }
+}
+
+/// What survives a power cut after an import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sync {
+    /// Everything: one syncfs(2) before the first final name.
+    Full,
+    /// Nothing is promised: for throw-away stores.
+    None,
+}
+
+/// An image's layers, in place.
+#[derive(Debug)]
+pub struct Imported {
+    /// For the image's record, lowest first.
+    pub layers: Vec<LayerRef>,
+    /// Keeps them from being removed until the record names them.
+    pub lease: Lease,
+}
+
+/// One layer after its worker.
+struct Done {
+    unpacked: Unpacked,
+    compression: Compression,
+    /// `None` where the layer was there and only its blob was missing.
+    staging: Option<Staging>,
+    /// `None` where the blob was there.
+    blob: Option<NewBlob>,
+}
+
+/// Imports what is missing of `sources` (lowest first).
+///
+/// On an error nothing of it stays in the store.
+pub fn import(
+    store: &Store,
+    sources: &[LayerSource<'_>],
+    durability: Sync,
+) -> Result<Imported, Error> {
+    let layers = Layers::open(store)?;
+    let lease = lease_new(store.open_dir(Place::Layers)?, false)?;
+    let blobs = Blobs::open(store)?;
+    let import = Import { store, layers, blobs, sources, limits: Limits::default() };
+    let diff_ids: Vec<_> = sources.iter().map(|source| source.diff_id).collect();
+    let chains = ChainId::stack(&diff_ids);
+    let done = import.unpack_all(&chains)?;
+    let committed = import.settle(&chains, &done).and_then(|()| import.commit(&chains, done, durability));
+    committed.map(|layers| Imported { layers, lease })
+}
+
+struct Import<'s, 'a> {
+    store: &'s Store,
+    layers: Layers<'s>,
+    blobs: Blobs,
+    sources: &'a [LayerSource<'a>],
+    limits: Limits,
+}
+
+/// What one layer needs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Nothing,
+    Blob,
+    Everything,
+}
+
+impl Import<'_, '_> {
+    fn need(&self, source: &LayerSource<'_>, chain: ChainId) -> Result<Need, Error> {
+        if self.layers.find(chain)?.is_none() {
+            return Ok(Need::Everything);
+        }
+        let Some(blob) = &source.blob else { return Ok(Need::Nothing) };
+        let there = self.blobs.size(blob.digest)? == Some(blob.size);
+        Ok(if there { Need::Nothing } else { Need::Blob })
+    }
+
+    /// `None` for a layer that is there already.
+    fn unpack_all(&self, chains: &[ChainId]) -> Result<Vec<Option<Done>>, Error> {
+        let mut queue = Vec::new();
+        for (number, source) in self.sources.iter().enumerate() {
+            match self.need(source, chains[number])? {
+                Need::Nothing => {}
+                need => queue.push((source.size, number, need)),
+            }
+        }
+        // The largest is popped first.
+        queue.sort_unstable_by_key(|(size, number, _)| (*size, *number));
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let workers = queue.len().min(2 * cores).min(8);
+        let done: Vec<Mutex<Option<Done>>> = chains.iter().map(|_| Mutex::new(None)).collect();
+        let (queue, failure) = (Mutex::new(queue), Mutex::new(None));
+        std::thread::scope(|scope| {
+            for _ in 0..workers {
+                scope.spawn(|| self.work(&queue, &done, &failure));
+            }
+        });
+        let unpoison = |error: std::sync::PoisonError<_>| error.into_inner();
+        let done: Vec<_> =
+            done.into_iter().map(|slot| slot.into_inner().unwrap_or_else(unpoison)).collect();
+        match failure.into_inner().ok().flatten() {
+            None => Ok(done),
+            Some(error) => Err(error),
+        }
+    }
+
+    fn work(
+        &self,
+        queue: &Mutex<Vec<(u64, usize, Need)>>,
+        done: &[Mutex<Option<Done>>],
+        failure: &Mutex<Option<Error>>,
+    ) {
+        loop {
+            let failed = failure.lock().is_ok_and(|failure| failure.is_some());
+            let next = if failed { None } else { queue.lock().ok().and_then(|mut q| q.pop()) };
+            let Some((_, number, need)) = next else { return };
+            let unpacked = self.unpack(number, need);
+            match (unpacked, done[number].lock(), failure.lock()) {
+                (Ok(unpacked), Ok(mut slot), _) => *slot = Some(unpacked),
+                (Err(error), _, Ok(mut first)) => drop(first.get_or_insert(error)),
+                _ => return,
+            }
+        }
+    }
+
+    fn unpack(&self, number: usize, need: Need) -> Result<Done, Error> {
+        let source = &self.sources[number];
+        let known = source.blob.as_ref().map(|blob| self.blobs.size(blob.digest)).transpose()?;
+        let blob = if known.flatten().is_some() { None } else { Some(self.blobs.begin()?) };
+        let (unpacked, compression, staging) = self.unpack_into(number, need, blob.as_ref())?;
+        Ok(Done { unpacked, compression, staging, blob })
+    }
+
+    fn unpack_into(
+        &self,
+        number: usize,
+        need: Need,
+        blob: Option<&NewBlob>,
+    ) -> Result<(Unpacked, Compression, Option<Staging>), Error> {
+        let source = &self.sources[number];
+        let number = number + 1;
+        let opened = |source| Error::Open { number, source };
+        let failed = |error| Error::Unpack { number, diff_id: source.diff_id, source: error };
+        let mut reader = (source.open)().map_err(opened)?;
+        let mut head = Vec::new();
+        reader.by_ref().take(512).read_to_end(&mut head).map_err(|error| opened(error.into()))?;
+        let compression = Compression::detect(&head);
+        let whole = Cursor::new(head).chain(reader);
+        let copy_to = blob.map(|blob| &blob.file);
+        let (unpacked, staging) = if need == Need::Everything {
+            let staging = Staging::begin_unnamed(self.store)?;
+            let made = staging.dir().make_dir(DIFF, 0o755);
+            let diff = made.and_then(|()| staging.dir().open_dir(DIFF)).map_err(system)?;
+            let unpacked =
+                layer::unpack(whole, compression, &diff, &self.limits, copy_to).map_err(failed)?;
+            (unpacked, Some(staging))
+        } else {
+            let digested =
+                layer::digest(whole, compression, &self.limits, copy_to).map_err(failed)?;
+            (Unpacked::from(digested), None)
+        };
+        verify(number, source, &unpacked)?;
+        Ok((unpacked, compression, staging))
+    }
+
+    /// Applies what depends on the layers below, lowest first.
+    fn settle(&self, chains: &[ChainId], done: &[Option<Done>]) -> Result<(), Error> {
+        // Topmost first, cut where a layer hides everything below it.
+        let mut lowers: Vec<Dir> = Vec::new();
+        for (number, (chain, done)) in chains.iter().zip(done).enumerate() {
+            let staging = done.as_ref().and_then(|done| Some((done, done.staging.as_ref()?)));
+            let (diff, opaque_root) = match staging {
+                None => (self.layers.open_diff(*chain)?, self.layers.get(*chain)?.opaque_root),
+                Some((done, staging)) => {
+                    let diff = staging.dir().open_dir(DIFF).map_err(system)?;
+                    let notes = &done.unpacked.notes;
+                    let below = if notes.opaque_root { &[][..] } else { &lowers[..] };
+                    layer::settle(&diff, notes, below).map_err(|source| Error::Unpack {
+                        number: number + 1,
+                        diff_id: done.unpacked.diff_id,
+                        source,
+                    })?;
+                    (diff, notes.opaque_root)
+                }
+            };
+            if opaque_root {
+                lowers.clear();
+            }
+            lowers.insert(0, diff);
+        }
+        Ok(())
+    }
+
+    /// Gives everything its final name: blobs, then layers from the lowest up.
+    fn commit(
+        &self,
+        chains: &[ChainId],
+        done: Vec<Option<Done>>,
+        durability: Sync,
+    ) -> Result<Vec<LayerRef>, Error> {
+        let mut parent = None;
+        for (chain, done) in chains.iter().zip(&done) {
+            if let Some((unpacked, staging)) =
+                done.as_ref().and_then(|done| Some((&done.unpacked, done.staging.as_ref()?)))
+            {
+                let layer = LayerRecord::new(*chain, parent, unpacked);
+                record::create(staging.dir(), RECORD, &layer)?;
+            }
+            parent = Some(*chain);
+        }
+        let anything = done.iter().any(Option::is_some);
+        if anything && durability == Sync::Full {
+            sync::file_system(self.blobs.dir()).map_err(system)?;
+        }
+        let mut layers = Vec::new();
+        for (number, (chain, done)) in chains.iter().zip(done).enumerate() {
+            layers.push(self.publish(number, *chain, done)?);
+        }
+        if anything && durability == Sync::Full {
+            sync::directory(self.blobs.dir()).map_err(system)?;
+            sync::directory(&self.layers.dir).map_err(system)?;
+        }
+        Ok(layers)
+    }
+
+    fn publish(&self, number: usize, chain: ChainId, done: Option<Done>) -> Result<LayerRef, Error> {
+        let source = &self.sources[number];
+        let Some(done) = done else {
+            let record = self.layers.get(chain)?;
+            let media_type = media_type(self.compression_of(record.blob));
+            let own = BlobRef { digest: record.blob, size: record.blob_size, media_type };
+            let blob = source.blob.clone().unwrap_or(own);
+            return Ok(LayerRef { chain, diff_id: source.diff_id, blob, bytes: record.bytes });
+        };
+        let Done { unpacked, compression, staging, blob } = done;
+        if let Some(blob) = blob {
+            self.blobs.commit(blob, unpacked.blob)?;
+        }
+        let bytes = match staging {
+            Some(staging) => {
+                // Somebody else may have made the same layer meanwhile: equal by construction.
+                staging.publish(&self.layers.dir, &chain.0.hex())?;
+                unpacked.notes.bytes
+            }
+            None => self.layers.get(chain)?.bytes,
+        };
+        let (digest, size) = (unpacked.blob, unpacked.blob_size);
+        let media_type = source.blob.as_ref().map(|blob| blob.media_type.clone());
+        let media_type = media_type.unwrap_or_else(|| self::media_type(compression));
+        let blob = BlobRef { digest, size, media_type };
+        Ok(LayerRef { chain, diff_id: source.diff_id, blob, bytes })
+    }
+
+    fn compression_of(&self, blob: Digest) -> Compression {
+        let mut head = Vec::new();
+        if let Ok(file) = self.blobs.open_blob(blob) {
+            file.take(512).read_to_end(&mut head).ok();
+        }
+        Compression::detect(&head)
+    }
+}
+
+fn verify(number: usize, source: &LayerSource<'_>, unpacked: &Unpacked) -> Result<(), Error> {
+    if let Some(wanted) = &source.blob {
+        if wanted.digest != unpacked.blob {
+            let (wanted, found) = (wanted.digest, unpacked.blob);
+            return Err(Error::BlobDigest { number, wanted, found });
+        }
+        if wanted.size != unpacked.blob_size {
+            let (wanted, found) = (wanted.size, unpacked.blob_size);
+            return Err(Error::BlobSize { number, wanted, found });
+        }
+    }
+    if source.diff_id != unpacked.diff_id {
+        let (wanted, found) = (source.diff_id, unpacked.diff_id);
+        return Err(Error::DiffId { number, wanted, found });
+    }
+    Ok(())
+}
+
+fn media_type(compression: Compression) -> String {
+    let suffix = match compression {
+        Compression::None => "",
+        Compression::Gzip => "+gzip",
+        Compression::Zstd => "+zstd",
+        Compression::Xz => "+xz",
+        Compression::Bzip2 => "+bzip2",
+    };
+    format!("application/vnd.oci.image.layer.v1.tar{suffix}")
+}
+
+fn system(source: SysError) -> Error {
+    Error::System { what: "import layers".to_owned(), source }
+}

@@ -1,0 +1,115 @@
+//! Committed layers: `overlay2/<chain>` with `diff` and `layer.json`.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use crate::{
+    ident::{ChainId, DiffId, Digest},
+    layer::{Notes, RootMetadata},
+    store::{Place, Store, record},
+    sys::{Dir, SysError},
+};
+
+pub(super) const DIFF: &str = "diff";
+pub(super) const RECORD: &str = "layer.json";
+
+/// What is known about an unpacked layer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerRecord {
+    /// The stack up to here; also the directory's name.
+    pub chain: ChainId,
+    /// The stack below.
+    pub parent: Option<ChainId>,
+    /// The layer alone.
+    pub diff_id: DiffId,
+    /// The blob it was unpacked from.
+    pub blob: Digest,
+    /// Size of that blob.
+    pub blob_size: u64,
+    /// Entries of the tar.
+    pub entries: u64,
+    /// Sum of its files' sizes.
+    pub bytes: u64,
+    /// It hides everything below: overlayfs cannot say so, the stack is cut here.
+    pub opaque_root: bool,
+    /// What the layer says about `/` itself.
+    pub root: Option<RootMetadata>,
+}
+
+impl LayerRecord {
+    pub(super) fn new(
+        chain: ChainId,
+        parent: Option<ChainId>,
+        unpacked: &crate::layer::Unpacked,
+    ) -> Self {
+        let Notes { root, opaque_root, entries, bytes, .. } = unpacked.notes.clone();
+        let (blob, blob_size, diff_id) = (unpacked.blob, unpacked.blob_size, unpacked.diff_id);
+        Self { chain, parent, diff_id, blob, blob_size, entries, bytes, opaque_root, root }
+    }
+}
+
+/// The layers of a store.
+#[derive(Debug)]
+pub struct Layers<'s> {
+    pub(super) store: &'s Store,
+    pub(super) dir: Dir,
+}
+
+impl<'s> Layers<'s> {
+    /// The layers of a store.
+    pub fn open(store: &'s Store) -> Result<Self, Error> {
+        Ok(Self { store, dir: store.open_dir(Place::Layers)? })
+    }
+
+    /// Whether the layer of this chain is unpacked.
+    pub fn find(&self, chain: ChainId) -> Result<Option<LayerRecord>, Error> {
+        match self.dir.open_dir(chain.0.hex()) {
+            Ok(dir) => Ok(record::find(&dir, RECORD)?),
+            Err(error) if error.errno() == Some(nix::errno::Errno::ENOENT) => Ok(None),
+            Err(source) => Err(failed("open", chain, source)),
+        }
+    }
+
+    /// A layer that must be there.
+    pub fn get(&self, chain: ChainId) -> Result<LayerRecord, Error> {
+        let missing = |source| Error::Missing { chain, source };
+        let what = || format!("open layer {chain}");
+        let dir = self.dir.open_dir(chain.0.hex());
+        let dir = dir.map_err(|source| missing(crate::store::Error::System { what: what(), source }))?;
+        record::read(&dir, RECORD).map_err(missing)
+    }
+
+    /// Opens the unpacked tree of a layer.
+    pub fn open_diff(&self, chain: ChainId) -> Result<Dir, Error> {
+        let open = self.dir.open_dir(chain.0.hex()).and_then(|dir| dir.open_dir(DIFF));
+        open.map_err(|source| failed("open", chain, source))
+    }
+
+    /// A layer's tree, relative to the store's root.
+    pub fn relative(chain: ChainId) -> PathBuf {
+        Place::Layers.path().join(chain.0.hex()).join(DIFF)
+    }
+
+    /// Every chain that is unpacked.
+    pub fn list(&self) -> Result<Vec<ChainId>, Error> {
+        let names = self.dir.entries().map_err(|source| Error::System {
+            what: "list layers".to_owned(),
+            source,
+        })?;
+        let chain = |name: &std::ffi::OsString| Digest::from_hex(name.to_str()?).ok().map(ChainId);
+        Ok(names.iter().filter_map(chain).collect())
+    }
+
+    /// Removes an unpacked layer. The caller holds the exclusive lease on the layers and knows
+    /// that nobody needs it.
+    pub fn remove(&self, chain: ChainId) -> Result<(), Error> {
+        Ok(self.store.discard(&self.dir, &chain.0.hex())?)
+    }
+}
+
+pub(super) fn failed(what: &str, chain: ChainId, source: SysError) -> Error {
+    Error::System { what: format!("{what} layer {chain}"), source }
+}

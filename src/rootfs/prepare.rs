@@ -1,0 +1,80 @@
+//! From an image's chains and a container's directory to an overlay.
+
+use std::path::PathBuf;
+
+use super::{Error, Layers, init_layer, layers::DIFF};
+use crate::{
+    ident::{ChainId, ContainerId},
+    layer::RootMetadata,
+    mount::Overlay,
+    store::{Place, Store},
+    sys::{Dir, SysError},
+};
+
+/// The names of a container's directories, as Docker's `GraphDriver.Data` calls them.
+const UPPER: &str = "upper";
+const WORK: &str = "work";
+const MERGED: &str = "merged";
+
+/// A container's filesystem: a stack of committed layers and an upper dir of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The mount that shows it.
+    pub overlay: Overlay,
+    /// What the layers say about `/`.
+    root: Option<RootMetadata>,
+}
+
+/// Works out the snapshot of a container on an image's chains (lowest first). Nothing is made but
+/// the init layer, once.
+pub fn prepare(store: &Store, chains: &[ChainId], id: &ContainerId) -> Result<Snapshot, Error> {
+    let layers = Layers::open(store)?;
+    init_layer::ensure(store, &layers.dir)?;
+    let mut lowers = vec![Place::Layers.path().join(init_layer::INIT).join(DIFF)];
+    let mut root = None;
+    for chain in chains.iter().rev() {
+        let record = layers.get(*chain)?;
+        lowers.push(Layers::relative(*chain));
+        root = root.or(record.root);
+        if record.opaque_root {
+            break;
+        }
+    }
+    let own = Place::Containers.path().join(id.as_str());
+    let overlay = Overlay {
+        base: store.path(),
+        lowers,
+        upper: own.join(UPPER),
+        work: own.join(WORK),
+        merged: own.join(MERGED),
+        volatile: false,
+    };
+    Ok(Snapshot { overlay, root })
+}
+
+impl Snapshot {
+    /// Makes the container's directories in `container`, which is still in `tmp/`.
+    pub fn make_dirs(&self, container: &Dir) -> Result<(), Error> {
+        self.make(container)
+            .map_err(|source| Error::System { what: "make upper dir".to_owned(), source })
+    }
+
+    fn make(&self, container: &Dir) -> Result<(), SysError> {
+        // The union's root is the upper dir's: it must look like the layers' own.
+        let mode = self.root.as_ref().map_or(0o755, |root| root.mode);
+        container.make_dir(UPPER, 0o755)?;
+        if let Some(root) = self.root.as_ref().filter(|root| (root.uid, root.gid) != (0, 0)) {
+            container.chown(UPPER, root.uid, root.gid)?;
+        }
+        if mode != 0o755 {
+            container.chmod(UPPER, mode)?;
+        }
+        container.make_dir(WORK, 0o700)?;
+        container.make_dir(MERGED, 0o755)
+    }
+
+    /// The stack without the container's changes, as absolute paths, topmost first.
+    pub fn lower_paths(&self) -> Vec<PathBuf> {
+        self.overlay.lowers.iter().map(|lower| self.overlay.base.join(lower)).collect()
+    }
+}
