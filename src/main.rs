@@ -1,3 +1,7 @@
-//! The `cowshed` command.
+//! The `cowshed` command: parse, dispatch, exit code.
 
-fn main() {}
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

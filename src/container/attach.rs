@@ -7,8 +7,8 @@ use nix::errno::Errno;
 use super::{AttachedMount, ContainerRecord, Engine, Error, containers::failed};
 use crate::{
     mount::{
-        Access, Bind, BindKind, BindRecursive, BindRequest, MissingSource, Mount, MountPlan, Origin,
-        Propagation, ReadOnly, RequestKind, Source,
+        Access, Bind, BindKind, BindRecursive, BindRequest, MissingSource, Mount, MountPlan,
+        Origin, Propagation, ReadOnly, RequestKind, Source,
     },
     process,
     rootfs::{self, Snapshot},
@@ -67,14 +67,24 @@ fn host_bind(bind: &BindRequest, access: Access) -> Bind {
         }
     };
     let (source, propagation) = (bind.source.clone(), bind.propagation);
-    Bind { source, subpath: None, kind: BindKind::Host, depth, read_only, propagation }
+    Bind {
+        source,
+        subpath: None,
+        kind: BindKind::Host,
+        depth,
+        read_only,
+        propagation,
+    }
 }
 
 fn binds(record: &ContainerRecord) -> impl Iterator<Item = &BindRequest> {
-    record.mounts.iter().filter_map(|mount| match &mount.request.kind {
-        RequestKind::Bind(bind) => Some(bind),
-        RequestKind::Volume(_) | RequestKind::Tmpfs(_) => None,
-    })
+    record
+        .mounts
+        .iter()
+        .filter_map(|mount| match &mount.request.kind {
+            RequestKind::Bind(bind) => Some(bind),
+            RequestKind::Volume(_) | RequestKind::Tmpfs(_) => None,
+        })
 }
 
 /// Sources that must be there are, and can propagate as asked (semantics 16, 20). Nothing is made.
@@ -84,7 +94,9 @@ pub(super) fn check_sources(record: &ContainerRecord) -> Result<(), Error> {
             Ok(handle) => check_propagation(bind, &crate::sys::process::path_of(&handle))?,
             Err(error) if error.errno() == Some(Errno::ENOENT) => {
                 if bind.missing == MissingSource::Refuse {
-                    return Err(Error::NoSource { path: bind.source.clone() });
+                    return Err(Error::NoSource {
+                        path: bind.source.clone(),
+                    });
                 }
             }
             Err(source) => return Err(failed("open bind source", source)),
@@ -101,13 +113,19 @@ fn check_propagation(bind: &BindRequest, real: &str) -> Result<(), Error> {
         PropagationType::Private | PropagationType::Unbindable => return Ok(()),
     };
     let mounts = mountinfo::read().map_err(|source| failed("read mounts", source))?;
-    let Some(mount) = mountinfo::holding(&mounts, Path::new(real)) else { return Ok(()) };
+    let Some(mount) = mountinfo::holding(&mounts, Path::new(real)) else {
+        return Ok(());
+    };
     let fits = mount.shared.is_some() || kind == PropagationType::Slave && mount.slave;
     if fits {
         return Ok(());
     }
     let (path, mount) = (bind.source.clone(), mount.mount_point.clone());
-    Err(Error::NotShared { path, mount, wanted })
+    Err(Error::NotShared {
+        path,
+        mount,
+        wanted,
+    })
 }
 
 impl Engine {
@@ -142,9 +160,9 @@ impl Engine {
             };
             let lease = volumes.attach(name)?;
             let fill = !wanted.no_copy && !mount.inherited && wanted.subpath.is_none();
-            let empty = fill && volume::is_empty(&lease.dir).map_err(|source| {
-                failed("look into volume", source)
-            })?;
+            let empty = fill
+                && volume::is_empty(&lease.dir)
+                    .map_err(|source| failed("look into volume", source))?;
             if empty {
                 self.fill(record, snapshot, mount, &lease.dir)?;
             }
@@ -161,21 +179,32 @@ impl Engine {
         volume_dir: &Dir,
     ) -> Result<(), Error> {
         let target = mount.request.target.clone();
-        let Some(name) = &mount.volume else { return Ok(()) };
+        let Some(name) = &mount.volume else {
+            return Ok(());
+        };
         if !rootfs::has_directory(snapshot, &target)? {
             return Ok(());
         }
         let volumes = self.volumes()?;
         let mut volume = volumes.get(name.as_str())?.record;
-        let chain = record.chains.last().map(ToString::to_string).unwrap_or_default();
-        let this = Fill { chain, target: target.display().to_string() };
+        let chain = record
+            .chains
+            .last()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let this = Fill {
+            chain,
+            target: target.display().to_string(),
+        };
         if volume.filled.as_ref() == Some(&this) {
             // An empty directory of the same image: copied before.
             return Ok(());
         }
         rootfs::with_view(snapshot, |root| {
             // A file or nothing there: nothing to copy (semantics 28, as the newer engine).
-            let Ok(handle) = root.locate(&target) else { return Ok(Vec::new()) };
+            let Ok(handle) = root.locate(&target) else {
+                return Ok(Vec::new());
+            };
             if metadata_of(&handle)?.kind() != FileKind::Directory {
                 return Ok(Vec::new());
             }
@@ -191,16 +220,20 @@ impl Engine {
 
 /// Says it in Docker's words when a file meets a directory (semantics 21).
 pub(super) fn wrong_type(error: process::Error, plan: &MountPlan) -> Error {
-    let process::Error::Step { source, .. } = &error else { return error.into() };
+    let process::Error::Step { source, .. } = &error else {
+        return error.into();
+    };
     let mixed = source.call() == "move_mount" && source.errno() == Some(Errno::ENOTDIR)
         || source.call() == "openat2"
             && matches!(source.errno(), Some(Errno::ENOTDIR | Errno::EISDIR));
-    let bind = plan.binds().find(|(target, _)| source.detail().starts_with(&*target.to_string_lossy()));
+    let bind = plan
+        .binds()
+        .find(|(target, _)| source.detail().starts_with(&*target.to_string_lossy()));
     match bind {
         Some((target, bind)) if mixed => Error::WrongType {
             source_path: bind.source.clone(),
             target: target.to_owned(),
-            source: error,
+            source: Box::new(error),
         },
         _ => error.into(),
     }

@@ -5,6 +5,8 @@ use std::{ffi::OsStr, time::Duration};
 use super::{ContainerRecord, Engine, Error, State};
 use crate::{
     ident::{ContainerId, ContainerName},
+    mount::Overlay,
+    rootfs::{self, Change},
     store::{Durability, Place, Tried, record, try_lease},
     sys::{Dir, SysError, lock::Lock},
 };
@@ -62,40 +64,63 @@ impl Engine {
     /// All containers, newest first.
     pub fn containers(&self) -> Result<Vec<Container>, Error> {
         let dir = self.containers_dir()?;
-        let names = dir.entries().map_err(|source| failed("list containers", source))?;
-        let ids = names.iter().filter_map(|name| name.to_str()?.parse::<ContainerId>().ok());
-        let found = ids.map(|id| self.read_container(&dir, &id));
-        let mut all: Vec<_> = found.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        let names = dir
+            .entries()
+            .map_err(|source| failed("list containers", source))?;
+        let ids = names
+            .iter()
+            .filter_map(|name| name.to_str()?.parse::<ContainerId>().ok());
+        let found = ids.map(|id| Self::read_container(&dir, &id));
+        let mut all: Vec<_> = found
+            .filter_map(Result::transpose)
+            .collect::<Result<_, _>>()?;
         all.sort_by_key(|container| std::cmp::Reverse(container.record.created));
         Ok(all)
     }
 
     /// Finds one by name, id or prefix of an id.
     pub fn container(&self, text: &str) -> Result<Container, Error> {
-        let missing = || Error::NotFound { name: text.to_owned() };
+        let missing = || Error::NotFound {
+            name: text.to_owned(),
+        };
         let dir = self.containers_dir()?;
-        let by_name = text.parse().ok().map(|name| self.holder_of(&name)).transpose()?.flatten();
+        let by_name = text
+            .parse()
+            .ok()
+            .map(|name| self.holder_of(&name))
+            .transpose()?
+            .flatten();
         let id = match by_name {
             Some(id) => id,
             None => find_prefix(&dir, text)?.ok_or_else(missing)?,
         };
-        self.read_container(&dir, &id)?.ok_or_else(missing)
+        Self::read_container(&dir, &id)?.ok_or_else(missing)
     }
 
     /// `None` where it is being removed at this moment.
-    fn read_container(&self, dir: &Dir, id: &ContainerId) -> Result<Option<Container>, Error> {
-        let Ok(own) = dir.open_dir(id.as_str()) else { return Ok(None) };
-        let Some(record) = record::find(&own, CONFIG)? else { return Ok(None) };
+    fn read_container(dir: &Dir, id: &ContainerId) -> Result<Option<Container>, Error> {
+        let Ok(own) = dir.open_dir(id.as_str()) else {
+            return Ok(None);
+        };
+        let Some(record) = record::find(&own, CONFIG)? else {
+            return Ok(None);
+        };
         let state: Option<State> = record::find(&own, STATE)?;
         let lock = Lock::try_shared(own.into_fd().into());
-        let free = lock.map_err(|source| failed("look at lease", source))?.is_some();
+        let free = lock
+            .map_err(|source| failed("look at lease", source))?
+            .is_some();
         let status = match (&state, free) {
             (_, false) => Status::Running,
             (Some(state), true) if state.started.is_some() => Status::Exited,
             (_, true) => Status::Created,
         };
         let state = state.map(|state| if free { settled(state) } else { state });
-        Ok(Some(Container { record, state, status }))
+        Ok(Some(Container {
+            record,
+            state,
+            status,
+        }))
     }
 
     /// Who has a name.
@@ -103,7 +128,9 @@ impl Engine {
         let names = self.store().open_dir(Place::ContainerNames)?;
         match names.read_symlink(name.as_str()) {
             Ok(target) => {
-                let last = std::path::Path::new(&target).file_name().and_then(OsStr::to_str);
+                let last = std::path::Path::new(&target)
+                    .file_name()
+                    .and_then(OsStr::to_str);
                 Ok(last.and_then(|id| id.parse().ok()))
             }
             Err(error) if error.errno() == Some(nix::errno::Errno::ENOENT) => Ok(None),
@@ -121,10 +148,16 @@ impl Engine {
                 Err(error) if error.errno() == Some(nix::errno::Errno::EEXIST) => {}
                 Err(source) => return Err(failed("claim name", source)),
             }
-            let Some(holder) = self.holder_of(name)? else { continue };
-            let alive = self.exists(Place::Containers, &holder)? || self.exists(Place::Tmp, &holder)?;
+            let Some(holder) = self.holder_of(name)? else {
+                continue;
+            };
+            let alive =
+                self.exists(Place::Containers, &holder)? || self.exists(Place::Tmp, &holder)?;
             if alive {
-                return Err(Error::NameTaken { name: name.to_string(), holder: holder.to_string() });
+                return Err(Error::NameTaken {
+                    name: name.to_string(),
+                    holder: holder.to_string(),
+                });
             }
             self.release_name(name, &holder)?;
         }
@@ -132,13 +165,18 @@ impl Engine {
 
     fn exists(&self, place: Place, id: &ContainerId) -> Result<bool, Error> {
         let found = self.store().open_dir(place)?.find(id.as_str());
-        Ok(found.map_err(|source| failed("look up container", source))?.is_some())
+        Ok(found
+            .map_err(|source| failed("look up container", source))?
+            .is_some())
     }
 
     /// Gives a name back, unless somebody else has it by now.
     pub(super) fn release_name(&self, name: &ContainerName, id: &ContainerId) -> Result<(), Error> {
         if self.holder_of(name)?.as_ref() == Some(id) {
-            self.store().open_dir(Place::ContainerNames)?.remove_file(name.as_str()).ok();
+            self.store()
+                .open_dir(Place::ContainerNames)?
+                .remove_file(name.as_str())
+                .ok();
         }
         Ok(())
     }
@@ -146,10 +184,16 @@ impl Engine {
     /// Removes a container.
     pub fn remove_container(&self, text: &str, removal: Removal) -> Result<ContainerRecord, Error> {
         let container = self.container(text)?;
-        let Container { record, state, status } = &container;
+        let Container {
+            record,
+            state,
+            status,
+        } = &container;
         if *status == Status::Running {
             if !removal.force {
-                return Err(Error::Running { name: record.name.to_string() });
+                return Err(Error::Running {
+                    name: record.name.to_string(),
+                });
             }
             if let Some(state) = state {
                 kill(state.pid);
@@ -168,13 +212,19 @@ impl Engine {
                 Tried::Got(_lease) => {
                     self.store().discard(&dir, record.id.as_str())?;
                     self.release_name(&record.name, &record.id)?;
-                    return if removal.volumes { self.remove_anonymous(record) } else { Ok(()) };
+                    return if removal.volumes {
+                        self.remove_anonymous(record)
+                    } else {
+                        Ok(())
+                    };
                 }
                 Tried::Absent => return Ok(()),
                 Tried::Busy => std::thread::sleep(Duration::from_millis(2)),
             }
         }
-        Err(Error::Running { name: record.name.to_string() })
+        Err(Error::Running {
+            name: record.name.to_string(),
+        })
     }
 
     /// Removes the anonymous volumes of a container that is gone; one that another container uses
@@ -188,14 +238,14 @@ impl Engine {
         let others = self.containers()?;
         let volumes = self.volumes()?;
         for name in names {
-            let used = others.iter().any(|other| other.record.volumes().any(|used| used == name));
+            let used = others
+                .iter()
+                .any(|other| other.record.volumes().any(|used| used == name));
             if used {
                 continue;
             }
             match volumes.remove(name) {
-                Err(
-                    crate::volume::Error::InUse { .. } | crate::volume::Error::NotFound { .. },
-                )
+                Err(crate::volume::Error::InUse { .. } | crate::volume::Error::NotFound { .. })
                 | Ok(()) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -203,10 +253,28 @@ impl Engine {
         Ok(())
     }
 
+    /// What a container changed in its root, parents before children.
+    pub fn diff(&self, text: &str) -> Result<Vec<Change>, Error> {
+        let record = self.container(text)?.record;
+        let snapshot = rootfs::prepare(self.store(), &record.chains, &record.id)?;
+        Ok(rootfs::diff(&snapshot)?)
+    }
+
+    /// The overlay of a container.
+    pub fn overlay_of(&self, record: &ContainerRecord) -> Result<Overlay, Error> {
+        Ok(rootfs::prepare(self.store(), &record.chains, &record.id)?.overlay)
+    }
+
     /// Replaces a container's state.
     pub(super) fn write_state(&self, container: &Dir, state: &State) -> Result<(), Error> {
         let volatile = Durability::Volatile;
-        Ok(record::replace(self.store(), container, STATE, state, volatile)?)
+        Ok(record::replace(
+            self.store(),
+            container,
+            STATE,
+            state,
+            volatile,
+        )?)
     }
 }
 
@@ -219,7 +287,12 @@ fn settled(state: State) -> State {
         return state;
     }
     let error = "its supervisor was killed".to_owned();
-    State { pid: 0, exit_code: 137, error, ..state }
+    State {
+        pid: 0,
+        exit_code: 137,
+        error,
+        ..state
+    }
 }
 
 fn kill(pid: i32) {
@@ -233,15 +306,25 @@ fn find_prefix(dir: &Dir, prefix: &str) -> Result<Option<ContainerId>, Error> {
     if prefix.is_empty() || !prefix.bytes().all(hex) {
         return Ok(None);
     }
-    let names = dir.entries().map_err(|source| failed("list containers", source))?;
-    let ids = names.iter().filter_map(|name| name.to_str()?.parse::<ContainerId>().ok());
+    let names = dir
+        .entries()
+        .map_err(|source| failed("list containers", source))?;
+    let ids = names
+        .iter()
+        .filter_map(|name| name.to_str()?.parse::<ContainerId>().ok());
     let mut fitting: Vec<_> = ids.filter(|id| id.as_str().starts_with(prefix)).collect();
     match fitting.len() {
         0 | 1 => Ok(fitting.pop()),
-        count => Err(Error::Ambiguous { prefix: prefix.to_owned(), count }),
+        count => Err(Error::Ambiguous {
+            prefix: prefix.to_owned(),
+            count,
+        }),
     }
 }
 
 pub(super) fn failed(what: &str, source: SysError) -> Error {
-    Error::System { what: what.to_owned(), source }
+    Error::System {
+        what: what.to_owned(),
+        source,
+    }
 }

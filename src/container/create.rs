@@ -2,11 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{
-    AttachedMount, ContainerRecord, Engine, Error, RunRequest, containers, environment,
-};
+use super::{AttachedMount, ContainerRecord, Engine, Error, RunRequest, containers, environment};
 use crate::{
-    ident::{ContainerId, ContainerName, Timestamp, VolumeName},
+    ident::{ContainerId, Timestamp, VolumeName},
     image::{ImageConfig, ImageRecord},
     mount::{
         self, Access, MountRequest, RequestKind, VolumeRequest, VolumesFrom, check_duplicates,
@@ -104,7 +102,11 @@ impl Engine {
         config: &ImageConfig,
     ) -> Result<Vec<AttachedMount>, Error> {
         check_duplicates(&request.mounts)?;
-        let own = request.mounts.iter().cloned().map(|request| self.name_volume(request));
+        let own = request
+            .mounts
+            .iter()
+            .cloned()
+            .map(|request| self.name_volume(request));
         let mut mounts = own.collect::<Result<Vec<_>, _>>()?;
         for from in &request.volumes_from {
             for inherited in self.mounts_of(from)? {
@@ -126,7 +128,12 @@ impl Engine {
 
     fn name_volume(&self, request: MountRequest) -> Result<AttachedMount, Error> {
         let RequestKind::Volume(volume) = &request.kind else {
-            return Ok(AttachedMount { request, volume: None, anonymous: false, inherited: false });
+            return Ok(AttachedMount {
+                request,
+                volume: None,
+                anonymous: false,
+                inherited: false,
+            });
         };
         let (name, anonymous) = match &volume.name {
             Some(name) => (name.parse::<VolumeName>()?, false),
@@ -137,23 +144,35 @@ impl Engine {
             }
         };
         if volume.no_create && self.volumes()?.find(&name)?.is_none() {
-            return Err(Error::NoCreate { name: name.to_string() });
+            return Err(Error::NoCreate {
+                name: name.to_string(),
+            });
         }
-        Ok(AttachedMount { request, volume: Some(name), anonymous, inherited: false })
+        Ok(AttachedMount {
+            request,
+            volume: Some(name),
+            anonymous,
+            inherited: false,
+        })
     }
 
     fn mounts_of(&self, from: &VolumesFrom) -> Result<Vec<AttachedMount>, Error> {
         let other = self.container(&from.container)?.record;
         // tmpfs is a container's own (semantics 29).
-        let shared = other.mounts.into_iter().filter(|mount| {
-            !matches!(mount.request.kind, RequestKind::Tmpfs(_))
-        });
+        let shared = other
+            .mounts
+            .into_iter()
+            .filter(|mount| !matches!(mount.request.kind, RequestKind::Tmpfs(_)));
         let inherit = |mut mount: AttachedMount| {
             if from.access == Some(Access::ReadOnly) {
                 mount.request.access = Access::ReadOnly;
                 mount.request.mode = "ro".to_owned();
             }
-            AttachedMount { inherited: true, anonymous: false, ..mount }
+            AttachedMount {
+                inherited: true,
+                anonymous: false,
+                ..mount
+            }
         };
         Ok(shared.map(inherit).collect())
     }
@@ -177,10 +196,14 @@ impl Engine {
         });
         drop(layers);
         match published {
-            Ok(Some((dir, lock))) => {
-                Ok(CreatedContainer { record, snapshot, lease: Lease::from_parts(dir, lock) })
-            }
-            Ok(None) => Err(Error::NotFound { name: record.id.to_string() }),
+            Ok(Some((dir, lock))) => Ok(CreatedContainer {
+                record,
+                snapshot,
+                lease: Lease::from_parts(dir, lock),
+            }),
+            Ok(None) => Err(Error::NotFound {
+                name: record.id.to_string(),
+            }),
             Err(error) => {
                 self.release_name(&record.name, &record.id)?;
                 Err(error)
@@ -199,7 +222,10 @@ impl Engine {
                 continue;
             }
             let target = mount.request.target.display().to_string();
-            let origin = Some(Origin { container: record.id.to_string(), target });
+            let origin = Some(Origin {
+                container: record.id.to_string(),
+                target,
+            });
             let new = NewVolume {
                 name: Some(name.clone()),
                 driver: wanted.driver.clone(),
@@ -235,7 +261,11 @@ fn command(request: &RunRequest, config: &ImageConfig) -> Result<(Vec<String>, u
         None => (config.entrypoint.clone(), &config.cmd[..]),
     };
     let length = entrypoint.len();
-    let rest = if request.args.is_empty() { default } else { &request.args };
+    let rest = if request.args.is_empty() {
+        default
+    } else {
+        &request.args
+    };
     let args: Vec<_> = entrypoint.into_iter().chain(rest.iter().cloned()).collect();
     if args.first().is_none_or(String::is_empty) {
         return Err(Error::NoCommand);
@@ -246,9 +276,9 @@ fn command(request: &RunRequest, config: &ImageConfig) -> Result<(Vec<String>, u
 /// `-w` must be absolute; an image's may be relative to `/`.
 fn working_directory(asked: Option<&str>, image: &str) -> Result<String, Error> {
     match asked {
-        Some(path) if !path.starts_with('/') => {
-            Err(Error::WorkingDirectory { path: path.to_owned() })
-        }
+        Some(path) if !path.starts_with('/') => Err(Error::WorkingDirectory {
+            path: path.to_owned(),
+        }),
         Some(path) => Ok(path.to_owned()),
         None => Ok(Path::new("/").join(image).display().to_string()),
     }
@@ -276,7 +306,11 @@ mod tests {
         };
         let with = |entrypoint: Option<&str>, args: &[&str]| {
             let entrypoint = entrypoint.map(str::to_owned);
-            let request = RunRequest { entrypoint, args: texts(args), ..RunRequest::new("x") };
+            let request = RunRequest {
+                entrypoint,
+                args: texts(args),
+                ..RunRequest::new("x")
+            };
             command(&request, &config).map(|(args, _)| args)
         };
         assert_eq!(with(None, &[]).unwrap(), ["/entry", "default"]);

@@ -9,12 +9,27 @@ use crate::{image::Images, store::Store, volume::Volumes};
 #[derive(Debug)]
 pub struct Engine {
     store: Store,
+    notes: fn(&str),
 }
 
 impl Engine {
     /// Opens the store at `root`, making it where there is none.
     pub fn open(root: &Path) -> Result<Self, Error> {
-        Ok(Self { store: Store::open(root)? })
+        Ok(Self {
+            store: Store::open(root)?,
+            notes: |_| (),
+        })
+    }
+
+    /// The same, saying through `notes` what was made without being asked for by name: host
+    /// directories and new volumes.
+    #[must_use]
+    pub fn with_notes(self, notes: fn(&str)) -> Self {
+        Self { notes, ..self }
+    }
+
+    pub(super) fn note(&self, text: &str) {
+        (self.notes)(text);
     }
 
     /// The store.

@@ -46,9 +46,18 @@ pub(super) fn files(hostname: &str, host_network: bool) -> Vec<Furniture> {
         format!("{LOCALHOST}127.0.1.1\t{hostname}\n").into_bytes()
     };
     vec![
-        Furniture { name: "hostname", content: format!("{hostname}\n").into_bytes() },
-        Furniture { name: "hosts", content: hosts },
-        Furniture { name: "resolv.conf", content: host("/etc/resolv.conf") },
+        Furniture {
+            name: "hostname",
+            content: format!("{hostname}\n").into_bytes(),
+        },
+        Furniture {
+            name: "hosts",
+            content: hosts,
+        },
+        Furniture {
+            name: "resolv.conf",
+            content: host("/etc/resolv.conf"),
+        },
     ]
 }
 
@@ -62,6 +71,9 @@ mod tests {
         let image = texts(&["PATH=/image", "A=1"]);
         let user = texts(&["A=2", "B", "HOSTNAME=mine"]);
         let variables = variables("box", true, &image, &user);
-        assert_eq!(variables, ["PATH=/image", "HOSTNAME=mine", "TERM=xterm", "A=2", "B"]);
+        assert_eq!(
+            variables,
+            ["PATH=/image", "HOSTNAME=mine", "TERM=xterm", "A=2", "B"]
+        );
     }
 }

@@ -24,7 +24,9 @@ pub struct Explain<'a> {
 
 impl std::fmt::Debug for Explain<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Explain").field("listening", &self.listener.is_some()).finish()
+        f.debug_struct("Explain")
+            .field("listening", &self.listener.is_some())
+            .finish()
     }
 }
 
@@ -36,7 +38,9 @@ impl<'a> Explain<'a> {
 
     /// Tells `listener`.
     pub fn to(listener: impl FnMut(Event) + 'a) -> Self {
-        Self { listener: Some(Box::new(listener)) }
+        Self {
+            listener: Some(Box::new(listener)),
+        }
     }
 
     /// Whether anybody listens.

@@ -80,9 +80,7 @@ pub enum Error {
     #[error("No command specified")]
     NoCommand,
     /// A relative working directory. Docker's text.
-    #[error(
-        "the working directory '{path}' is invalid, it needs to be an absolute path"
-    )]
+    #[error("the working directory '{path}' is invalid, it needs to be an absolute path")]
     WorkingDirectory {
         /// As asked for.
         path: String,
@@ -115,7 +113,7 @@ pub enum Error {
         /// The place in the container.
         target: PathBuf,
         /// What the kernel said.
-        source: process::Error,
+        source: Box<process::Error>,
     },
     /// A volume that must exist does not.
     #[error("volume {name} does not exist and nocreate was given")]
@@ -215,7 +213,9 @@ impl Failure for Error {
             Error::NotShared { mount, .. } => {
                 format!("mount --make-rshared {}", mount::quote(mount))
             }
-            Error::WrongType { .. } => "bind a file to a file, a directory to a directory".to_owned(),
+            Error::WrongType { .. } => {
+                "bind a file to a file, a directory to a directory".to_owned()
+            }
             Error::NoCreate { name } => format!("cowshed volume create {name}"),
             Error::ImageInUse { .. } => "remove what uses it first: cowshed ps -a".to_owned(),
             Error::MustForce { .. } => "cowshed rmi -f".to_owned(),

@@ -23,7 +23,10 @@ pub struct DryRun {
 impl DryRun {
     /// Every step as it would be narrated.
     pub fn narrate(&self) -> Vec<Narration> {
-        InitStep::list(&self.plan, &self.spec).iter().map(InitStep::narrate).collect()
+        InitStep::list(&self.plan, &self.spec)
+            .iter()
+            .map(InitStep::narrate)
+            .collect()
     }
 }
 
@@ -57,7 +60,9 @@ fn spec(record: &ContainerRecord) -> ProcessSpec {
     let console = if record.terminal {
         Console::Terminal
     } else {
-        Console::Pipes { stdin: record.interactive }
+        Console::Pipes {
+            stdin: record.interactive,
+        }
     };
     ProcessSpec {
         args: record.args.clone(),
@@ -79,10 +84,38 @@ const ADJECTIVES: [&str; 32] = [
 ];
 
 const ANIMALS: [&str; 32] = [
-    "angus", "ayrshire", "bison", "brahman", "calf", "devon", "dexter", "ox", "fleckvieh",
-    "gaur", "gelbvieh", "guernsey", "hanwoo", "hereford", "highland", "holstein", "jersey",
-    "kerry", "limousin", "longhorn", "murray", "nguni", "piedmont", "pinzgau", "sanga",
-    "shorthorn", "simmental", "sussex", "tajima", "wagyu", "yak", "zebu",
+    "angus",
+    "ayrshire",
+    "bison",
+    "brahman",
+    "calf",
+    "devon",
+    "dexter",
+    "ox",
+    "fleckvieh",
+    "gaur",
+    "gelbvieh",
+    "guernsey",
+    "hanwoo",
+    "hereford",
+    "highland",
+    "holstein",
+    "jersey",
+    "kerry",
+    "limousin",
+    "longhorn",
+    "murray",
+    "nguni",
+    "piedmont",
+    "pinzgau",
+    "sanga",
+    "shorthorn",
+    "simmental",
+    "sussex",
+    "tajima",
+    "wagyu",
+    "yak",
+    "zebu",
 ];
 
 /// A name for a container that got none; the digits make it as good as unique.

@@ -1,8 +1,7 @@
 //! The story: create, plan, spawn, supervise, tidy up.
 
 use super::{
-    ContainerRecord, Engine, Error, Explain, RunRequest, create::CreatedContainer,
-    supervisor,
+    ContainerRecord, Engine, Error, Explain, RunRequest, create::CreatedContainer, supervisor,
 };
 use crate::{
     mount::{MountPlan, Narration},
@@ -18,13 +17,20 @@ impl Engine {
     /// With `--rm` nothing of it is left, however it ended.
     pub fn run(&self, request: RunRequest, explain: &mut Explain<'_>) -> Result<Ended, Error> {
         let created = explain.step(|| self.create(request), narrate_create)?;
-        let CreatedContainer { record, snapshot, lease } = created;
+        let CreatedContainer {
+            record,
+            snapshot,
+            lease,
+        } = created;
         let outcome = self.start(&record, &snapshot, &lease, explain);
         if let Err(error) = &outcome {
             supervisor::record_failure(self, &lease, error)?;
         }
         if record.auto_remove {
-            explain.step(|| self.tidy_up(&record, lease), |_| narrate_removal(&record))?;
+            explain.step(
+                || self.tidy_up(&record, lease),
+                |_| narrate_removal(&record),
+            )?;
         }
         outcome
     }
@@ -44,7 +50,8 @@ impl Engine {
         let _volumes = explain.step(prepare, |_| narrate_volumes(record))?;
         let (plan, spec) = self.plan(record, snapshot)?;
         let relay = Relay::new()?;
-        let running = spawn(&plan, &spec, explain).map_err(|error| super::attach::wrong_type(error, &plan))?;
+        let running = spawn(&plan, &spec, explain)
+            .map_err(|error| super::attach::wrong_type(error, &plan))?;
         supervisor::supervise(self, lease, running, relay)
     }
 
@@ -81,23 +88,50 @@ fn narrate_create(created: &Result<CreatedContainer, Error>) -> Narration {
     let calls = created.as_ref().map_or(Vec::new(), |created| {
         let record = &created.record;
         vec![
-            format!("read images/names.json: {} is {}", record.image, record.image_id),
-            format!("mkdir tmp/{0}/{{upper,work,merged}}; write config.json", record.id.short()),
-            format!("renameat2(tmp/{0}, containers/{0}, RENAME_NOREPLACE)", record.id.short()),
+            format!(
+                "read images/names.json: {} is {}",
+                record.image, record.image_id
+            ),
+            format!(
+                "mkdir tmp/{0}/{{upper,work,merged}}; write config.json",
+                record.id.short()
+            ),
+            format!(
+                "renameat2(tmp/{0}, containers/{0}, RENAME_NOREPLACE)",
+                record.id.short()
+            ),
         ]
     });
     let why = "born in tmp/ and renamed into place: a half-made container is never seen";
-    Narration { title: "create", calls, why }
+    Narration {
+        title: "create",
+        calls,
+        why,
+    }
 }
 
 fn narrate_volumes(record: &ContainerRecord) -> Narration {
-    let calls = record.volumes().map(|name| format!("flock(volumes/{name}, LOCK_SH)")).collect();
+    let calls = record
+        .volumes()
+        .map(|name| format!("flock(volumes/{name}, LOCK_SH)"))
+        .collect();
     let why = "a lock says that a volume is in use: it is given back even by kill -9";
-    Narration { title: "leases", calls, why }
+    Narration {
+        title: "leases",
+        calls,
+        why,
+    }
 }
 
 fn narrate_removal(record: &ContainerRecord) -> Narration {
-    let calls = vec![format!("renameat2(containers/{0}, trash/{0}); unlink", record.id.short())];
+    let calls = vec![format!(
+        "renameat2(containers/{0}, trash/{0}); unlink",
+        record.id.short()
+    )];
     let why = "--rm: out of sight at once, then deleted; the mounts went with the namespace";
-    Narration { title: "remove", calls, why }
+    Narration {
+        title: "remove",
+        calls,
+        why,
+    }
 }

@@ -20,7 +20,13 @@ pub(super) fn supervise(
 ) -> Result<Ended, Error> {
     let started = Some(Timestamp::now());
     let pid = running.pid;
-    let mut state = State { pid, started, finished: None, exit_code: 0, error: String::new() };
+    let mut state = State {
+        pid,
+        started,
+        finished: None,
+        exit_code: 0,
+        error: String::new(),
+    };
     engine.write_state(&lease.dir, &state)?;
     let ended = relay.run(running)?;
     state.pid = 0;
@@ -40,7 +46,13 @@ pub(super) fn record_failure(engine: &Engine, lease: &Lease, error: &Error) -> R
         cause = next.source();
     }
     let exit_code = error.exit_code();
-    let state = State { pid: 0, started: None, finished: None, exit_code, error: text };
+    let state = State {
+        pid: 0,
+        started: None,
+        finished: None,
+        exit_code,
+        error: text,
+    };
     engine.write_state(&lease.dir, &state)
 }
 

@@ -29,30 +29,49 @@ pub(super) fn plain_tar(
     shown: &str,
     spool: impl FnOnce() -> Result<File, Error>,
 ) -> Result<File, Error> {
-    let failed = |source| Error::Open { what: shown.to_owned(), source };
+    let failed = |source| Error::Open {
+        what: shown.to_owned(),
+        source,
+    };
     let mut head = Vec::new();
     let mut first = (&mut file).take(512);
-    first.read_to_end(&mut head).at("read", || shown).map_err(failed)?;
+    first
+        .read_to_end(&mut head)
+        .at("read", || shown)
+        .map_err(failed)?;
     let compression = Compression::detect(&head);
     if seekable && compression == Compression::None {
-        file.seek(SeekFrom::Start(0)).at("lseek", || shown).map_err(failed)?;
+        file.seek(SeekFrom::Start(0))
+            .at("lseek", || shown)
+            .map_err(failed)?;
         return Ok(file);
     }
     let mut plain = spool()?;
     let whole = std::io::Cursor::new(head).chain(file);
-    layer::decompress(whole, compression, &mut plain)
-        .map_err(|source| Error::Tar { what: shown.to_owned(), source })?;
-    plain.seek(SeekFrom::Start(0)).at("lseek", || shown).map_err(failed)?;
+    layer::decompress(whole, compression, &Limits::default(), &mut plain).map_err(|source| {
+        Error::Tar {
+            what: shown.to_owned(),
+            source,
+        }
+    })?;
+    plain
+        .seek(SeekFrom::Start(0))
+        .at("lseek", || shown)
+        .map_err(failed)?;
     Ok(plain)
 }
 
 /// Lists the members without reading their bytes.
 pub(super) fn index(file: &File, shown: &str) -> Result<HashMap<String, Found>, Error> {
-    let members = layer::members(file, &Limits::default())
-        .map_err(|source| Error::Tar { what: shown.to_owned(), source })?;
+    let members = layer::members(file, &Limits::default()).map_err(|source| Error::Tar {
+        what: shown.to_owned(),
+        source,
+    })?;
     let mut found = HashMap::new();
     for member in members {
-        let Ok(name) = String::from_utf8(member.path) else { continue };
+        let Ok(name) = String::from_utf8(member.path) else {
+            continue;
+        };
         let what = match member.link {
             Some(target) => Found::Link(String::from_utf8_lossy(&target).into_owned()),
             None => Found::File(member.offset, member.size),
@@ -105,8 +124,14 @@ mod tests {
     fn links_between_members_are_followed_inside() {
         let members = HashMap::from([
             ("a/layer.tar".to_owned(), Found::File(512, 7)),
-            ("b/layer.tar".to_owned(), Found::Link("../a/layer.tar".to_owned())),
-            ("c".to_owned(), Found::Link("../../../a/layer.tar".to_owned())),
+            (
+                "b/layer.tar".to_owned(),
+                Found::Link("../a/layer.tar".to_owned()),
+            ),
+            (
+                "c".to_owned(),
+                Found::Link("../../../a/layer.tar".to_owned()),
+            ),
             ("loop".to_owned(), Found::Link("loop".to_owned())),
         ]);
         assert_eq!(resolve(&members, "b/layer.tar"), Some((512, 7)));

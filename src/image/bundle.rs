@@ -26,7 +26,10 @@ pub struct Bundle {
 #[derive(Debug)]
 enum Place {
     Directory(RootDir),
-    Tar { file: File, members: HashMap<String, archive::Found> },
+    Tar {
+        file: File,
+        members: HashMap<String, archive::Found>,
+    },
 }
 
 /// Where a member's bytes are.
@@ -45,8 +48,13 @@ impl Bundle {
     /// What comes through a pipe or is compressed is written to `spool` first.
     pub fn open(path: &Path, spool: impl FnOnce() -> Result<File, Error>) -> Result<Self, Error> {
         let shown = path.display().to_string();
-        let failed = |source| Error::Open { what: path.display().to_string(), source };
-        let file = File::open(path).at("open", || shown.clone()).map_err(failed)?;
+        let failed = |source| Error::Open {
+            what: path.display().to_string(),
+            source,
+        };
+        let file = File::open(path)
+            .at("open", || shown.clone())
+            .map_err(failed)?;
         let metadata = metadata_of(&file).map_err(failed)?;
         let stem = stem(path);
         if metadata.is_dir() {
@@ -58,7 +66,10 @@ impl Bundle {
     }
 
     /// Reads a tar from a stream.
-    pub fn from_stream(stream: File, spool: impl FnOnce() -> Result<File, Error>) -> Result<Self, Error> {
+    pub fn from_stream(
+        stream: File,
+        spool: impl FnOnce() -> Result<File, Error>,
+    ) -> Result<Self, Error> {
         Self::from_file(stream, false, ("-".to_owned(), "image".to_owned()), spool)
     }
 
@@ -70,7 +81,11 @@ impl Bundle {
     ) -> Result<Self, Error> {
         let file = archive::plain_tar(file, seekable, &shown, spool)?;
         let members = archive::index(&file, &shown)?;
-        Ok(Self { shown, stem, place: Place::Tar { file, members } })
+        Ok(Self {
+            shown,
+            stem,
+            place: Place::Tar { file, members },
+        })
     }
 
     /// For messages.
@@ -91,19 +106,28 @@ impl Bundle {
         } else if self.find("index.json")?.is_some() || self.find("oci-layout")?.is_some() {
             oci_layout::offered(self)
         } else {
-            Err(Error::NotAnImage { what: self.shown.clone() })
+            Err(Error::NotAnImage {
+                what: self.shown.clone(),
+            })
         }
     }
 
     /// Finds a member; links inside the bundle are followed.
     pub(super) fn find(&self, name: &str) -> Result<Option<Member>, Error> {
-        let failed = |source| Error::Open { what: name.to_owned(), source };
+        let failed = |source| Error::Open {
+            what: name.to_owned(),
+            source,
+        };
         match &self.place {
             Place::Directory(root) => match root.open_file(Path::new(name)) {
                 Ok(file) => {
                     let metadata = metadata_of(&file).map_err(failed)?;
                     let is_file = metadata.kind() == FileKind::File;
-                    let member = Member { name: name.to_owned(), size: metadata.size(), offset: 0 };
+                    let member = Member {
+                        name: name.to_owned(),
+                        size: metadata.size(),
+                        offset: 0,
+                    };
                     Ok(is_file.then_some(member))
                 }
                 Err(error) if error.errno() == Some(nix::errno::Errno::ENOENT) => Ok(None),
@@ -111,7 +135,11 @@ impl Bundle {
             },
             Place::Tar { members, .. } => {
                 let found = archive::resolve(members, name);
-                let member = |(offset, size)| Member { name: name.to_owned(), size, offset };
+                let member = |(offset, size)| Member {
+                    name: name.to_owned(),
+                    size,
+                    offset,
+                };
                 Ok(found.map(member))
             }
         }
@@ -119,30 +147,47 @@ impl Bundle {
 
     /// A member that must be there.
     pub(super) fn get(&self, name: &str) -> Result<Member, Error> {
-        self.find(name)?.ok_or_else(|| Error::Missing { member: name.to_owned() })
+        self.find(name)?.ok_or_else(|| Error::Missing {
+            member: name.to_owned(),
+        })
     }
 
     /// Reads a small document.
     pub(super) fn read(&self, name: &str, limit: u64) -> Result<Vec<u8>, Error> {
         let member = self.get(name)?;
         if member.size > limit {
-            return Err(Error::TooLarge { what: name.to_owned(), limit });
+            return Err(Error::TooLarge {
+                what: name.to_owned(),
+                limit,
+            });
         }
         let mut bytes = Vec::new();
         self.open_member(&member)?
             .read_to_end(&mut bytes)
             .at("read", || name)
-            .map_err(|source| Error::Open { what: name.to_owned(), source })?;
+            .map_err(|source| Error::Open {
+                what: name.to_owned(),
+                source,
+            })?;
         Ok(bytes)
     }
 
     /// Reads a small document and verifies it.
-    pub(super) fn read_blob(&self, digest: Digest, size: u64, limit: u64) -> Result<Vec<u8>, Error> {
+    pub(super) fn read_blob(
+        &self,
+        digest: Digest,
+        size: u64,
+        limit: u64,
+    ) -> Result<Vec<u8>, Error> {
         let name = blob_path(digest);
         let bytes = self.read(&name, limit)?;
         let found = Digest::of(&bytes);
         if found != digest {
-            return Err(Error::Digest { what: name, wanted: digest, found });
+            return Err(Error::Digest {
+                what: name,
+                wanted: digest,
+                found,
+            });
         }
         check_size(&name, size, bytes.len() as u64)?;
         Ok(bytes)
@@ -150,12 +195,17 @@ impl Bundle {
 
     /// Opens a member for reading from its start.
     pub fn open_member(&self, member: &Member) -> Result<impl Read + Send + use<>, Error> {
-        let failed = |source: SysError| Error::Open { what: member.name.clone(), source };
+        let failed = |source: SysError| Error::Open {
+            what: member.name.clone(),
+            source,
+        };
         let mut file = match &self.place {
             Place::Directory(root) => root.open_file(Path::new(&member.name)).map_err(failed)?,
             Place::Tar { file, .. } => archive::reopen(file).map_err(failed)?,
         };
-        file.seek(SeekFrom::Start(member.offset)).at("lseek", || member.name.clone()).map_err(failed)?;
+        file.seek(SeekFrom::Start(member.offset))
+            .at("lseek", || member.name.clone())
+            .map_err(failed)?;
         Ok(file.take(member.size))
     }
 }
@@ -171,21 +221,36 @@ pub(super) fn check_size(what: &str, wanted: u64, found: u64) -> Result<(), Erro
         return Ok(());
     }
     let why = format!("it has {found} bytes, its descriptor says {wanted}");
-    Err(Error::Malformed { what: what.to_owned(), why })
+    Err(Error::Malformed {
+        what: what.to_owned(),
+        why,
+    })
 }
 
 /// `three-layers` of `/x/three-layers.oci.tar.gz`, fit for a reference.
 fn stem(path: &Path) -> String {
     let full = std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path));
-    let name = full.file_name().map(|name| name.to_string_lossy().to_lowercase());
+    let name = full
+        .file_name()
+        .map(|name| name.to_string_lossy().to_lowercase());
     let name = name.unwrap_or_default();
     let name = name.split(".tar").next().unwrap_or_default();
     let name: String = name
         .chars()
-        .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' })
+        .map(|c| {
+            if c.is_ascii_lowercase() || c.is_ascii_digit() {
+                c
+            } else {
+                '-'
+            }
+        })
         .collect();
     let name = name.trim_matches('-');
-    if name.is_empty() { "image".to_owned() } else { name.to_owned() }
+    if name.is_empty() {
+        "image".to_owned()
+    } else {
+        name.to_owned()
+    }
 }
 
 #[cfg(test)]

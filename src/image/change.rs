@@ -8,8 +8,14 @@ use super::Error;
 
 /// Applies one instruction.
 pub fn apply(config: &mut Config, text: &str) -> Result<(), Error> {
-    let bad = |why: &str| Error::Change { text: text.to_owned(), why: why.to_owned() };
-    let (word, rest) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), ""));
+    let bad = |why: &str| Error::Change {
+        text: text.to_owned(),
+        why: why.to_owned(),
+    };
+    let (word, rest) = text
+        .trim()
+        .split_once(char::is_whitespace)
+        .unwrap_or((text.trim(), ""));
     let rest = rest.trim();
     if rest.is_empty() {
         return Err(bad("it needs an argument"));
@@ -42,7 +48,13 @@ pub fn apply(config: &mut Config, text: &str) -> Result<(), Error> {
         }
         "EXPOSE" => {
             let mut ports = config.exposed_ports().clone().unwrap_or_default();
-            let port = |port: String| if port.contains('/') { port } else { format!("{port}/tcp") };
+            let port = |port: String| {
+                if port.contains('/') {
+                    port
+                } else {
+                    format!("{port}/tcp")
+                }
+            };
             ports.extend(words(rest).into_iter().map(port));
             config.set_exposed_ports(Some(ports));
         }
@@ -62,12 +74,13 @@ pub fn apply(config: &mut Config, text: &str) -> Result<(), Error> {
 
 /// `["a", "b"]` as it is, anything else through the shell.
 fn command(text: &str) -> Vec<String> {
-    json_words(text)
-        .unwrap_or_else(|| vec!["/bin/sh".to_owned(), "-c".to_owned(), text.to_owned()])
+    json_words(text).unwrap_or_else(|| vec!["/bin/sh".to_owned(), "-c".to_owned(), text.to_owned()])
 }
 
 fn json_words(text: &str) -> Option<Vec<String>> {
-    text.starts_with('[').then(|| serde_json::from_str(text).ok()).flatten()
+    text.starts_with('[')
+        .then(|| serde_json::from_str(text).ok())
+        .flatten()
 }
 
 fn words(text: &str) -> Vec<String> {
@@ -126,20 +139,34 @@ mod tests {
     fn commands_are_lists_or_go_through_the_shell() {
         let config = changed(&["CMD [\"a\", \"b c\"]", "entrypoint echo hi"]);
         assert_eq!(config.cmd().clone().unwrap(), ["a", "b c"]);
-        assert_eq!(config.entrypoint().clone().unwrap(), ["/bin/sh", "-c", "echo hi"]);
+        assert_eq!(
+            config.entrypoint().clone().unwrap(),
+            ["/bin/sh", "-c", "echo hi"]
+        );
     }
 
     #[test]
     fn variables_replace_those_of_the_same_name() {
         let config = changed(&["ENV A=1 B=\"two words\"", "ENV A 3 and more", "ENV C='x y'"]);
-        assert_eq!(config.env().clone().unwrap(), ["B=two words", "A=3 and more", "C=x y"]);
+        assert_eq!(
+            config.env().clone().unwrap(),
+            ["B=two words", "A=3 and more", "C=x y"]
+        );
     }
 
     #[test]
     fn volumes_ports_and_labels_add_up() {
-        let config = changed(&["VOLUME /a /b", "VOLUME [\"/c d\"]", "EXPOSE 80 53/udp", "LABEL k=v"]);
+        let config = changed(&[
+            "VOLUME /a /b",
+            "VOLUME [\"/c d\"]",
+            "EXPOSE 80 53/udp",
+            "LABEL k=v",
+        ]);
         assert_eq!(config.volumes().clone().unwrap(), ["/a", "/b", "/c d"]);
-        assert_eq!(config.exposed_ports().clone().unwrap(), ["80/tcp", "53/udp"]);
+        assert_eq!(
+            config.exposed_ports().clone().unwrap(),
+            ["80/tcp", "53/udp"]
+        );
         assert_eq!(config.labels().clone().unwrap()["k"], "v");
     }
 

@@ -59,13 +59,18 @@ impl ImageConfig {
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let what = || "config".to_owned();
         let config: ImageConfiguration =
-            serde_json::from_slice(bytes).map_err(|source| Error::Parse { what: what(), source })?;
+            serde_json::from_slice(bytes).map_err(|source| Error::Parse {
+                what: what(),
+                source,
+            })?;
         if config.rootfs().typ() != "layers" {
             let why = format!("rootfs type {:?} is not \"layers\"", config.rootfs().typ());
             return Err(Error::Malformed { what: what(), why });
         }
         let diff_ids = config.rootfs().diff_ids().iter();
-        let diff_ids = diff_ids.map(|text| Ok(DiffId(text.parse()?))).collect::<Result<_, Error>>()?;
+        let diff_ids = diff_ids
+            .map(|text| Ok(DiffId(text.parse()?)))
+            .collect::<Result<_, Error>>()?;
         let run = config.config().clone().unwrap_or_default();
         let sorted = |list: &Option<Vec<String>>| {
             let mut list = list.clone().unwrap_or_default();
@@ -118,13 +123,20 @@ mod tests {
 
     #[test]
     fn another_rootfs_type_is_refused() {
-        let text = r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"evil","diff_ids":[]}}"#;
-        assert!(matches!(ImageConfig::parse(text.as_bytes()), Err(Error::Malformed { .. })));
+        let text =
+            r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"evil","diff_ids":[]}}"#;
+        assert!(matches!(
+            ImageConfig::parse(text.as_bytes()),
+            Err(Error::Malformed { .. })
+        ));
     }
 
     #[test]
     fn deep_nesting_is_an_error_and_no_overflow() {
         let deep = "[".repeat(100_000);
-        assert!(matches!(ImageConfig::parse(deep.as_bytes()), Err(Error::Parse { .. })));
+        assert!(matches!(
+            ImageConfig::parse(deep.as_bytes()),
+            Err(Error::Parse { .. })
+        ));
     }
 }

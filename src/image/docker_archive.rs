@@ -18,8 +18,10 @@ struct Item {
 /// Every image of the archive.
 pub(super) fn offered(bundle: &Bundle) -> Result<Vec<Offered>, Error> {
     let text = bundle.read("manifest.json", MANIFEST_MAX)?;
-    let items: Vec<Item> = serde_json::from_slice(&text)
-        .map_err(|source| Error::Parse { what: "manifest.json".to_owned(), source })?;
+    let items: Vec<Item> = serde_json::from_slice(&text).map_err(|source| Error::Parse {
+        what: "manifest.json".to_owned(),
+        source,
+    })?;
     items.into_iter().map(|item| image(bundle, item)).collect()
 }
 
@@ -31,22 +33,40 @@ fn image(bundle: &Bundle, item: Item) -> Result<Offered, Error> {
     let layers = item.layers.iter().zip(config.diff_ids);
     // Without descriptors, the DiffID alone says what a layer must be.
     let layer = |(name, diff_id): (&String, _)| {
-        Ok(OfferedLayer { blob: None, diff_id, member: bundle.get(name)? })
+        Ok(OfferedLayer {
+            blob: None,
+            diff_id,
+            member: bundle.get(name)?,
+        })
     };
     let layers = layers.map(layer).collect::<Result<_, Error>>()?;
     let tags = item.repo_tags.unwrap_or_default();
-    let names = tags.iter().map(|tag| tag.parse()).collect::<Result<Vec<Reference>, _>>()?;
-    Ok(Offered { manifest: None, config: config_bytes, layers, names })
+    let names = tags
+        .iter()
+        .map(|tag| tag.parse())
+        .collect::<Result<Vec<Reference>, _>>()?;
+    Ok(Offered {
+        manifest: None,
+        config: config_bytes,
+        layers,
+        names,
+    })
 }
 
 /// `<hex>.json` in old archives, `blobs/sha256/<hex>` in newer ones: either way the digest.
 fn check_config_name(name: &str, bytes: &[u8]) -> Result<(), Error> {
     let last = name.rsplit('/').next().unwrap_or(name);
     let hex = last.strip_suffix(".json").unwrap_or(last);
-    let Ok(wanted) = Digest::from_hex(hex) else { return Ok(()) };
+    let Ok(wanted) = Digest::from_hex(hex) else {
+        return Ok(());
+    };
     let found = Digest::of(bytes);
     if found == wanted {
         return Ok(());
     }
-    Err(Error::Digest { what: name.to_owned(), wanted, found })
+    Err(Error::Digest {
+        what: name.to_owned(),
+        wanted,
+        found,
+    })
 }

@@ -71,7 +71,11 @@ fn record_name(manifest: Digest) -> String {
 impl<'s> Images<'s> {
     /// The images of a store.
     pub fn open(store: &'s Store) -> Result<Self, Error> {
-        Ok(Self { store, dir: store.open_dir(Place::Images)?, blobs: Blobs::open(store)? })
+        Ok(Self {
+            store,
+            dir: store.open_dir(Place::Images)?,
+            blobs: Blobs::open(store)?,
+        })
     }
 
     /// The blobs they are made of.
@@ -86,15 +90,23 @@ impl<'s> Images<'s> {
 
     /// All records, newest import first.
     pub fn list(&self) -> Result<Vec<ImageRecord>, Error> {
-        let entries = self.dir.entries().map_err(|source| crate::store::Error::System {
-            what: "list images".to_owned(),
-            source,
-        })?;
+        let entries = self
+            .dir
+            .entries()
+            .map_err(|source| crate::store::Error::System {
+                what: "list images".to_owned(),
+                source,
+            })?;
         let digest = |name: &std::ffi::OsString| {
             Digest::from_hex(name.to_str()?.strip_suffix(".json")?).ok()
         };
-        let found = entries.iter().filter_map(digest).map(|manifest| self.find(manifest));
-        let mut records: Vec<_> = found.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        let found = entries
+            .iter()
+            .filter_map(digest)
+            .map(|manifest| self.find(manifest));
+        let mut records: Vec<_> = found
+            .filter_map(Result::transpose)
+            .collect::<Result<_, _>>()?;
         records.sort_by_key(|record| std::cmp::Reverse(record.imported));
         Ok(records)
     }
@@ -106,13 +118,19 @@ impl<'s> Images<'s> {
 
     /// Finds an image by name, id, prefix of an id, or digest.
     pub fn resolve(&self, text: &str) -> Result<ImageRecord, Error> {
-        let missing = || Error::NotFound { name: text.to_owned() };
+        let missing = || Error::NotFound {
+            name: text.to_owned(),
+        };
         if let Ok(reference) = text.parse::<Reference>() {
             let named = match reference.digest() {
                 Some(digest) => Some(digest),
                 None => self.names()?.get(&reference).copied(),
             };
-            if let Some(record) = named.map(|manifest| self.find(manifest)).transpose()?.flatten() {
+            if let Some(record) = named
+                .map(|manifest| self.find(manifest))
+                .transpose()?
+                .flatten()
+            {
                 return Ok(record);
             }
         }
@@ -129,7 +147,10 @@ impl<'s> Images<'s> {
         match fitting.len() {
             0 => Err(missing()),
             1 => Ok(fitting.remove(0)),
-            count => Err(Error::Ambiguous { prefix: prefix.to_owned(), count }),
+            count => Err(Error::Ambiguous {
+                prefix: prefix.to_owned(),
+                count,
+            }),
         }
     }
 
@@ -162,7 +183,12 @@ impl<'s> Images<'s> {
         };
         let id = self.blobs.put(config)?;
         let manifest = self.blobs.put(&manifest)?;
-        let record = ImageRecord { manifest, id, layers, imported: Timestamp::now() };
+        let record = ImageRecord {
+            manifest,
+            id,
+            layers,
+            imported: Timestamp::now(),
+        };
         let _lease = self.lease()?;
         let file = record_name(manifest);
         record::replace(self.store, &self.dir, &file, &record, Durability::Synced)?;
@@ -178,9 +204,12 @@ impl<'s> Images<'s> {
     pub fn tag(&self, record: &ImageRecord, name: &Reference) -> Result<(), Error> {
         let _lease = self.lease()?;
         if self.find(record.manifest)?.is_none() {
-            return Err(Error::NotFound { name: record.id.to_string() });
+            return Err(Error::NotFound {
+                name: record.id.to_string(),
+            });
         }
-        self.set_names(record.manifest, std::slice::from_ref(name)).map(drop)
+        self.set_names(record.manifest, std::slice::from_ref(name))
+            .map(drop)
     }
 
     /// Under the lease; returns the names that meant another image before.
@@ -205,7 +234,13 @@ impl<'s> Images<'s> {
         let _lease = self.lease()?;
         let mut all = self.names()?;
         all.retain(|name, _| !names.contains(name));
-        Ok(record::replace(self.store, &self.dir, NAMES, &all, Durability::Synced)?)
+        Ok(record::replace(
+            self.store,
+            &self.dir,
+            NAMES,
+            &all,
+            Durability::Synced,
+        )?)
     }
 
     /// Forgets a record that has no names. Its layers and blobs are the caller's to remove.

@@ -22,23 +22,36 @@ pub(super) struct Manifest {
 }
 
 fn malformed(what: &str, why: impl Into<String>) -> Error {
-    Error::Malformed { what: what.to_owned(), why: why.into() }
+    Error::Malformed {
+        what: what.to_owned(),
+        why: why.into(),
+    }
 }
 
 /// Digest and size of a descriptor whose media type must be of this kind.
 pub(super) fn blob_ref(what: &str, descriptor: &Descriptor, kind: Media) -> Result<BlobRef, Error> {
     let media_type = descriptor.media_type().to_string();
     if media::of(&media_type) != Some(kind) {
-        return Err(Error::MediaType { what: what.to_owned(), media: media_type });
+        return Err(Error::MediaType {
+            what: what.to_owned(),
+            media: media_type,
+        });
     }
     let digest: Digest = descriptor.digest().to_string().parse()?;
-    Ok(BlobRef { digest, size: descriptor.size(), media_type })
+    Ok(BlobRef {
+        digest,
+        size: descriptor.size(),
+        media_type,
+    })
 }
 
 /// A document that is both kinds would be read as either by different tools (CVE-2021-41190).
 fn refuse_both_kinds(what: &str, bytes: &[u8]) -> Result<(), Error> {
-    let value: serde_json::Value = serde_json::from_slice(bytes)
-        .map_err(|source| Error::Parse { what: what.to_owned(), source })?;
+    let value: serde_json::Value =
+        serde_json::from_slice(bytes).map_err(|source| Error::Parse {
+            what: what.to_owned(),
+            source,
+        })?;
     let has = |key| value.get(key).is_some();
     if has("manifests") && (has("layers") || has("config")) {
         return Err(malformed(what, "it is a manifest and an index at once"));
@@ -49,30 +62,47 @@ fn refuse_both_kinds(what: &str, bytes: &[u8]) -> Result<(), Error> {
 /// Parses an image manifest whose descriptor said it is of `media_type`.
 pub(super) fn parse(what: &str, bytes: &[u8], media_type: &str) -> Result<Manifest, Error> {
     refuse_both_kinds(what, bytes)?;
-    let manifest: ImageManifest = serde_json::from_slice(bytes)
-        .map_err(|source| Error::Parse { what: what.to_owned(), source })?;
+    let manifest: ImageManifest = serde_json::from_slice(bytes).map_err(|source| Error::Parse {
+        what: what.to_owned(),
+        source,
+    })?;
     if manifest.schema_version() != 2 {
-        return Err(malformed(what, format!("schema version {}", manifest.schema_version())));
+        return Err(malformed(
+            what,
+            format!("schema version {}", manifest.schema_version()),
+        ));
     }
     let own = manifest.media_type().as_ref().map(ToString::to_string);
     if let Some(own) = own.filter(|own| own != media_type) {
-        return Err(malformed(what, format!("it says it is {own}, its descriptor {media_type}")));
+        return Err(malformed(
+            what,
+            format!("it says it is {own}, its descriptor {media_type}"),
+        ));
     }
     let config = blob_ref("config", manifest.config(), Media::Config)?;
-    let layer = |(number, descriptor)| {
-        blob_ref(&format!("layer {}", number + 1), descriptor, Media::Layer)
-    };
-    let layers = manifest.layers().iter().enumerate().map(layer).collect::<Result<_, _>>()?;
+    let layer =
+        |(number, descriptor)| blob_ref(&format!("layer {}", number + 1), descriptor, Media::Layer);
+    let layers = manifest
+        .layers()
+        .iter()
+        .enumerate()
+        .map(layer)
+        .collect::<Result<_, _>>()?;
     Ok(Manifest { config, layers })
 }
 
 /// Parses an image index.
 pub(super) fn parse_index(what: &str, bytes: &[u8]) -> Result<Vec<Descriptor>, Error> {
     refuse_both_kinds(what, bytes)?;
-    let index: ImageIndex = serde_json::from_slice(bytes)
-        .map_err(|source| Error::Parse { what: what.to_owned(), source })?;
+    let index: ImageIndex = serde_json::from_slice(bytes).map_err(|source| Error::Parse {
+        what: what.to_owned(),
+        source,
+    })?;
     if index.schema_version() != 2 {
-        return Err(malformed(what, format!("schema version {}", index.schema_version())));
+        return Err(malformed(
+            what,
+            format!("schema version {}", index.schema_version()),
+        ));
     }
     Ok(index.manifests().clone())
 }
@@ -98,5 +128,8 @@ pub(super) fn fits_host(descriptor: &Descriptor) -> bool {
 
 /// Whether a descriptor is something other than an image, such as a build attestation.
 pub(super) fn is_image(descriptor: &Descriptor) -> bool {
-    descriptor.platform().as_ref().is_none_or(|platform| platform.os().to_string() != "unknown")
+    descriptor
+        .platform()
+        .as_ref()
+        .is_none_or(|platform| platform.os().to_string() != "unknown")
 }

@@ -180,7 +180,9 @@ impl Failure for Error {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Error::NotFound { .. } => "cowshed images lists what is here; cowshed load -i FILE adds",
+            Error::NotFound { .. } => {
+                "cowshed images lists what is here; cowshed load -i FILE adds"
+            }
             Error::Ambiguous { .. } => "type more digits",
             Error::Open { source, .. } => return source.hint(),
             Error::NotAnImage { .. } => {

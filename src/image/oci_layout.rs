@@ -26,8 +26,8 @@ pub(super) fn offered(bundle: &Bundle) -> Result<Vec<Offered>, Error> {
     check_version(bundle)?;
     let index = bundle.read("index.json", MANIFEST_MAX)?;
     let descriptors = manifest::parse_index("index.json", &index)?;
-    let named = |descriptor: &&Descriptor| name_text(descriptor).is_some();
-    let mut chosen: Vec<_> = descriptors.iter().filter(named).collect();
+    let has_name = |descriptor: &&Descriptor| name_text(descriptor).is_some();
+    let mut chosen: Vec<_> = descriptors.iter().filter(has_name).collect();
     if chosen.is_empty() {
         chosen = for_host(&descriptors, "index.json")?;
     }
@@ -42,39 +42,61 @@ pub(super) fn offered(bundle: &Bundle) -> Result<Vec<Offered>, Error> {
 fn check_version(bundle: &Bundle) -> Result<(), Error> {
     let what = || "oci-layout".to_owned();
     let text = bundle.read("oci-layout", MANIFEST_MAX)?;
-    let layout: Layout =
-        serde_json::from_slice(&text).map_err(|source| Error::Parse { what: what(), source })?;
+    let layout: Layout = serde_json::from_slice(&text).map_err(|source| Error::Parse {
+        what: what(),
+        source,
+    })?;
     match layout.image_layout_version.as_str() {
         "1.0.0" => Ok(()),
-        other => Err(Error::Malformed { what: what(), why: format!("version {other:?}, not 1.0.0") }),
+        other => Err(Error::Malformed {
+            what: what(),
+            why: format!("version {other:?}, not 1.0.0"),
+        }),
     }
 }
 
 /// Without names: one image, or the ones that fit this machine.
 fn for_host<'a>(descriptors: &'a [Descriptor], what: &str) -> Result<Vec<&'a Descriptor>, Error> {
-    let images: Vec<_> = descriptors.iter().filter(|one| manifest::is_image(one)).collect();
+    let images: Vec<_> = descriptors
+        .iter()
+        .filter(|one| manifest::is_image(one))
+        .collect();
     if images.len() == 1 {
         return Ok(images);
     }
-    let fitting: Vec<_> = images.into_iter().filter(|one| manifest::fits_host(one)).collect();
+    let fitting: Vec<_> = images
+        .into_iter()
+        .filter(|one| manifest::fits_host(one))
+        .collect();
     if fitting.is_empty() {
         let why = format!("no image for linux/{}", manifest::host_architecture());
-        return Err(Error::Malformed { what: what.to_owned(), why });
+        return Err(Error::Malformed {
+            what: what.to_owned(),
+            why,
+        });
     }
     Ok(fitting)
 }
 
 fn name_text(descriptor: &Descriptor) -> Option<&String> {
     let annotations = descriptor.annotations().as_ref()?;
-    annotations.get(FULL_NAME).or_else(|| annotations.get(REF_NAME))
+    annotations
+        .get(FULL_NAME)
+        .or_else(|| annotations.get(REF_NAME))
 }
 
 /// A whole reference is taken as it is; a bare word is a tag of the bundle's own name, which is how
 /// skopeo and umoci write it.
 fn names(bundle: &Bundle, descriptor: &Descriptor) -> Result<Vec<Reference>, Error> {
-    let Some(text) = name_text(descriptor) else { return Ok(Vec::new()) };
+    let Some(text) = name_text(descriptor) else {
+        return Ok(Vec::new());
+    };
     let whole = text.contains('/') || text.contains(':');
-    let text = if whole { text.clone() } else { format!("{}:{text}", bundle.stem()) };
+    let text = if whole {
+        text.clone()
+    } else {
+        format!("{}:{text}", bundle.stem())
+    };
     Ok(vec![text.parse()?])
 }
 
@@ -95,9 +117,10 @@ fn image(
             let chosen = for_host(&descriptors, &what)?;
             image(bundle, chosen[0], names, depth + 1)
         }
-        Some(Media::Index | Media::Config | Media::Layer) | None => {
-            Err(Error::MediaType { what: "index entry".to_owned(), media: media_type })
-        }
+        Some(Media::Index | Media::Config | Media::Layer) | None => Err(Error::MediaType {
+            what: "index entry".to_owned(),
+            media: media_type,
+        }),
     }
 }
 
@@ -116,10 +139,19 @@ fn from_manifest(
     let layer = |(blob, diff_id): (super::BlobRef, DiffId)| {
         let member = bundle.get(&blob_path(blob.digest))?;
         check_size(&member.name, blob.size, member.size)?;
-        Ok(OfferedLayer { blob: Some(blob), diff_id, member })
+        Ok(OfferedLayer {
+            blob: Some(blob),
+            diff_id,
+            member,
+        })
     };
     let layers = layers.map(layer).collect::<Result<_, Error>>()?;
-    Ok(Offered { manifest: Some(bytes), config: config_bytes, layers, names })
+    Ok(Offered {
+        manifest: Some(bytes),
+        config: config_bytes,
+        layers,
+        names,
+    })
 }
 
 /// A layer without DiffID, or the reverse, could never be verified.
@@ -128,5 +160,8 @@ pub(super) fn check_count(layers: usize, diff_ids: usize) -> Result<(), Error> {
         return Ok(());
     }
     let why = format!("{diff_ids} DiffIDs for {layers} layers");
-    Err(Error::Malformed { what: "config".to_owned(), why })
+    Err(Error::Malformed {
+        what: "config".to_owned(),
+        why,
+    })
 }

@@ -35,14 +35,22 @@ pub struct Synthesis {
 }
 
 fn build_failed(what: &str, error: &oci_spec::OciSpecError) -> Error {
-    Error::Malformed { what: what.to_owned(), why: error.to_string() }
+    Error::Malformed {
+        what: what.to_owned(),
+        why: error.to_string(),
+    }
 }
 
 fn descriptor(blob: &BlobRef) -> Result<Descriptor, Error> {
     let digest = blob.digest.to_string();
-    let digest: oci_spec::image::Digest =
-        digest.parse().map_err(|error| build_failed("descriptor", &error))?;
-    Ok(Descriptor::new(MediaType::from(blob.media_type.as_str()), blob.size, digest))
+    let digest: oci_spec::image::Digest = digest
+        .parse()
+        .map_err(|error| build_failed("descriptor", &error))?;
+    Ok(Descriptor::new(
+        MediaType::from(blob.media_type.as_str()),
+        blob.size,
+        digest,
+    ))
 }
 
 impl Synthesis {
@@ -50,12 +58,22 @@ impl Synthesis {
     pub fn config_bytes(&self) -> Result<Vec<u8>, Error> {
         let failed = |error| build_failed("config", &error);
         let diff_ids: Vec<_> = self.diff_ids.iter().map(ToString::to_string).collect();
-        let rootfs = RootFsBuilder::default().typ("layers").diff_ids(diff_ids).build();
+        let rootfs = RootFsBuilder::default()
+            .typ("layers")
+            .diff_ids(diff_ids)
+            .build();
         let created = self.created.to_string();
         let line = || {
-            HistoryBuilder::default().created(created.clone()).comment(self.comment.clone()).build()
+            HistoryBuilder::default()
+                .created(created.clone())
+                .comment(self.comment.clone())
+                .build()
         };
-        let history = self.diff_ids.iter().map(|_| line()).collect::<Result<Vec<_>, _>>();
+        let history = self
+            .diff_ids
+            .iter()
+            .map(|_| line())
+            .collect::<Result<Vec<_>, _>>();
         let config = ImageConfigurationBuilder::default()
             .created(created.clone())
             .architecture(Arch::from(host_architecture()))
@@ -65,8 +83,10 @@ impl Synthesis {
             .history(history.map_err(failed)?)
             .build()
             .map_err(failed)?;
-        serde_json::to_vec(&config)
-            .map_err(|source| Error::Parse { what: "config".to_owned(), source })
+        serde_json::to_vec(&config).map_err(|source| Error::Parse {
+            what: "config".to_owned(),
+            source,
+        })
     }
 }
 
@@ -77,7 +97,10 @@ pub(super) fn manifest(config: &[u8], layers: &[BlobRef]) -> Result<Vec<u8>, Err
         size: config.len() as u64,
         media_type: MediaType::ImageConfig.to_string(),
     };
-    let layers = layers.iter().map(descriptor).collect::<Result<Vec<_>, _>>()?;
+    let layers = layers
+        .iter()
+        .map(descriptor)
+        .collect::<Result<Vec<_>, _>>()?;
     let manifest = ImageManifestBuilder::default()
         .schema_version(2_u32)
         .media_type(MediaType::ImageManifest)
@@ -85,6 +108,8 @@ pub(super) fn manifest(config: &[u8], layers: &[BlobRef]) -> Result<Vec<u8>, Err
         .layers(layers)
         .build()
         .map_err(|error| build_failed("manifest", &error))?;
-    serde_json::to_vec(&manifest)
-        .map_err(|source| Error::Parse { what: "manifest".to_owned(), source })
+    serde_json::to_vec(&manifest).map_err(|source| Error::Parse {
+        what: "manifest".to_owned(),
+        source,
+    })
 }

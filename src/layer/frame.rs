@@ -63,6 +63,11 @@ impl<'a, R: BufRead> Frames<'a, R> {
         }
     }
 
+    /// Bytes of the archive that were read: where the current entry's data begins.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// The next entry; what is left of the current one is skipped. `None` at the archive's end.
     pub(super) fn next(&mut self) -> Result<Option<Frame>, Error> {
         self.skip_rest()?;

@@ -27,6 +27,7 @@
 //!
 //! Not here: which layers an image has (`image`), how they are stacked and mounted (`rootfs`).
 
+mod archive;
 mod compression;
 mod entry;
 mod frame;
@@ -48,6 +49,7 @@ mod whiteout;
 
 use std::{borrow::Cow, io};
 
+pub use archive::{ArchiveMember, decompress, members};
 pub use compression::Compression;
 pub use entry::EntryMetadata;
 pub use limits::Limits;

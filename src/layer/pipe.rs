@@ -33,17 +33,18 @@ pub struct Digested {
     pub tar_size: u64,
 }
 
-/// Decompresses and hashes a blob without unpacking it.
+/// Decompresses and hashes a blob without unpacking it; `copy_to` gets it as it comes in.
 pub fn digest(
     blob: impl Read + Send,
     compression: Compression,
     limits: &Limits,
+    copy_to: Option<&File>,
 ) -> Result<Digested, Error> {
     let input = Input {
         blob,
         compression,
         limits,
-        copy_to: None,
+        copy_to,
     };
     run(input, |_| Ok(())).map(|(digested, ())| digested)
 }

@@ -42,6 +42,25 @@ pub struct Unpacked {
     pub notes: Notes,
 }
 
+impl From<pipe::Digested> for Unpacked {
+    /// A blob that was read and not unpacked.
+    fn from(digested: pipe::Digested) -> Self {
+        let pipe::Digested {
+            blob,
+            blob_size,
+            diff_id,
+            tar_size,
+        } = digested;
+        Self {
+            blob,
+            blob_size,
+            diff_id,
+            tar_size,
+            notes: Notes::default(),
+        }
+    }
+}
+
 /// Unpacks a blob into the empty directory `target`; nothing outside it is touched.
 ///
 /// Whiteouts are noted, not applied. Directories that no entry describes are root's, 0755, with the

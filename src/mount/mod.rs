@@ -38,7 +38,7 @@ pub use request::{
     check_duplicates,
 };
 pub use script::{quote, sources};
-pub use size::TmpfsSize;
+pub use size::{TmpfsSize, parse_bytes};
 pub use tmpfs::{AccessTime, HugePages, TmpfsOptions, parse_tmpfs_flag};
 pub use volume_flag::parse_volume_flag;
 pub use volumes_from::{VolumesFrom, parse_volumes_from};

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use super::Error;
+
 /// How big a tmpfs may grow (tmpfs(5), `size` and `nr_blocks`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -16,6 +18,16 @@ pub enum TmpfsSize {
 
 /// Suffixes by their power of 1024.
 const SUFFIXES: [char; 6] = ['b', 'k', 'm', 'g', 't', 'p'];
+
+/// Bytes as Docker takes memory sizes: `64m`, `1.5g`, binary units.
+pub fn parse_bytes(text: &str) -> Result<u64, Error> {
+    let bad = || Error::Value {
+        key: "size".to_owned(),
+        value: text.to_owned(),
+        expected: "a number and b, k, m or g",
+    };
+    ram_bytes(text).ok_or_else(bad)
+}
 
 /// Parses a number of bytes such as `64`, `64k`, `1.5G`, `2MiB`, `2 MB`; all units are powers of
 /// 1024. `None` where it is none, or does not fit into a file's size.

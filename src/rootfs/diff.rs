@@ -48,11 +48,16 @@ pub fn diff(snapshot: &Snapshot) -> Result<Vec<Change>, Error> {
         let lowers = snapshot.lower_paths();
         let open = lowers.iter().map(|lower| Dir::open(lower));
         let lowers = open.collect::<SysResult<Vec<_>>>()?;
-        let mut walk = Walk { changes: Vec::new() };
+        let mut walk = Walk {
+            changes: Vec::new(),
+        };
         walk.directory(&upper, &lowers.iter().collect::<Vec<_>>(), Path::new("/"))?;
         Ok(walk.changes)
     };
-    walk().map_err(|source| Error::System { what: "compare upper dir".to_owned(), source })
+    walk().map_err(|source| Error::System {
+        what: "compare upper dir".to_owned(),
+        source,
+    })
 }
 
 struct Walk {
@@ -79,7 +84,10 @@ impl Walk {
     }
 
     fn push(&mut self, path: &Path, kind: ChangeKind) {
-        self.changes.push(Change { path: path.to_owned(), kind });
+        self.changes.push(Change {
+            path: path.to_owned(),
+            kind,
+        });
     }
 
     fn entry(&mut self, upper: &Dir, lowers: &[&Dir], name: &OsStr, path: &Path) -> SysResult<()> {
@@ -148,7 +156,13 @@ impl Walk {
         changed |= opaque || !same_metadata(old, new) || old.mtime() != new.mtime();
         if changed {
             let kind = ChangeKind::Modified;
-            self.changes.insert(at, Change { path: path.to_owned(), kind });
+            self.changes.insert(
+                at,
+                Change {
+                    path: path.to_owned(),
+                    kind,
+                },
+            );
         }
         Ok(())
     }
@@ -171,7 +185,11 @@ impl Walk {
                 (None, false) => {}
                 (Some(metadata), _) if metadata.is_whiteout() => {}
                 (Some(metadata), hidden) => {
-                    let kind = if hidden { ChangeKind::Modified } else { ChangeKind::Added };
+                    let kind = if hidden {
+                        ChangeKind::Modified
+                    } else {
+                        ChangeKind::Added
+                    };
                     self.push(&child, kind);
                     self.added_children(here, &name, &metadata, &child)?;
                 }
@@ -185,7 +203,9 @@ impl Walk {
 fn find(lowers: &[&Dir], name: &OsStr) -> SysResult<Below> {
     let mut found: Option<(Vec<Dir>, Metadata)> = None;
     for dir in lowers {
-        let Some(metadata) = dir.find(name)? else { continue };
+        let Some(metadata) = dir.find(name)? else {
+            continue;
+        };
         if metadata.is_whiteout() {
             break;
         }
@@ -197,12 +217,17 @@ fn find(lowers: &[&Dir], name: &OsStr) -> SysResult<Below> {
         }
         let below = dir.open_dir(name)?;
         let opaque = xattr::is_opaque(&below);
-        found.get_or_insert_with(|| (Vec::new(), metadata)).0.push(below);
+        found
+            .get_or_insert_with(|| (Vec::new(), metadata))
+            .0
+            .push(below);
         if opaque {
             break;
         }
     }
-    Ok(found.map_or(Below::Nothing, |(dirs, metadata)| Below::Directory(dirs, metadata)))
+    Ok(found.map_or(Below::Nothing, |(dirs, metadata)| {
+        Below::Directory(dirs, metadata)
+    }))
 }
 
 fn same_metadata(old: &Metadata, new: &Metadata) -> bool {

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Reader of a layer's bytes from their start.
-pub type Reader<'a> = Box<dyn Read + Send + 'a>;
+pub type Reader = Box<dyn Read + Send>;
 type BoxError = Box<dyn std::error::Error + Send + std::marker::Sync>;
 
 /// A layer to be imported.
@@ -35,12 +35,14 @@ pub struct LayerSource<'a> {
     /// In bytes; the largest is begun first.
     pub size: u64,
     /// Opens it.
-    pub open: &'a (dyn Fn() -> Result<Reader<'a>, BoxError> + std::marker::Sync),
+    pub open: Box<dyn Fn() -> Result<Reader, BoxError> + Send + std::marker::Sync + 'a>,
 }
 
 impl std::fmt::Debug for LayerSource<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LayerSource").field("diff_id", &self.diff_id).finish_non_exhaustive()
+        f.debug_struct("LayerSource")
+            .field("diff_id", &self.diff_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -75,19 +77,27 @@ struct Done {
 /// Imports what is missing of `sources` (lowest first).
 ///
 /// On an error nothing of it stays in the store.
-pub fn import(
+pub fn import<'a>(
     store: &Store,
-    sources: &[LayerSource<'_>],
+    sources: &'a [LayerSource<'a>],
     durability: Sync,
 ) -> Result<Imported, Error> {
     let layers = Layers::open(store)?;
     let lease = lease_new(store.open_dir(Place::Layers)?, false)?;
     let blobs = Blobs::open(store)?;
-    let import = Import { store, layers, blobs, sources, limits: Limits::default() };
+    let import = Import {
+        store,
+        layers,
+        blobs,
+        sources,
+        limits: Limits::default(),
+    };
     let diff_ids: Vec<_> = sources.iter().map(|source| source.diff_id).collect();
     let chains = ChainId::stack(&diff_ids);
     let done = import.unpack_all(&chains)?;
-    let committed = import.settle(&chains, &done).and_then(|()| import.commit(&chains, done, durability));
+    let committed = import
+        .settle(&chains, &done)
+        .and_then(|()| import.commit(&chains, done, durability));
     committed.map(|layers| Imported { layers, lease })
 }
 
@@ -112,7 +122,9 @@ impl Import<'_, '_> {
         if self.layers.find(chain)?.is_none() {
             return Ok(Need::Everything);
         }
-        let Some(blob) = &source.blob else { return Ok(Need::Nothing) };
+        let Some(blob) = &source.blob else {
+            return Ok(Need::Nothing);
+        };
         let there = self.blobs.size(blob.digest)? == Some(blob.size);
         Ok(if there { Need::Nothing } else { Need::Blob })
     }
@@ -138,8 +150,10 @@ impl Import<'_, '_> {
             }
         });
         let unpoison = |error: std::sync::PoisonError<_>| error.into_inner();
-        let done: Vec<_> =
-            done.into_iter().map(|slot| slot.into_inner().unwrap_or_else(unpoison)).collect();
+        let done: Vec<_> = done
+            .into_iter()
+            .map(|slot| slot.into_inner().unwrap_or_else(unpoison))
+            .collect();
         match failure.into_inner().ok().flatten() {
             None => Ok(done),
             Some(error) => Err(error),
@@ -154,8 +168,14 @@ impl Import<'_, '_> {
     ) {
         loop {
             let failed = failure.lock().is_ok_and(|failure| failure.is_some());
-            let next = if failed { None } else { queue.lock().ok().and_then(|mut q| q.pop()) };
-            let Some((_, number, need)) = next else { return };
+            let next = if failed {
+                None
+            } else {
+                queue.lock().ok().and_then(|mut q| q.pop())
+            };
+            let Some((_, number, need)) = next else {
+                return;
+            };
             let unpacked = self.unpack(number, need);
             match (unpacked, done[number].lock(), failure.lock()) {
                 (Ok(unpacked), Ok(mut slot), _) => *slot = Some(unpacked),
@@ -167,10 +187,23 @@ impl Import<'_, '_> {
 
     fn unpack(&self, number: usize, need: Need) -> Result<Done, Error> {
         let source = &self.sources[number];
-        let known = source.blob.as_ref().map(|blob| self.blobs.size(blob.digest)).transpose()?;
-        let blob = if known.flatten().is_some() { None } else { Some(self.blobs.begin()?) };
+        let known = source
+            .blob
+            .as_ref()
+            .map(|blob| self.blobs.size(blob.digest))
+            .transpose()?;
+        let blob = if known.flatten().is_some() {
+            None
+        } else {
+            Some(self.blobs.begin()?)
+        };
         let (unpacked, compression, staging) = self.unpack_into(number, need, blob.as_ref())?;
-        Ok(Done { unpacked, compression, staging, blob })
+        Ok(Done {
+            unpacked,
+            compression,
+            staging,
+            blob,
+        })
     }
 
     fn unpack_into(
@@ -182,17 +215,27 @@ impl Import<'_, '_> {
         let source = &self.sources[number];
         let number = number + 1;
         let opened = |source| Error::Open { number, source };
-        let failed = |error| Error::Unpack { number, diff_id: source.diff_id, source: error };
+        let failed = |error| Error::Unpack {
+            number,
+            diff_id: source.diff_id,
+            source: error,
+        };
         let mut reader = (source.open)().map_err(opened)?;
         let mut head = Vec::new();
-        reader.by_ref().take(512).read_to_end(&mut head).map_err(|error| opened(error.into()))?;
+        reader
+            .by_ref()
+            .take(512)
+            .read_to_end(&mut head)
+            .map_err(|error| opened(error.into()))?;
         let compression = Compression::detect(&head);
         let whole = Cursor::new(head).chain(reader);
         let copy_to = blob.map(|blob| &blob.file);
         let (unpacked, staging) = if need == Need::Everything {
             let staging = Staging::begin_unnamed(self.store)?;
             let made = staging.dir().make_dir(DIFF, 0o755);
-            let diff = made.and_then(|()| staging.dir().open_dir(DIFF)).map_err(system)?;
+            let diff = made
+                .and_then(|()| staging.dir().open_dir(DIFF))
+                .map_err(system)?;
             let unpacked =
                 layer::unpack(whole, compression, &diff, &self.limits, copy_to).map_err(failed)?;
             (unpacked, Some(staging))
@@ -210,13 +253,22 @@ impl Import<'_, '_> {
         // Topmost first, cut where a layer hides everything below it.
         let mut lowers: Vec<Dir> = Vec::new();
         for (number, (chain, done)) in chains.iter().zip(done).enumerate() {
-            let staging = done.as_ref().and_then(|done| Some((done, done.staging.as_ref()?)));
+            let staging = done
+                .as_ref()
+                .and_then(|done| Some((done, done.staging.as_ref()?)));
             let (diff, opaque_root) = match staging {
-                None => (self.layers.open_diff(*chain)?, self.layers.get(*chain)?.opaque_root),
+                None => (
+                    self.layers.open_diff(*chain)?,
+                    self.layers.get(*chain)?.opaque_root,
+                ),
                 Some((done, staging)) => {
                     let diff = staging.dir().open_dir(DIFF).map_err(system)?;
                     let notes = &done.unpacked.notes;
-                    let below = if notes.opaque_root { &[][..] } else { &lowers[..] };
+                    let below = if notes.opaque_root {
+                        &[][..]
+                    } else {
+                        &lowers[..]
+                    };
                     layer::settle(&diff, notes, below).map_err(|source| Error::Unpack {
                         number: number + 1,
                         diff_id: done.unpacked.diff_id,
@@ -242,8 +294,9 @@ impl Import<'_, '_> {
     ) -> Result<Vec<LayerRef>, Error> {
         let mut parent = None;
         for (chain, done) in chains.iter().zip(&done) {
-            if let Some((unpacked, staging)) =
-                done.as_ref().and_then(|done| Some((&done.unpacked, done.staging.as_ref()?)))
+            if let Some((unpacked, staging)) = done
+                .as_ref()
+                .and_then(|done| Some((&done.unpacked, done.staging.as_ref()?)))
             {
                 let layer = LayerRecord::new(*chain, parent, unpacked);
                 record::create(staging.dir(), RECORD, &layer)?;
@@ -265,16 +318,35 @@ impl Import<'_, '_> {
         Ok(layers)
     }
 
-    fn publish(&self, number: usize, chain: ChainId, done: Option<Done>) -> Result<LayerRef, Error> {
+    fn publish(
+        &self,
+        number: usize,
+        chain: ChainId,
+        done: Option<Done>,
+    ) -> Result<LayerRef, Error> {
         let source = &self.sources[number];
         let Some(done) = done else {
             let record = self.layers.get(chain)?;
             let media_type = media_type(self.compression_of(record.blob));
-            let own = BlobRef { digest: record.blob, size: record.blob_size, media_type };
+            let own = BlobRef {
+                digest: record.blob,
+                size: record.blob_size,
+                media_type,
+            };
             let blob = source.blob.clone().unwrap_or(own);
-            return Ok(LayerRef { chain, diff_id: source.diff_id, blob, bytes: record.bytes });
+            return Ok(LayerRef {
+                chain,
+                diff_id: source.diff_id,
+                blob,
+                bytes: record.bytes,
+            });
         };
-        let Done { unpacked, compression, staging, blob } = done;
+        let Done {
+            unpacked,
+            compression,
+            staging,
+            blob,
+        } = done;
         if let Some(blob) = blob {
             self.blobs.commit(blob, unpacked.blob)?;
         }
@@ -289,8 +361,17 @@ impl Import<'_, '_> {
         let (digest, size) = (unpacked.blob, unpacked.blob_size);
         let media_type = source.blob.as_ref().map(|blob| blob.media_type.clone());
         let media_type = media_type.unwrap_or_else(|| self::media_type(compression));
-        let blob = BlobRef { digest, size, media_type };
-        Ok(LayerRef { chain, diff_id: source.diff_id, blob, bytes })
+        let blob = BlobRef {
+            digest,
+            size,
+            media_type,
+        };
+        Ok(LayerRef {
+            chain,
+            diff_id: source.diff_id,
+            blob,
+            bytes,
+        })
     }
 
     fn compression_of(&self, blob: Digest) -> Compression {
@@ -306,16 +387,28 @@ fn verify(number: usize, source: &LayerSource<'_>, unpacked: &Unpacked) -> Resul
     if let Some(wanted) = &source.blob {
         if wanted.digest != unpacked.blob {
             let (wanted, found) = (wanted.digest, unpacked.blob);
-            return Err(Error::BlobDigest { number, wanted, found });
+            return Err(Error::BlobDigest {
+                number,
+                wanted,
+                found,
+            });
         }
         if wanted.size != unpacked.blob_size {
             let (wanted, found) = (wanted.size, unpacked.blob_size);
-            return Err(Error::BlobSize { number, wanted, found });
+            return Err(Error::BlobSize {
+                number,
+                wanted,
+                found,
+            });
         }
     }
     if source.diff_id != unpacked.diff_id {
         let (wanted, found) = (source.diff_id, unpacked.diff_id);
-        return Err(Error::DiffId { number, wanted, found });
+        return Err(Error::DiffId {
+            number,
+            wanted,
+            found,
+        });
     }
     Ok(())
 }
@@ -332,5 +425,8 @@ fn media_type(compression: Compression) -> String {
 }
 
 fn system(source: SysError) -> Error {
-    Error::System { what: "import layers".to_owned(), source }
+    Error::System {
+        what: "import layers".to_owned(),
+        source,
+    }
 }

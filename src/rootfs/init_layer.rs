@@ -12,7 +12,10 @@ pub const INIT: &str = "init";
 
 /// Makes it unless it is there.
 pub(super) fn ensure(store: &Store, layers: &Dir) -> Result<(), Error> {
-    let failed = |source| Error::System { what: "make init layer".to_owned(), source };
+    let failed = |source| Error::System {
+        what: "make init layer".to_owned(),
+        source,
+    };
     match layers.find(INIT) {
         Ok(Some(_)) => return Ok(()),
         Ok(None) => {}

@@ -45,9 +45,25 @@ impl LayerRecord {
         parent: Option<ChainId>,
         unpacked: &crate::layer::Unpacked,
     ) -> Self {
-        let Notes { root, opaque_root, entries, bytes, .. } = unpacked.notes.clone();
+        let Notes {
+            root,
+            opaque_root,
+            entries,
+            bytes,
+            ..
+        } = unpacked.notes.clone();
         let (blob, blob_size, diff_id) = (unpacked.blob, unpacked.blob_size, unpacked.diff_id);
-        Self { chain, parent, diff_id, blob, blob_size, entries, bytes, opaque_root, root }
+        Self {
+            chain,
+            parent,
+            diff_id,
+            blob,
+            blob_size,
+            entries,
+            bytes,
+            opaque_root,
+            root,
+        }
     }
 }
 
@@ -61,7 +77,10 @@ pub struct Layers<'s> {
 impl<'s> Layers<'s> {
     /// The layers of a store.
     pub fn open(store: &'s Store) -> Result<Self, Error> {
-        Ok(Self { store, dir: store.open_dir(Place::Layers)? })
+        Ok(Self {
+            store,
+            dir: store.open_dir(Place::Layers)?,
+        })
     }
 
     /// Whether the layer of this chain is unpacked.
@@ -78,13 +97,21 @@ impl<'s> Layers<'s> {
         let missing = |source| Error::Missing { chain, source };
         let what = || format!("open layer {chain}");
         let dir = self.dir.open_dir(chain.0.hex());
-        let dir = dir.map_err(|source| missing(crate::store::Error::System { what: what(), source }))?;
+        let dir = dir.map_err(|source| {
+            missing(crate::store::Error::System {
+                what: what(),
+                source,
+            })
+        })?;
         record::read(&dir, RECORD).map_err(missing)
     }
 
     /// Opens the unpacked tree of a layer.
     pub fn open_diff(&self, chain: ChainId) -> Result<Dir, Error> {
-        let open = self.dir.open_dir(chain.0.hex()).and_then(|dir| dir.open_dir(DIFF));
+        let open = self
+            .dir
+            .open_dir(chain.0.hex())
+            .and_then(|dir| dir.open_dir(DIFF));
         open.map_err(|source| failed("open", chain, source))
     }
 
@@ -111,5 +138,8 @@ impl<'s> Layers<'s> {
 }
 
 pub(super) fn failed(what: &str, chain: ChainId, source: SysError) -> Error {
-    Error::System { what: format!("{what} layer {chain}"), source }
+    Error::System {
+        what: format!("{what} layer {chain}"),
+        source,
+    }
 }

@@ -55,15 +55,21 @@ pub fn prepare(store: &Store, chains: &[ChainId], id: &ContainerId) -> Result<Sn
 impl Snapshot {
     /// Makes the container's directories in `container`, which is still in `tmp/`.
     pub fn make_dirs(&self, container: &Dir) -> Result<(), Error> {
-        self.make(container)
-            .map_err(|source| Error::System { what: "make upper dir".to_owned(), source })
+        self.make(container).map_err(|source| Error::System {
+            what: "make upper dir".to_owned(),
+            source,
+        })
     }
 
     fn make(&self, container: &Dir) -> Result<(), SysError> {
         // The union's root is the upper dir's: it must look like the layers' own.
         let mode = self.root.as_ref().map_or(0o755, |root| root.mode);
         container.make_dir(UPPER, 0o755)?;
-        if let Some(root) = self.root.as_ref().filter(|root| (root.uid, root.gid) != (0, 0)) {
+        if let Some(root) = self
+            .root
+            .as_ref()
+            .filter(|root| (root.uid, root.gid) != (0, 0))
+        {
             container.chown(UPPER, root.uid, root.gid)?;
         }
         if mode != 0o755 {
@@ -75,6 +81,10 @@ impl Snapshot {
 
     /// The stack without the container's changes, as absolute paths, topmost first.
     pub fn lower_paths(&self) -> Vec<PathBuf> {
-        self.overlay.lowers.iter().map(|lower| self.overlay.base.join(lower)).collect()
+        self.overlay
+            .lowers
+            .iter()
+            .map(|lower| self.overlay.base.join(lower))
+            .collect()
     }
 }

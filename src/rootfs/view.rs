@@ -30,8 +30,10 @@ pub fn with_view(
         stage.apply(&Action::Overlay(overlay.clone()))?;
         look(stage.root()?)
     };
-    fork::run_in(Namespaces::MOUNT, work)
-        .map_err(|source| Error::System { what: "look into the container's root".to_owned(), source })
+    fork::run_in(Namespaces::MOUNT, work).map_err(|source| Error::System {
+        what: "look into the container's root".to_owned(),
+        source,
+    })
 }
 
 /// Whether the union might have a directory at `target`: `false` is certain, `true` is not.
@@ -48,7 +50,10 @@ pub fn has_directory(snapshot: &Snapshot, target: &Path) -> Result<bool, Error> 
             .components()
             .filter_map(|part| match part {
                 Component::Normal(name) => Some(name),
-                Component::Prefix(_) | Component::RootDir | Component::CurDir | Component::ParentDir => None,
+                Component::Prefix(_)
+                | Component::RootDir
+                | Component::CurDir
+                | Component::ParentDir => None,
             })
             .collect();
         for part in parts {
@@ -60,7 +65,10 @@ pub fn has_directory(snapshot: &Snapshot, target: &Path) -> Result<bool, Error> 
         }
         Ok(true)
     };
-    probe().map_err(|source| Error::System { what: "look into the layers".to_owned(), source })
+    probe().map_err(|source| Error::System {
+        what: "look into the layers".to_owned(),
+        source,
+    })
 }
 
 enum Step {
@@ -75,7 +83,9 @@ enum Step {
 fn step(dirs: Vec<Dir>, name: &OsStr) -> SysResult<Step> {
     let mut below = Vec::new();
     for dir in dirs {
-        let Some(found) = dir.find(OsString::from(name))? else { continue };
+        let Some(found) = dir.find(OsString::from(name))? else {
+            continue;
+        };
         match found.kind() {
             FileKind::Directory => below.push(dir.open_dir(name)?),
             FileKind::CharDevice if found.is_whiteout() => break,
@@ -87,5 +97,9 @@ fn step(dirs: Vec<Dir>, name: &OsStr) -> SysResult<Step> {
             | FileKind::Socket => return Ok(Step::Unclear),
         }
     }
-    Ok(if below.is_empty() { Step::Absent } else { Step::Below(below) })
+    Ok(if below.is_empty() {
+        Step::Absent
+    } else {
+        Step::Below(below)
+    })
 }

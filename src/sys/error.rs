@@ -14,7 +14,11 @@ pub type Result<T> = std::result::Result<T, SysError>;
 ///
 /// Always the lowest link of an error chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SysError {
+pub struct SysError(Box<Failed>);
+
+/// Boxed, so that results stay small on the paths where nothing fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Failed {
     call: Cow<'static, str>,
     detail: String,
     cause: Cause,
@@ -34,11 +38,12 @@ impl SysError {
         detail: impl Into<String>,
         errno: Errno,
     ) -> Self {
-        Self {
+        let cause = Cause::Errno(errno);
+        Self(Box::new(Failed {
             call: call.into(),
             detail: detail.into(),
-            cause: Cause::Errno(errno),
-        }
+            cause,
+        }))
     }
 
     /// A failure of the standard library, which has an errno nearly always.
@@ -47,16 +52,16 @@ impl SysError {
             Some(code) => Cause::Errno(Errno::from_raw(code)),
             None => Cause::Text(error.to_string()),
         };
-        Self {
+        Self(Box::new(Failed {
             call: call.into(),
             detail: detail.into(),
             cause,
-        }
+        }))
     }
 
     /// The errno, where the kernel gave one.
     pub fn errno(&self) -> Option<Errno> {
-        match &self.cause {
+        match &self.0.cause {
             Cause::Errno(errno) => Some(*errno),
             Cause::Text(_) => None,
         }
@@ -64,19 +69,19 @@ impl SysError {
 
     /// The name of the system call.
     pub fn call(&self) -> &str {
-        &self.call
+        &self.0.call
     }
 
     /// Its arguments as printed.
     pub fn detail(&self) -> &str {
-        &self.detail
+        &self.0.detail
     }
 
     /// The same failure with more said about it, such as the kernel's own log of a mount.
     #[must_use]
     pub fn with_note(mut self, note: &str) -> Self {
         if !note.is_empty() {
-            self.detail = format!("{} [{note}]", self.detail);
+            self.0.detail = format!("{} [{note}]", self.0.detail);
         }
         self
     }
@@ -84,8 +89,8 @@ impl SysError {
 
 impl fmt::Display for SysError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({}): ", self.call, self.detail)?;
-        match &self.cause {
+        write!(f, "{}({}): ", self.0.call, self.0.detail)?;
+        match &self.0.cause {
             Cause::Errno(errno) => write!(f, "{} ({errno:?})", errno.desc().to_lowercase()),
             Cause::Text(text) => f.write_str(text),
         }
@@ -108,7 +113,7 @@ impl Failure for SysError {
     }
 
     fn hint(&self) -> Option<String> {
-        hint::for_call(&self.call, self.errno()?).map(str::to_owned)
+        hint::for_call(&self.0.call, self.errno()?).map(str::to_owned)
     }
 }
 

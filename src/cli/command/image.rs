@@ -1,0 +1,50 @@
+//! `cowshed image …`
+
+use clap::{Args, Subcommand};
+use cowshed::container::Engine;
+
+use super::{images, import, inspect, load, rmi, tag};
+use crate::cli::report::Outcome;
+
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct ImageArgs {
+    #[command(subcommand)]
+    command: ImageCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ImageCommand {
+    /// List images
+    #[command(alias = "list")]
+    Ls(images::ImagesArgs),
+    /// Show everything about images as JSON
+    Inspect(ImageInspectArgs),
+    /// Take in images from an OCI layout or a docker-archive
+    Load(load::LoadArgs),
+    /// Make an image of a root file system: a tar or a directory
+    Import(import::ImportArgs),
+    /// Give an image another name
+    Tag(tag::TagArgs),
+    /// Remove images
+    #[command(alias = "remove")]
+    Rm(rmi::RmiArgs),
+}
+
+#[derive(Debug, Args)]
+struct ImageInspectArgs {
+    /// Names or ids
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<String>,
+}
+
+pub(crate) fn run(engine: &Engine, args: ImageArgs) -> Outcome {
+    match args.command {
+        ImageCommand::Ls(args) => images::run(engine, &args),
+        ImageCommand::Inspect(args) => inspect::images(engine, &args.images),
+        ImageCommand::Load(args) => load::run(engine, &args),
+        ImageCommand::Import(args) => import::run(engine, args),
+        ImageCommand::Tag(args) => tag::run(engine, &args),
+        ImageCommand::Rm(args) => rmi::run(engine, &args),
+    }
+}

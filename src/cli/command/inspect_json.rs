@@ -1,0 +1,253 @@
+//! Containers, images and volumes as the JSON of Docker's `inspect`.
+
+use std::path::PathBuf;
+
+use cowshed::{
+    container::{AttachedMount, Container, Engine, Error, State, Status},
+    ident::{Reference, Timestamp},
+    image::{ImageConfig, ImageRecord, Names},
+    mount::{Access, Overlay, RequestKind},
+    rootfs::Layers,
+    volume::Volume,
+};
+use serde_json::{Map, Value, json};
+
+/// Text to an object of empty objects, as Docker has sets.
+fn set(list: &[String]) -> Value {
+    if list.is_empty() {
+        return Value::Null;
+    }
+    list.iter()
+        .map(|key| (key.clone(), json!({})))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+fn list_or_null(list: &[String]) -> Value {
+    if list.is_empty() {
+        Value::Null
+    } else {
+        json!(list)
+    }
+}
+
+pub(crate) fn container(
+    engine: &Engine,
+    container: &Container,
+    overlay: &Overlay,
+) -> Result<Value, Error> {
+    let record = &container.record;
+    let (entrypoint, cmd) = record.args.split_at(record.entrypoint_length);
+    let mut mounts = Vec::new();
+    for attached in record
+        .mounts
+        .iter()
+        .filter(|mount| !mount.request.from_tmpfs_flag)
+    {
+        mounts.push(mount(engine, attached)?);
+    }
+    Ok(json!({
+        "Id": record.id,
+        "Created": record.created,
+        "Path": record.args.first(),
+        "Args": record.args.get(1..).unwrap_or_default(),
+        "State": state(container.status, container.state.as_ref()),
+        "Image": record.image_id,
+        "Name": format!("/{}", record.name),
+        "RestartCount": 0,
+        "Driver": "overlay2",
+        "Platform": "linux",
+        "HostConfig": host_config(container),
+        "GraphDriver": { "Data": graph_data(overlay), "Name": "overlay2" },
+        "Mounts": mounts,
+        "Config": {
+            "Hostname": record.hostname,
+            "User": record.user,
+            "AttachStdin": record.interactive,
+            "AttachStdout": true,
+            "AttachStderr": true,
+            "Tty": record.terminal,
+            "OpenStdin": record.interactive,
+            "StdinOnce": record.interactive,
+            "Env": record.env,
+            "Cmd": list_or_null(cmd),
+            "Image": record.image,
+            "Volumes": volumes_of(&record.mounts),
+            "WorkingDir": record.cwd,
+            "Entrypoint": list_or_null(entrypoint),
+            "Labels": record.labels,
+        },
+    }))
+}
+
+fn volumes_of(mounts: &[AttachedMount]) -> Value {
+    let anonymous = mounts.iter().filter(|mount| mount.anonymous);
+    set(&anonymous
+        .map(|mount| mount.request.target.display().to_string())
+        .collect::<Vec<_>>())
+}
+
+fn state(status: Status, state: Option<&State>) -> Value {
+    let time = |time: Option<Timestamp>| {
+        time.map_or_else(|| Timestamp::ZERO.to_owned(), |time| time.to_string())
+    };
+    json!({
+        "Status": status.word(),
+        "Running": status == Status::Running,
+        "Paused": false,
+        "Restarting": false,
+        "OOMKilled": false,
+        "Dead": false,
+        "Pid": state.map_or(0, |state| state.pid),
+        "ExitCode": state.map_or(0, |state| state.exit_code),
+        "Error": state.map_or("", |state| state.error.as_str()),
+        "StartedAt": time(state.and_then(|state| state.started)),
+        "FinishedAt": time(state.and_then(|state| state.finished)),
+    })
+}
+
+fn host_config(container: &Container) -> Value {
+    let record = &container.record;
+    let flags = record
+        .mounts
+        .iter()
+        .filter(|mount| mount.request.from_tmpfs_flag);
+    let tmpfs: Map<_, _> = flags
+        .filter_map(|mount| match &mount.request.kind {
+            RequestKind::Tmpfs(options) => Some((
+                mount.request.target.display().to_string(),
+                json!(options.to_string()),
+            )),
+            RequestKind::Bind(_) | RequestKind::Volume(_) => None,
+        })
+        .collect();
+    json!({
+        "NetworkMode": record.network,
+        "AutoRemove": record.auto_remove,
+        "ReadonlyRootfs": record.root == Access::ReadOnly,
+        "ShmSize": record.shm_bytes,
+        "Init": record.reaper,
+        "Tmpfs": tmpfs,
+    })
+}
+
+/// The keys of Docker's overlay2 driver; the first lower is the topmost.
+fn graph_data(overlay: &Overlay) -> Value {
+    let path = |path: &PathBuf| overlay.base.join(path).display().to_string();
+    let lowers: Vec<_> = overlay.lowers.iter().map(path).collect();
+    json!({
+        "LowerDir": lowers.join(":"),
+        "MergedDir": path(&overlay.merged),
+        "UpperDir": path(&overlay.upper),
+        "WorkDir": path(&overlay.work),
+    })
+}
+
+fn mount(engine: &Engine, attached: &AttachedMount) -> Result<Value, Error> {
+    let request = &attached.request;
+    let writable = request.access == Access::ReadWrite;
+    let target = request.target.display().to_string();
+    Ok(match (&request.kind, &attached.volume) {
+        (RequestKind::Bind(bind), _) => json!({
+            "Type": "bind",
+            "Source": bind.source.display().to_string(),
+            "Destination": target,
+            "Mode": request.mode,
+            "RW": writable,
+            "Propagation": bind.propagation,
+        }),
+        (RequestKind::Tmpfs(_), _) => json!({
+            "Type": "tmpfs",
+            "Source": "",
+            "Destination": target,
+            "Mode": request.mode,
+            "RW": writable,
+            "Propagation": "",
+        }),
+        (RequestKind::Volume(_), name) => {
+            let mountpoint = match name {
+                Some(name) => engine.volumes()?.mountpoint(name).display().to_string(),
+                None => String::new(),
+            };
+            json!({
+                "Type": "volume",
+                "Name": name,
+                "Source": mountpoint,
+                "Destination": target,
+                "Driver": "local",
+                "Mode": request.mode,
+                "RW": writable,
+                "Propagation": "",
+            })
+        }
+    })
+}
+
+pub(crate) fn image(
+    engine: &Engine,
+    record: &ImageRecord,
+    config: &ImageConfig,
+    names: &Names,
+) -> Value {
+    let own = names
+        .iter()
+        .filter(|(_, manifest)| **manifest == record.manifest);
+    let tags: Vec<_> = own.map(|(name, _)| Reference::familiar(name)).collect();
+    let root = engine.store().path();
+    let mut diffs: Vec<_> = record.layers.iter().rev().collect();
+    let upper = (!diffs.is_empty()).then(|| diffs.remove(0));
+    let path = |layer: &cowshed::image::LayerRef| {
+        root.join(Layers::relative(layer.chain))
+            .display()
+            .to_string()
+    };
+    let mut data = Map::new();
+    if !diffs.is_empty() {
+        let lowers: Vec<_> = diffs.iter().map(|layer| path(layer)).collect();
+        data.insert("LowerDir".to_owned(), json!(lowers.join(":")));
+    }
+    data.insert("UpperDir".to_owned(), json!(upper.map(path)));
+    json!({
+        "Id": record.id,
+        "RepoTags": tags,
+        "RepoDigests": [],
+        "Comment": config.history.last().and_then(|line| line.comment.clone()).unwrap_or_default(),
+        "Created": config.created,
+        "Config": {
+            "User": config.user,
+            "ExposedPorts": set(&config.exposed_ports),
+            "Env": list_or_null(&config.env),
+            "Cmd": list_or_null(&config.cmd),
+            "Volumes": set(&config.volumes),
+            "WorkingDir": config.working_dir,
+            "Entrypoint": list_or_null(&config.entrypoint),
+            "Labels": if config.labels.is_empty() { Value::Null } else { json!(config.labels) },
+            "StopSignal": config.stop_signal,
+        },
+        "Architecture": config.architecture,
+        "Os": config.os,
+        "Size": record.bytes(),
+        "GraphDriver": { "Data": data, "Name": "overlay2" },
+        "RootFS": {
+            "Type": "layers",
+            "Layers": record.layers.iter().map(|layer| layer.diff_id).collect::<Vec<_>>(),
+        },
+        "Metadata": { "LastTagTime": record.imported },
+        "Manifest": record.manifest,
+        "Layers": record.layers,
+    })
+}
+
+/// Keys in Docker's order (semantics 41).
+pub(crate) fn volume(volume: &Volume) -> Value {
+    let record = &volume.record;
+    json!({
+        "CreatedAt": record.created.local_seconds(),
+        "Driver": record.driver,
+        "Labels": record.labels,
+        "Mountpoint": volume.mountpoint.display().to_string(),
+        "Name": record.name,
+        "Options": record.options,
+        "Scope": "local",
+    })
+}

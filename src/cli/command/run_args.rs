@@ -1,0 +1,213 @@
+//! The arguments of `run` and what they mean.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use clap::{ArgAction, Args, ValueEnum};
+use cowshed::{
+    container::RunRequest,
+    mount::{
+        self, Access, MountRequest, parse_mount_flag, parse_tmpfs_flag, parse_volume_flag,
+        parse_volumes_from,
+    },
+    process::Network,
+};
+
+use super::env_file;
+use crate::cli::report::Exit;
+
+/// Which network a container sees.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum NetworkArg {
+    /// Loopback only
+    None,
+    /// The host's
+    Host,
+}
+
+/// How `--explain` tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExplainArg {
+    /// Every step, its system calls, why, and how long it took
+    Text,
+    /// A shell script that does the same; nothing is run
+    Sh,
+    /// One JSON object a step
+    Json,
+}
+
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of Docker's run"
+)]
+pub(crate) struct RunArgs {
+    /// Remove the container and its anonymous volumes when it ends
+    #[arg(long)]
+    rm: bool,
+    /// Keep standard input open
+    #[arg(short, long)]
+    interactive: bool,
+    /// Give the container a terminal
+    #[arg(short, long)]
+    tty: bool,
+    /// Name of the container
+    #[arg(long)]
+    name: Option<String>,
+    /// Environment variable; without a value it is passed on
+    #[arg(short, long, value_name = "KEY[=VALUE]")]
+    env: Vec<String>,
+    /// File of environment variables
+    #[arg(long, value_name = "FILE")]
+    env_file: Vec<PathBuf>,
+    /// Working directory
+    #[arg(short, long, value_name = "DIR")]
+    workdir: Option<String>,
+    /// User and group, as names of the image or as numbers
+    #[arg(short, long, value_name = "USER[:GROUP]")]
+    user: Option<String>,
+    /// Host name
+    #[arg(short = 'h', long)]
+    hostname: Option<String>,
+    /// Replace the image's entrypoint; an empty text removes it
+    #[arg(long, value_name = "PROGRAM")]
+    entrypoint: Option<String>,
+    /// Label of the container
+    #[arg(short, long, value_name = "KEY[=VALUE]")]
+    label: Vec<String>,
+    /// Make the root read-only; volumes and tmpfs stay writable
+    #[arg(long)]
+    read_only: bool,
+    /// Which network the container sees
+    #[arg(long, alias = "net", value_enum, default_value = "none")]
+    network: NetworkArg,
+    /// Run a reaper of orphans as process 1
+    #[arg(long)]
+    init: bool,
+    /// Size of /dev/shm
+    #[arg(long, value_name = "BYTES")]
+    shm_size: Option<String>,
+    /// Volume or bind mount
+    #[arg(short, long, value_name = "[SOURCE:]TARGET[:MODE]")]
+    volume: Vec<String>,
+    /// Mount of any type
+    #[arg(long, value_name = "type=TYPE,src=SOURCE,dst=TARGET,…")]
+    mount: Vec<String>,
+    /// tmpfs mount
+    #[arg(long, value_name = "TARGET[:OPTIONS]")]
+    tmpfs: Vec<String>,
+    /// Mount what another container has mounted
+    #[arg(long, value_name = "CONTAINER[:ro|rw]")]
+    volumes_from: Vec<String>,
+    /// Run in the background (not in this version)
+    #[arg(short, long, hide = true)]
+    detach: bool,
+    /// Print the plan and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Tell every step
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "text")]
+    pub(crate) explain: Option<ExplainArg>,
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+    /// The image, then the program and its arguments
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "IMAGE [COMMAND [ARG…]]"
+    )]
+    image_and_command: Vec<String>,
+}
+
+impl RunArgs {
+    /// Everything parsed; nothing looked up.
+    pub(crate) fn request(self) -> Result<RunRequest, Exit> {
+        if self.detach {
+            return Err(Exit::usage(
+                "run -d: containers run in the foreground in this version",
+            ));
+        }
+        let mounts = self.mounts()?;
+        let env = self.variables()?;
+        let labels = self.label.iter().map(|label| {
+            let (key, value) = label.split_once('=').unwrap_or((label, ""));
+            (key.to_owned(), value.to_owned())
+        });
+        let labels: BTreeMap<_, _> = labels.collect();
+        let from = self
+            .volumes_from
+            .iter()
+            .map(|text| parse_volumes_from(text));
+        let volumes_from = from
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| Exit::from(error).or_code(125))?;
+        let name = self.name.map(|name| name.parse()).transpose();
+        let mut words = self.image_and_command.into_iter();
+        let image = words.next().unwrap_or_default();
+        let shm = self
+            .shm_size
+            .map(|text| mount::parse_bytes(&text))
+            .transpose();
+        let usage = |error: mount::Error| Exit::from(error).or_code(125);
+        let default = RunRequest::new(image);
+        Ok(RunRequest {
+            name: name.map_err(|error: cowshed::ident::Error| Exit::from(error).or_code(125))?,
+            args: words.collect(),
+            entrypoint: self.entrypoint,
+            env,
+            workdir: self.workdir,
+            user: self.user,
+            hostname: self.hostname,
+            labels,
+            root: if self.read_only {
+                Access::ReadOnly
+            } else {
+                Access::ReadWrite
+            },
+            network: match self.network {
+                NetworkArg::None => Network::None,
+                NetworkArg::Host => Network::Host,
+            },
+            reaper: self.init,
+            terminal: self.tty,
+            interactive: self.interactive,
+            auto_remove: self.rm,
+            shm_bytes: shm.map_err(usage)?.unwrap_or(default.shm_bytes),
+            mounts,
+            volumes_from,
+            ..default
+        })
+    }
+
+    fn mounts(&self) -> Result<Vec<MountRequest>, Exit> {
+        let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+        let volumes = self
+            .volume
+            .iter()
+            .map(|text| (text, "--volume", parse_volume_flag(text, &cwd)));
+        let mounts = self
+            .mount
+            .iter()
+            .map(|text| (text, "--mount", parse_mount_flag(text, &cwd)));
+        let tmpfs = self
+            .tmpfs
+            .iter()
+            .map(|text| (text, "--tmpfs", parse_tmpfs_flag(text)));
+        volumes
+            .chain(mounts)
+            .chain(tmpfs)
+            .map(|(_, _, parsed)| parsed.map_err(|error| Exit::from(error).or_code(125)))
+            .collect()
+    }
+
+    fn variables(&self) -> Result<Vec<String>, Exit> {
+        let mut variables = Vec::new();
+        for file in &self.env_file {
+            variables.extend(env_file::read(file)?);
+        }
+        variables.extend(self.env.iter().cloned());
+        env_file::resolve(variables)
+    }
+}

@@ -1,0 +1,159 @@
+//! Errors and exit codes: the only place that writes to standard error.
+
+use std::{io::Write as _, process::ExitCode};
+
+use cowshed::error::Failure;
+
+/// What a command ends with: an exit code, or an error.
+pub(crate) type Outcome = Result<ExitCode, Exit>;
+
+/// An error and the code it ends the program with.
+#[derive(Debug)]
+pub(crate) struct Exit {
+    failure: Problem,
+    code: u8,
+}
+
+#[derive(Debug)]
+enum Problem {
+    Failure(Box<dyn Failure>),
+    Text {
+        message: String,
+        hint: Option<String>,
+    },
+    /// Everything was said already.
+    Said,
+}
+
+impl Exit {
+    /// A rule of the command line that was broken.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        let failure = Problem::Text {
+            message: message.into(),
+            hint: None,
+        };
+        Self { failure, code: 125 }
+    }
+
+    pub(crate) fn not_root() -> Self {
+        let message = "open store: only root can stack and mount layers".to_owned();
+        let hint = Some("run it with sudo".to_owned());
+        Self {
+            failure: Problem::Text { message, hint },
+            code: 1,
+        }
+    }
+
+    /// Errors were reported one by one.
+    pub(crate) fn said() -> Self {
+        Self {
+            failure: Problem::Said,
+            code: 1,
+        }
+    }
+
+    /// The same with another exit code.
+    pub(crate) fn or_code(self, code: u8) -> Self {
+        Self { code, ..self }
+    }
+}
+
+impl<E: Failure + 'static> From<E> for Exit {
+    fn from(error: E) -> Self {
+        Self {
+            failure: Problem::Failure(Box::new(error)),
+            code: 1,
+        }
+    }
+}
+
+impl From<std::io::Error> for Exit {
+    /// Writing to standard output failed; a reader that has gone is no error of ours.
+    fn from(error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Self {
+                failure: Problem::Said,
+                code: 0,
+            };
+        }
+        let message = format!("write to standard output: {error}");
+        Self {
+            failure: Problem::Text {
+                message,
+                hint: None,
+            },
+            code: 1,
+        }
+    }
+}
+
+/// Reports an error, if it is one, and gives the exit code.
+pub(crate) fn finish(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Ok(code) => code,
+        Err(exit) => {
+            exit.print();
+            ExitCode::from(exit.code)
+        }
+    }
+}
+
+/// Reports an error that was kept.
+pub(crate) fn print(exit: &Exit) {
+    exit.print();
+}
+
+/// Reports an error and goes on.
+pub(crate) fn say(error: impl Into<Exit>) {
+    error.into().print();
+}
+
+/// Tells a person at a terminal what was made without being asked for by name.
+pub(crate) fn note(text: &str) {
+    if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+        writeln!(std::io::stderr(), "cowshed: note: {text}").ok();
+    }
+}
+
+/// A line for whoever watches, such as `--explain`.
+pub(crate) fn line(text: &str) {
+    writeln!(std::io::stderr(), "{text}").ok();
+}
+
+impl Exit {
+    fn print(&self) {
+        let mut lines = Vec::new();
+        let hint = match &self.failure {
+            Problem::Said => return,
+            Problem::Text { message, hint } => {
+                lines.push(format!("cowshed: error: {message}"));
+                hint.clone()
+            }
+            Problem::Failure(failure) => {
+                lines.push(format!("cowshed: error: {failure}"));
+                let mut cause = failure.source();
+                while let Some(error) = cause {
+                    lines.push(format!("caused by: {error}"));
+                    cause = error.source();
+                }
+                failure.hint()
+            }
+        };
+        lines.extend(hint.map(|hint| format!("hint: {hint}")));
+        // Nothing can be done where standard error is closed.
+        writeln!(std::io::stderr(), "{}", escape(&lines.join("\n"))).ok();
+    }
+}
+
+/// Names of a stranger's image must not drive the terminal.
+fn escape(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\n' && c != '\t' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
+}

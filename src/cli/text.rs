@@ -1,0 +1,98 @@
+//! Numbers and times as Docker writes them for people.
+
+use cowshed::ident::Timestamp;
+
+/// Decimal units, as many significant digits as asked for: `4.27MB`.
+pub(crate) fn size(bytes: u64, digits: usize) -> String {
+    const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+    #[expect(clippy::cast_precision_loss, reason = "shown with four digits at most")]
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1000.0 && unit < UNITS.len() - 1 {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let whole_digits = if value >= 100.0 {
+        3
+    } else if value >= 10.0 {
+        2
+    } else {
+        1
+    };
+    let decimals = digits.saturating_sub(whole_digits);
+    let mut text = format!("{value:.decimals$}");
+    if text.contains('.') {
+        text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
+    }
+    format!("{text}{}", UNITS[unit])
+}
+
+/// `2 weeks`, as in "2 weeks ago".
+pub(crate) fn duration(seconds: i64) -> String {
+    const STEPS: [(i64, i64, &str); 6] = [
+        (60, 1, "seconds"),
+        (3600, 60, "minutes"),
+        (48 * 3600, 3600, "hours"),
+        (14 * 86400, 86400, "days"),
+        (60 * 86400, 7 * 86400, "weeks"),
+        (2 * 365 * 86400, 30 * 86400, "months"),
+    ];
+    let seconds = seconds.max(0);
+    match seconds {
+        0 => return "Less than a second".to_owned(),
+        1 => return "1 second".to_owned(),
+        60..=119 => return "About a minute".to_owned(),
+        3600..=7199 => return "About an hour".to_owned(),
+        _ => {}
+    }
+    match STEPS.iter().find(|(limit, _, _)| seconds < *limit) {
+        Some((_, unit, name)) => format!("{} {name}", seconds / unit),
+        None => format!("{} years", seconds / (365 * 86400)),
+    }
+}
+
+/// `2 weeks ago`; `N/A` for what has no time.
+pub(crate) fn ago(then: Option<Timestamp>) -> String {
+    then.map_or("N/A".to_owned(), |then| {
+        format!(
+            "{} ago",
+            duration(Timestamp::now().as_second() - then.as_second())
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_dockers() {
+        for (bytes, digits, wanted) in [
+            (0, 3, "0B"),
+            (330, 4, "330B"),
+            (1000, 3, "1kB"),
+            (4_265_000, 3, "4.26MB"),
+            (7_800_000, 4, "7.8MB"),
+            (104_857_600, 4, "104.9MB"),
+            (851_600_000, 4, "851.6MB"),
+        ] {
+            assert_eq!(size(bytes, digits), wanted);
+        }
+    }
+
+    #[test]
+    fn durations_are_dockers() {
+        for (seconds, wanted) in [
+            (0, "Less than a second"),
+            (59, "59 seconds"),
+            (61, "About a minute"),
+            (7300, "2 hours"),
+            (3 * 86400, "3 days"),
+            (15 * 86400, "2 weeks"),
+            (70 * 86400, "2 months"),
+            (800 * 86400, "2 years"),
+        ] {
+            assert_eq!(duration(seconds), wanted);
+        }
+    }
+}

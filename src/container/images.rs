@@ -1,0 +1,316 @@
+//! What a command line asks of images: load, import, tag, remove.
+
+use std::{
+    fs::File,
+    io::{BufWriter, Read as _},
+    os::fd::AsFd as _,
+    path::{Path, PathBuf},
+};
+
+use super::{Engine, Error, containers::failed};
+use crate::{
+    ident::{ChainId, Digest, Reference, Timestamp},
+    image::{self, Bundle, ImageRecord, LayerRef, Offered, Synthesis, apply_change},
+    layer::{self, Compression, Limits},
+    rootfs::{self, Imported, LayerSource, Layers, Sync},
+    store::{Blobs, NewBlob, Place, Staging, lease_new},
+    sys::{At as _, Dir, metadata_of, reopen},
+};
+
+/// An image that was taken in.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Its record.
+    pub record: ImageRecord,
+    /// The names it has now.
+    pub names: Vec<Reference>,
+    /// Names that meant another image before.
+    pub moved: Vec<Reference>,
+}
+
+/// What `import` was asked to do.
+#[derive(Debug, Clone)]
+pub struct ImportRequest {
+    /// Tars or directories, lowest first; `-` is standard input.
+    pub layers: Vec<PathBuf>,
+    /// `-c`
+    pub changes: Vec<String>,
+    /// `-m`
+    pub message: Option<String>,
+    /// What the image shall be called.
+    pub name: Option<Reference>,
+}
+
+/// What `rmi` did.
+#[derive(Debug, Default)]
+pub struct Untagged {
+    /// Names that were taken away.
+    pub names: Vec<Reference>,
+    /// Image id and chains that were deleted, topmost first.
+    pub deleted: Vec<Digest>,
+}
+
+impl Engine {
+    /// Takes in every image of a bundle; `-` is standard input.
+    pub fn load(&self, path: &Path, durability: Sync) -> Result<Vec<Loaded>, Error> {
+        Staging::sweep(self.store())?;
+        let staging = Staging::begin_unnamed(self.store())?;
+        let spool = || {
+            let file = staging.dir().create_file("spool", 0o600);
+            file.map_err(|source| image::Error::Open {
+                what: "spool file".to_owned(),
+                source,
+            })
+        };
+        let bundle = if path == Path::new("-") {
+            Bundle::from_stream(standard_input()?, spool)?
+        } else {
+            Bundle::open(path, spool)?
+        };
+        let offered = bundle.offered()?;
+        offered
+            .into_iter()
+            .map(|image| self.take_in(&bundle, image, durability))
+            .collect()
+    }
+
+    fn take_in(&self, bundle: &Bundle, image: Offered, durability: Sync) -> Result<Loaded, Error> {
+        let sources = image.layers.iter().map(|layer| LayerSource {
+            diff_id: layer.diff_id,
+            blob: layer.blob.clone(),
+            size: layer.member.size,
+            open: Box::new(|| Ok(Box::new(bundle.open_member(&layer.member)?))),
+        });
+        let sources: Vec<_> = sources.collect();
+        let Imported { layers, lease } = rootfs::import(self.store(), &sources, durability)?;
+        let documents = (image.manifest.as_deref(), image.config.as_slice());
+        let (record, moved) = self.images()?.commit(documents, layers, &image.names)?;
+        drop(lease);
+        Ok(Loaded {
+            record,
+            names: image.names,
+            moved,
+        })
+    }
+
+    /// Makes an image of root file system trees.
+    pub fn import(&self, request: &ImportRequest, durability: Sync) -> Result<Loaded, Error> {
+        Staging::sweep(self.store())?;
+        let mut config = oci_spec::image::Config::default();
+        for change in &request.changes {
+            apply_change(&mut config, change)?;
+        }
+        let blobs = Blobs::open(self.store())?;
+        // As a blob each, whose digests then are what the manifest says.
+        let packed = request.layers.iter().map(|path| pack(&blobs, path));
+        let packed = packed.collect::<Result<Vec<_>, Error>>()?;
+        let sources = packed.iter().map(|packed| LayerSource {
+            diff_id: packed.digested.diff_id,
+            blob: None,
+            size: packed.digested.blob_size,
+            open: Box::new(|| Ok(Box::new(reopen(packed.blob.file.as_fd())?))),
+        });
+        let sources: Vec<_> = sources.collect();
+        let Imported { layers, lease } = rootfs::import(self.store(), &sources, durability)?;
+        let comment = request.message.clone();
+        let synthesis = Synthesis {
+            diff_ids: packed
+                .iter()
+                .map(|packed| packed.digested.diff_id)
+                .collect(),
+            config,
+            created: Timestamp::now(),
+            comment: comment.unwrap_or_else(|| format!("imported from {}", shown(&request.layers))),
+        };
+        let documents = synthesis.config_bytes()?;
+        let names: Vec<_> = request.name.iter().cloned().collect();
+        let (record, moved) = self.images()?.commit((None, &documents), layers, &names)?;
+        drop(lease);
+        Ok(Loaded {
+            record,
+            names,
+            moved,
+        })
+    }
+
+    /// Gives an image another name.
+    pub fn tag(&self, image: &str, name: &Reference) -> Result<(), Error> {
+        let images = self.images()?;
+        let record = images.resolve(image)?;
+        Ok(images.tag(&record, name)?)
+    }
+
+    /// Takes names of an image away, and the image itself when the last one goes.
+    ///
+    /// # Errors
+    ///
+    /// An image that a container needs; an id of an image with several names, without `force`.
+    pub fn remove_image(&self, text: &str, force: bool) -> Result<Untagged, Error> {
+        // Nobody who looks at layers or makes a container of them is in between.
+        let _lease = lease_new(self.store().open_dir(Place::Layers)?, true)?;
+        let images = self.images()?;
+        let record = images.resolve(text)?;
+        let all = images.names()?;
+        let own: Vec<_> = all
+            .iter()
+            .filter(|(_, to)| **to == record.manifest)
+            .map(|(name, _)| name.clone())
+            .collect();
+        let named = text
+            .parse::<Reference>()
+            .ok()
+            .filter(|name| own.contains(name));
+        let going = match named {
+            Some(name) => vec![name],
+            None if own.len() > 1 && !force => {
+                let why = "image is referenced in multiple repositories".to_owned();
+                return Err(Error::MustForce {
+                    image: record.id.short(),
+                    why,
+                });
+            }
+            None => own.clone(),
+        };
+        let last = going.len() == own.len();
+        if last {
+            self.refuse_used(&record, text, force)?;
+        }
+        images.untag(&going)?;
+        let mut untagged = Untagged {
+            names: going,
+            deleted: Vec::new(),
+        };
+        // A container keeps the layers of an image whose names were taken by force.
+        if last && !self.is_used(&record)? {
+            images.forget(&record)?;
+            untagged.deleted = self.collect_garbage(&record)?;
+        }
+        Ok(untagged)
+    }
+
+    fn is_used(&self, record: &ImageRecord) -> Result<bool, Error> {
+        Ok(self
+            .containers()?
+            .iter()
+            .any(|container| container.record.image_id == record.id))
+    }
+
+    fn refuse_used(&self, record: &ImageRecord, text: &str, force: bool) -> Result<(), Error> {
+        let containers = self.containers()?;
+        let user = containers
+            .iter()
+            .find(|container| container.record.image_id == record.id);
+        let Some(user) = user else { return Ok(()) };
+        let id = user.record.id.short();
+        if user.status == super::Status::Running {
+            let why = format!("image is being used by running container {id}");
+            return Err(Error::ImageInUse {
+                image: text.to_owned(),
+                why,
+            });
+        }
+        if force {
+            return Ok(());
+        }
+        let why = format!("image is being used by stopped container {id}");
+        Err(Error::MustForce {
+            image: text.to_owned(),
+            why,
+        })
+    }
+
+    /// Removes the layers and blobs of an image that is forgotten, as far as nobody else needs
+    /// them. The caller holds the layers' exclusive lease.
+    fn collect_garbage(&self, gone: &ImageRecord) -> Result<Vec<Digest>, Error> {
+        let images = self.images()?;
+        let kept = images.list()?;
+        let containers = self.containers()?;
+        let chain_of = |layer: &LayerRef| layer.chain;
+        let mut needed: Vec<ChainId> = kept
+            .iter()
+            .flat_map(|record| record.layers.iter().map(chain_of))
+            .collect();
+        needed.extend(
+            containers
+                .iter()
+                .flat_map(|one| one.record.chains.iter().copied()),
+        );
+        let needed_blobs: Vec<Digest> = kept.iter().flat_map(ImageRecord::blobs).collect();
+        let layers = Layers::open(self.store())?;
+        let mut deleted = vec![gone.id];
+        for chain in gone.layers.iter().rev().map(chain_of) {
+            if !needed.contains(&chain) && layers.find(chain)?.is_some() {
+                layers.remove(chain)?;
+                deleted.push(chain.0);
+            }
+        }
+        for blob in gone.blobs().filter(|blob| !needed_blobs.contains(blob)) {
+            images.blobs().remove(blob)?;
+        }
+        Ok(deleted)
+    }
+}
+
+fn standard_input() -> Result<File, Error> {
+    let stdin = std::io::stdin();
+    let fd = stdin.as_fd().try_clone_to_owned();
+    fd.map(File::from)
+        .at("dup", || "0")
+        .map_err(|source| failed("open standard input", source))
+}
+
+fn shown(layers: &[PathBuf]) -> String {
+    let shown: Vec<_> = layers
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    shown.join(", ")
+}
+
+/// A layer's tar in `tmp/`.
+struct Packed {
+    blob: NewBlob,
+    digested: layer::Digested,
+}
+
+fn pack(blobs: &Blobs, path: &Path) -> Result<Packed, Error> {
+    let unpack_failed = |source| image::Error::Tar {
+        what: path.display().to_string(),
+        source,
+    };
+    let open_failed = |source| image::Error::Open {
+        what: path.display().to_string(),
+        source,
+    };
+    let blob = blobs.begin()?;
+    let input = if path == Path::new("-") {
+        standard_input()?
+    } else {
+        File::open(path)
+            .at("open", || path.display().to_string())
+            .map_err(open_failed)?
+    };
+    if metadata_of(&input).map_err(open_failed)?.is_dir() {
+        let dir = Dir::open(path).map_err(open_failed)?;
+        layer::pack(&dir, BufWriter::with_capacity(1 << 18, &blob.file)).map_err(unpack_failed)?;
+    } else {
+        copy(input, &blob.file).map_err(open_failed)?;
+    }
+    let again = || reopen(blob.file.as_fd()).map_err(open_failed);
+    let mut head = Vec::new();
+    again()?
+        .take(512)
+        .read_to_end(&mut head)
+        .at("read", || path.display().to_string())
+        .map_err(open_failed)?;
+    let compression = Compression::detect(&head);
+    let digested =
+        layer::digest(again()?, compression, &Limits::default(), None).map_err(unpack_failed)?;
+    Ok(Packed { blob, digested })
+}
+
+fn copy(mut input: File, mut output: &File) -> crate::sys::Result<()> {
+    std::io::copy(&mut input, &mut output)
+        .map(drop)
+        .at("copy_file_range", || "layer")
+}
