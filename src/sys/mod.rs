@@ -16,6 +16,7 @@ pub mod features;
 pub mod fork;
 pub mod fs_context;
 mod hint;
+pub mod inode;
 pub mod lock;
 pub mod mount;
 pub mod mountinfo;

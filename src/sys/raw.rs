@@ -112,6 +112,13 @@ pub(super) fn lsetxattr(path: &CStr, key: &CStr, value: &[u8]) -> Result<()> {
     Errno::result(ret).map(drop)
 }
 
+pub(super) fn fsetxattr(fd: BorrowedFd<'_>, key: &CStr, value: &[u8]) -> Result<()> {
+    let (bytes, length) = (value.as_ptr().cast(), value.len());
+    // SAFETY: `key` is NUL-terminated, `value` is `length` readable bytes.
+    let ret = unsafe { libc::fsetxattr(fd.as_raw_fd(), key.as_ptr(), bytes, length, 0) };
+    Errno::result(ret).map(drop)
+}
+
 pub(super) fn lgetxattr(path: &CStr, key: &CStr, buffer: &mut [u8]) -> Result<usize> {
     let (bytes, length) = (buffer.as_mut_ptr().cast(), buffer.len());
     // SAFETY: `buffer` is `length` writable bytes and borrowed mutably for the call.

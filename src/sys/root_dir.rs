@@ -54,10 +54,20 @@ impl RootDir {
     }
 
     fn resolve(&self, path: &Path, flags: OFlag, mode: Mode) -> Result<OwnedFd> {
+        self.resolve_as(path, flags, mode, IN_ROOT)
+    }
+
+    fn resolve_as(
+        &self,
+        path: &Path,
+        flags: OFlag,
+        mode: Mode,
+        resolve: ResolveFlag,
+    ) -> Result<OwnedFd> {
         let how = OpenHow::new()
             .flags(flags | OFlag::O_CLOEXEC)
             .mode(mode)
-            .resolve(IN_ROOT);
+            .resolve(resolve);
         let relative = inside(path);
         // The kernel answers EAGAIN while somebody renames in the tree: try again (openat2(2)).
         let mut tries = 0;
@@ -80,6 +90,14 @@ impl RootDir {
     pub fn open_dir(&self, path: &Path) -> Result<Dir> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
         self.resolve(path, flags, Mode::empty()).map(Dir::from_fd)
+    }
+
+    /// Opens a directory; a link anywhere in the path is an error (ELOOP or ENOTDIR).
+    pub fn open_dir_without_links(&self, path: &Path) -> Result<Dir> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+        let resolve = IN_ROOT | ResolveFlag::RESOLVE_NO_SYMLINKS;
+        self.resolve_as(path, flags, Mode::empty(), resolve)
+            .map(Dir::from_fd)
     }
 
     /// Opens a file for reading, links followed inside the tree; a fifo does not block.
