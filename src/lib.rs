@@ -31,4 +31,5 @@
 
 pub mod error;
 pub mod ident;
+pub mod layer;
 pub mod sys;
