@@ -29,7 +29,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Create and run a container, in the foreground
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     /// List containers
     Ps(ps::PsArgs),
     /// Show everything about containers, images or volumes as JSON
@@ -78,7 +78,7 @@ fn dispatch(cli: Cli) -> Outcome {
     match cli.command {
         Command::Run(args) => {
             let engine = open().map_err(|exit| exit.or_code(125))?;
-            run::run(&engine, args)
+            run::run(&engine, *args)
         }
         Command::Ps(args) => ps::run(&open()?, &args),
         Command::Inspect(args) => inspect::run(&open()?, &args),

@@ -58,14 +58,23 @@ impl Exit {
     }
 }
 
-impl<E: Failure + 'static> From<E> for Exit {
-    fn from(error: E) -> Self {
-        Self {
-            failure: Problem::Failure(Box::new(error)),
-            code: 1,
-        }
-    }
+macro_rules! from_failures {
+    ($($error:ty),+) => {
+        $(impl From<$error> for Exit {
+            fn from(error: $error) -> Self {
+                Self { failure: Problem::Failure(Box::new(error)), code: 1 }
+            }
+        })+
+    };
 }
+
+from_failures!(
+    cowshed::container::Error,
+    cowshed::ident::Error,
+    cowshed::image::Error,
+    cowshed::mount::Error,
+    cowshed::volume::Error
+);
 
 impl From<std::io::Error> for Exit {
     /// Writing to standard output failed; a reader that has gone is no error of ours.

@@ -43,56 +43,9 @@ impl Engine {
             random_bytes().map_err(|source| containers::failed("name container", source))?,
         );
         let mounts = self.collect_mounts(&request, &config)?;
-        let record = self.decide(request, &image, config, id, mounts)?;
+        let record = decide(request, (&image, config), id, mounts)?;
         let snapshot = rootfs::prepare(self.store(), &record.chains, &record.id)?;
         Ok(Draft { record, snapshot })
-    }
-
-    fn decide(
-        &self,
-        request: RunRequest,
-        image: &ImageRecord,
-        config: ImageConfig,
-        id: ContainerId,
-        mounts: Vec<AttachedMount>,
-    ) -> Result<ContainerRecord, Error> {
-        let (args, entrypoint_length) = command(&request, &config)?;
-        let hostname = match (&request.hostname, request.network) {
-            (Some(name), _) => name.clone(),
-            (None, Network::Host) => host_name(),
-            (None, Network::None) => id.short().to_owned(),
-        };
-        let mut labels = config.labels.clone();
-        labels.extend(request.labels);
-        let env = environment::variables(&hostname, request.terminal, &config.env, &request.env);
-        let cwd = working_directory(request.workdir.as_deref(), &config.working_dir)?;
-        let name = match request.name {
-            Some(name) => name,
-            None => super::plan::made_up_name(&id),
-        };
-        Ok(ContainerRecord {
-            name,
-            created: Timestamp::now(),
-            image: request.image,
-            image_id: image.id,
-            chains: image.layers.iter().map(|layer| layer.chain).collect(),
-            args,
-            entrypoint_length,
-            env,
-            cwd,
-            user: request.user.unwrap_or(config.user),
-            hostname,
-            labels,
-            root: request.root,
-            network: request.network,
-            reaper: request.reaper,
-            terminal: request.terminal,
-            interactive: request.interactive,
-            auto_remove: request.auto_remove,
-            shm_bytes: request.shm_bytes,
-            mounts,
-            id,
-        })
     }
 
     /// The user's mounts, those of other containers, and the image's volumes that nothing covers.
@@ -135,13 +88,12 @@ impl Engine {
                 inherited: false,
             });
         };
-        let (name, anonymous) = match &volume.name {
-            Some(name) => (name.parse::<VolumeName>()?, false),
-            None => {
-                let random = random_bytes();
-                let random = random.map_err(|source| containers::failed("name volume", source))?;
-                (VolumeName::from_random(random), true)
-            }
+        let (name, anonymous) = if let Some(name) = &volume.name {
+            (name.parse::<VolumeName>()?, false)
+        } else {
+            let random = random_bytes();
+            let random = random.map_err(|source| containers::failed("name volume", source))?;
+            (VolumeName::from_random(random), true)
         };
         if volume.no_create && self.volumes()?.find(&name)?.is_none() {
             return Err(Error::NoCreate {
@@ -166,7 +118,7 @@ impl Engine {
         let inherit = |mut mount: AttachedMount| {
             if from.access == Some(Access::ReadOnly) {
                 mount.request.access = Access::ReadOnly;
-                mount.request.mode = "ro".to_owned();
+                "ro".clone_into(&mut mount.request.mode);
             }
             AttachedMount {
                 inherited: true,
@@ -241,6 +193,52 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Everything about a container but its mounts follows from request and image.
+fn decide(
+    request: RunRequest,
+    (image, config): (&ImageRecord, ImageConfig),
+    id: ContainerId,
+    mounts: Vec<AttachedMount>,
+) -> Result<ContainerRecord, Error> {
+    let (args, entrypoint_length) = command(&request, &config)?;
+    let hostname = match (&request.hostname, request.network) {
+        (Some(name), _) => name.clone(),
+        (None, Network::Host) => host_name(),
+        (None, Network::None) => id.short().to_owned(),
+    };
+    let mut labels = config.labels.clone();
+    labels.extend(request.labels);
+    let env = environment::variables(&hostname, request.terminal, &config.env, &request.env);
+    let cwd = working_directory(request.workdir.as_deref(), &config.working_dir)?;
+    let name = match request.name {
+        Some(name) => name,
+        None => super::plan::made_up_name(&id),
+    };
+    Ok(ContainerRecord {
+        name,
+        created: Timestamp::now(),
+        image: request.image,
+        image_id: image.id,
+        chains: image.layers.iter().map(|layer| layer.chain).collect(),
+        args,
+        entrypoint_length,
+        env,
+        cwd,
+        user: request.user.unwrap_or(config.user),
+        hostname,
+        labels,
+        root: request.root,
+        network: request.network,
+        reaper: request.reaper,
+        terminal: request.terminal,
+        interactive: request.interactive,
+        auto_remove: request.auto_remove,
+        shm_bytes: request.shm_bytes,
+        mounts,
+        id,
+    })
 }
 
 fn image_volume(target: PathBuf) -> MountRequest {

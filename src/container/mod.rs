@@ -25,7 +25,7 @@ mod volumes;
 
 pub use containers::{Container, Removal, Status};
 pub use engine::Engine;
-pub use explain::{Event, Explain};
+pub use explain::{Event, Explain, Listener};
 pub use images::{ImportRequest, Loaded, Untagged};
 pub use info::{Features, Info};
 pub use plan::DryRun;

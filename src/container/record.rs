@@ -13,6 +13,10 @@ use crate::{
 /// config.json: everything that does not change in a container's life.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of Docker's run"
+)]
 pub struct ContainerRecord {
     /// Its directory's name.
     pub id: ContainerId,

@@ -10,6 +10,10 @@ use crate::{
 
 /// Everything `run` takes, built by the command line or by a library caller.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of Docker's run"
+)]
 pub struct RunRequest {
     /// A reference or an id.
     pub image: String,

@@ -67,7 +67,9 @@ impl DryRun {
             if !lines.is_empty() {
                 let narration = step.narrate();
                 write!(script, "\n# {}: {}\n", narration.title, narration.why).ok();
-                lines.iter().for_each(|line| script.extend([line, "\n"]));
+                for line in &lines {
+                    script.extend([line, "\n"]);
+                }
             }
         }
         script

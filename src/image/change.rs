@@ -20,25 +20,14 @@ pub fn apply(config: &mut Config, text: &str) -> Result<(), Error> {
     if rest.is_empty() {
         return Err(bad("it needs an argument"));
     }
+    let not_pairs = || bad("it must be KEY=value");
     match word.to_ascii_uppercase().as_str() {
-        "CMD" => {
-            config.set_cmd(Some(command(rest)));
-        }
-        "ENTRYPOINT" => {
-            config.set_entrypoint(Some(command(rest)));
-        }
-        "ENV" => {
-            let mut env = config.env().clone().unwrap_or_default();
-            for (key, value) in pairs(rest).ok_or_else(|| bad("it must be KEY=value"))? {
-                env.retain(|old| old.split('=').next() != Some(key.as_str()));
-                env.push(format!("{key}={value}"));
-            }
-            config.set_env(Some(env));
-        }
+        "CMD" => drop(config.set_cmd(Some(command(rest)))),
+        "ENTRYPOINT" => drop(config.set_entrypoint(Some(command(rest)))),
+        "ENV" => add_variables(config, pairs(rest).ok_or_else(not_pairs)?),
         "LABEL" => {
-            let labels = pairs(rest).ok_or_else(|| bad("it must be key=value"))?;
             let mut all: HashMap<_, _> = config.labels().clone().unwrap_or_default();
-            all.extend(labels);
+            all.extend(pairs(rest).ok_or_else(not_pairs)?);
             config.set_labels(Some(all));
         }
         "VOLUME" => {
@@ -58,18 +47,21 @@ pub fn apply(config: &mut Config, text: &str) -> Result<(), Error> {
             ports.extend(words(rest).into_iter().map(port));
             config.set_exposed_ports(Some(ports));
         }
-        "WORKDIR" => {
-            config.set_working_dir(Some(rest.to_owned()));
-        }
-        "USER" => {
-            config.set_user(Some(rest.to_owned()));
-        }
-        "STOPSIGNAL" => {
-            config.set_stop_signal(Some(rest.to_owned()));
-        }
+        "WORKDIR" => drop(config.set_working_dir(Some(rest.to_owned()))),
+        "USER" => drop(config.set_user(Some(rest.to_owned()))),
+        "STOPSIGNAL" => drop(config.set_stop_signal(Some(rest.to_owned()))),
         _ => return Err(bad("this instruction is not one of them")),
     }
     Ok(())
+}
+
+fn add_variables(config: &mut Config, variables: Vec<(String, String)>) {
+    let mut env = config.env().clone().unwrap_or_default();
+    for (key, value) in variables {
+        env.retain(|old| old.split('=').next() != Some(key.as_str()));
+        env.push(format!("{key}={value}"));
+    }
+    config.set_env(Some(env));
 }
 
 /// `["a", "b"]` as it is, anything else through the shell.

@@ -174,12 +174,11 @@ impl<'s> Images<'s> {
         names: &[Reference],
     ) -> Result<(ImageRecord, Vec<Reference>), Error> {
         let (manifest, config) = documents;
-        let manifest = match manifest {
-            Some(bytes) => bytes.to_vec(),
-            None => {
-                let blobs: Vec<_> = layers.iter().map(|layer| layer.blob.clone()).collect();
-                synthesis::manifest(config, &blobs)?
-            }
+        let manifest = if let Some(bytes) = manifest {
+            bytes.to_vec()
+        } else {
+            let blobs: Vec<_> = layers.iter().map(|layer| layer.blob.clone()).collect();
+            synthesis::manifest(config, &blobs)?
         };
         let id = self.blobs.put(config)?;
         let manifest = self.blobs.put(&manifest)?;

@@ -20,7 +20,7 @@ mod synthesis;
 pub use bundle::{Bundle, Member};
 pub use change::apply as apply_change;
 pub use config::ImageConfig;
-pub use images::{ImageRecord, Images, LayerRef};
+pub use images::{ImageRecord, Images, LayerRef, Names};
 pub use manifest::{CONFIG_MAX, MANIFEST_MAX};
 pub use synthesis::{BlobRef, Synthesis};
 

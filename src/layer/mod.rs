@@ -11,7 +11,7 @@
 //!
 //! - Nothing outside the target is touched: every directory is opened below it with openat2(2) and
 //!   no link is ever followed by the kernel. Links of the layer on the way to an entry are followed
-//!   by [`index`]'s book of them, and the kernel checks the outcome. Descriptors are cached, verdicts
+//!   by a book that is kept of them, and the kernel checks the outcome. Descriptors are cached, verdicts
 //!   never (CVE-2025-47290), and any removal of a name empties the cache.
 //! - Names are bytes and are printed escaped.
 //! - The digests cover every byte of the blob and of the tar, padding and garbage after the tar's
@@ -29,6 +29,7 @@
 
 mod archive;
 mod compression;
+mod content;
 mod entry;
 mod frame;
 mod index;
@@ -41,6 +42,7 @@ mod pack;
 mod path;
 mod pax;
 mod pipe;
+mod places;
 mod settle;
 mod source;
 mod sparse;

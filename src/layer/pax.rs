@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn values_may_hold_line_ends_and_equal_signs() {
-        let pax = parse(b"28 SCHILY.xattr.user.a=1\n=2\0\n").unwrap();
+        let pax = parse(b"29 SCHILY.xattr.user.a=1\n=2\0\n").unwrap();
         assert_eq!(pax.xattrs[&b"user.a"[..]], b"1\n=2\0");
     }
 

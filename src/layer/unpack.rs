@@ -1,31 +1,28 @@
 //! Makes a layer's entries on disk.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     ffi::OsStr,
     fs::File,
-    io::{BufRead, Read, Seek as _, SeekFrom, Write as _},
-    rc::Rc,
+    io::{BufRead, Read},
 };
 
 use nix::errno::Errno;
 
 use super::{
-    Compression, EntryMetadata, Error, Limits, Notes, PathBytes,
+    Compression, EntryMetadata, Error, Limits, Notes, PathBytes, content,
     entry::{self, Change, LayerEntry},
     frame::Frames,
-    index::{Index, Made},
+    index::Made,
     metadata,
     pipe::{self, Input},
+    places::{Named as _, Parent, Places},
     sparse::SparseMap,
 };
 use crate::{
     ident::{DiffId, Digest},
-    sys::{At as _, Dir, FileKind, RootDir, SysError, process, remove_tree},
+    sys::{Dir, FileKind, RootDir, SysError, process},
 };
-
-/// Descriptors of directories that are kept open; archives stay in one directory for long.
-const PARENTS_MAX: usize = 32;
 
 /// An unpacked layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,10 +106,8 @@ fn at_root(source: SysError) -> Error {
 fn unpack_tar(tar: impl BufRead, target: &Dir, limits: &Limits) -> Result<Notes, Error> {
     let target = target.try_clone().map_err(at_root)?;
     let mut sink = Sink {
-        root: RootDir::new(target),
         limits,
-        index: Index::default(),
-        parents: HashMap::new(),
+        places: Places::new(RootDir::new(target)),
         whiteouts: BTreeSet::new(),
         opaques: BTreeSet::new(),
         notes: Notes::default(),
@@ -130,23 +125,13 @@ fn unpack_tar(tar: impl BufRead, target: &Dir, limits: &Limits) -> Result<Notes,
 }
 
 struct Sink<'a> {
-    root: RootDir,
     limits: &'a Limits,
-    index: Index,
-    /// Open directories by the path that entries used. Dropped as a whole whenever a name goes.
-    parents: HashMap<Vec<u8>, Rc<Parent>>,
+    places: Places,
     whiteouts: BTreeSet<PathBytes>,
     opaques: BTreeSet<PathBytes>,
     notes: Notes,
     /// Bytes in `whiteouts` and `opaques`.
     noted: u64,
-}
-
-/// The open directory of an entry.
-struct Parent {
-    dir: Dir,
-    /// Where it is, without links.
-    path: PathBytes,
 }
 
 impl Sink<'_> {
@@ -174,7 +159,7 @@ impl Sink<'_> {
 
     fn check_kept(&self, path: &PathBytes) -> Result<(), Error> {
         let limit = self.limits.kept_bytes;
-        if self.index.weight() + self.noted <= limit {
+        if self.places.index.weight() + self.noted <= limit {
             return Ok(());
         }
         let what = "bytes of directories, links and whiteouts";
@@ -202,14 +187,11 @@ impl Sink<'_> {
                 Ok(())
             }
             Change::Opaque => {
-                let place = self.locate(&path, path.as_bytes())?;
-                self.note(place, true);
+                self.note(path, true);
                 Ok(())
             }
             Change::Whiteout => {
-                let (parent, name) = path.split();
-                let place = self.locate(&path, parent)?.join(name);
-                self.note(place, false);
+                self.note(path, false);
                 Ok(())
             }
             Change::Directory if path.is_root() => {
@@ -224,6 +206,7 @@ impl Sink<'_> {
         }
     }
 
+    /// As named: below a link of this layer there is nothing to hide, whichever came first.
     fn note(&mut self, path: PathBytes, is_opaque: bool) {
         let length = path.as_bytes().len() as u64 + 64;
         let notes = if is_opaque {
@@ -236,19 +219,8 @@ impl Sink<'_> {
         }
     }
 
-    /// Where a directory is or would be, links of this layer followed.
-    fn locate(&self, entry: &PathBytes, path: &[u8]) -> Result<PathBytes, Error> {
-        self.index
-            .resolve(path)
-            .map(|place| place.path)
-            .map_err(|_| Error::Parent {
-                entry: entry.clone(),
-                why: "a loop of symbolic links",
-            })
-    }
-
     fn make_directory(&mut self, path: &PathBytes, metadata: EntryMetadata) -> Result<(), Error> {
-        let (parent, name) = self.parent(path)?;
+        let (parent, name) = self.places.parent(path)?;
         // What is above the permission bits, and taking rights away, must wait for the children.
         let mode = metadata.mode & 0o777 | 0o700;
         let exists = |errno| errno == Some(Errno::EEXIST);
@@ -256,13 +228,14 @@ impl Sink<'_> {
             Err(error) if exists(error.errno()) => {
                 let found = parent.dir.metadata(name).named(path)?;
                 if !found.is_dir() {
-                    self.remove(&parent, name, path)?;
+                    self.places.remove(&parent, name, path)?;
                     parent.dir.make_dir(name, mode).named(path)?;
                 }
             }
             done => done.named(path)?,
         }
-        self.index
+        self.places
+            .index
             .insert(parent.path.join(name), Made::Directory(metadata));
         Ok(())
     }
@@ -274,12 +247,12 @@ impl Sink<'_> {
         sparse: Option<SparseMap>,
         frames: &mut Frames<'_, impl BufRead>,
     ) -> Result<(), Error> {
-        let (parent, name) = self.parent(path)?;
+        let (parent, name) = self.places.parent(path)?;
         let make = |dir: &Dir| dir.create_file(name, metadata.mode);
         let mut file = self.make_new(&parent, path, make)?;
         match sparse {
-            None => copy(frames, &mut file, u64::MAX, path)?,
-            Some(map) => copy_sparse(frames, &mut file, &map, path)?,
+            None => content::copy(frames, &mut file, u64::MAX, path)?,
+            Some(map) => content::copy_sparse(frames, &mut file, &map, path)?,
         }
         metadata::to_new_file(&file, metadata).named(path)
     }
@@ -290,11 +263,12 @@ impl Sink<'_> {
         metadata: &EntryMetadata,
         target: Vec<u8>,
     ) -> Result<(), Error> {
-        let (parent, name) = self.parent(path)?;
+        let (parent, name) = self.places.parent(path)?;
         let text = <OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&target);
         self.make_new(&parent, path, |dir| dir.make_symlink(text, name))?;
         metadata::to_name(&parent.dir, name, metadata, true).named(path)?;
-        self.index
+        self.places
+            .index
             .insert(parent.path.join(name), Made::Symlink(target));
         Ok(())
     }
@@ -306,7 +280,7 @@ impl Sink<'_> {
         kind: FileKind,
         device: (u64, u64),
     ) -> Result<(), Error> {
-        let (parent, name) = self.parent(path)?;
+        let (parent, name) = self.places.parent(path)?;
         let make = |dir: &Dir| dir.make_node(name, kind, metadata.mode, device);
         self.make_new(&parent, path, make)?;
         metadata::to_name(&parent.dir, name, metadata, false).named(path)
@@ -317,7 +291,10 @@ impl Sink<'_> {
             entry: path.clone(),
             target: target.clone(),
         };
-        let (from, old_name) = self.existing_parent(path, target)?.ok_or_else(missing)?;
+        let (from, old_name) = self
+            .places
+            .existing_parent(path, target)?
+            .ok_or_else(missing)?;
         let found = from.dir.find(old_name).named(path)?.ok_or_else(missing)?;
         if found.is_dir() {
             let why = "a hard link to a directory".into();
@@ -326,7 +303,7 @@ impl Sink<'_> {
                 why,
             });
         }
-        let (parent, name) = self.parent(path)?;
+        let (parent, name) = self.places.parent(path)?;
         let (old, new) = (from.path.join(old_name), parent.path.join(name));
         if old == new {
             return Ok(());
@@ -338,8 +315,8 @@ impl Sink<'_> {
             }
             made => made?,
         }
-        if let Some(Made::Symlink(text)) = self.index.get(old.as_bytes()) {
-            self.index.insert(new, Made::Symlink(text.clone()));
+        if let Some(Made::Symlink(text)) = self.places.index.get(old.as_bytes()) {
+            self.places.index.insert(new, Made::Symlink(text.clone()));
         }
         Ok(())
     }
@@ -353,193 +330,32 @@ impl Sink<'_> {
     ) -> Result<T, Error> {
         match make(&parent.dir) {
             Err(error) if error.errno() == Some(Errno::EEXIST) => {
-                self.remove(parent, path.split().1, path)?;
+                self.places.remove(parent, path.split().1, path)?;
                 make(&parent.dir).named(path)
             }
             done => done.named(path),
         }
     }
 
-    /// Removes a name and all below it, and forgets every descriptor and what was said about them.
-    fn remove(&mut self, parent: &Parent, name: &OsStr, path: &PathBytes) -> Result<(), Error> {
-        self.parents.clear();
-        self.index.remove(&parent.path.join(name));
-        remove_tree(&parent.dir, name).named(path)
-    }
-
-    /// The directory of an entry, made where it is missing, and the entry's name in it.
-    fn parent<'p>(&mut self, path: &'p PathBytes) -> Result<(Rc<Parent>, &'p OsStr), Error> {
-        let (above, name) = path.split();
-        if let Some(known) = self.parents.get(above) {
-            return Ok((Rc::clone(known), name));
-        }
-        let place = self.index.resolve(above).map_err(|_| Error::Parent {
-            entry: path.clone(),
-            why: "a loop of symbolic links",
-        })?;
-        if let Some(length) = place.must_exist {
-            let leads_to = PathBytes::new(&place.path.as_bytes()[..length]);
-            self.open(&leads_to)
-                .map_err(|source| match source.errno() {
-                    Some(Errno::ENOENT) => {
-                        let why = "a symbolic link on the way leads to nothing in this layer";
-                        Error::Parent {
-                            entry: path.clone(),
-                            why,
-                        }
-                    }
-                    _ => Error::Entry {
-                        entry: path.clone(),
-                        source,
-                    },
-                })?;
-        }
-        let dir = match self.open(&place.path) {
-            Err(error) if error.errno() == Some(Errno::ENOENT) => {
-                self.make_parents(&place.path).named(path)?
-            }
-            opened => opened.named(path)?,
-        };
-        Ok((
-            self.remember(
-                above,
-                Parent {
-                    dir,
-                    path: place.path,
-                },
-            ),
-            name,
-        ))
-    }
-
-    /// Like [`Sink::parent`], but makes nothing.
-    fn existing_parent<'p>(
-        &mut self,
-        entry: &PathBytes,
-        path: &'p PathBytes,
-    ) -> Result<Option<(Rc<Parent>, &'p OsStr)>, Error> {
-        let (above, name) = path.split();
-        if let Some(known) = self.parents.get(above) {
-            return Ok(Some((Rc::clone(known), name)));
-        }
-        let place = self.locate(entry, above)?;
-        match self.open(&place) {
-            Ok(dir) => Ok(Some((
-                self.remember(above, Parent { dir, path: place }),
-                name,
-            ))),
-            Err(error) if matches!(error.errno(), Some(Errno::ENOENT | Errno::ENOTDIR)) => Ok(None),
-            Err(source) => Err(Error::Entry {
-                entry: entry.clone(),
-                source,
-            }),
-        }
-    }
-
-    fn open(&self, path: &PathBytes) -> crate::sys::Result<Dir> {
-        self.root.open_dir_without_links(path.as_path())
-    }
-
-    fn remember(&mut self, path: &[u8], parent: Parent) -> Rc<Parent> {
-        if self.parents.len() >= PARENTS_MAX {
-            self.parents.clear();
-        }
-        let parent = Rc::new(parent);
-        self.parents.insert(path.to_vec(), Rc::clone(&parent));
-        parent
-    }
-
-    fn make_parents(&mut self, path: &PathBytes) -> crate::sys::Result<Dir> {
-        let mut so_far = PathBytes::default();
-        let mut here = self.open(&so_far)?;
-        for name in path.components() {
-            so_far = so_far.join(name);
-            let made = here.make_dir(name, 0o755);
-            match made {
-                Ok(()) => self.index.insert(so_far.clone(), Made::Implied),
-                Err(error) if error.errno() == Some(Errno::EEXIST) => {}
-                Err(error) => return Err(error),
-            }
-            here = here.open_dir(name)?;
-        }
-        Ok(here)
-    }
-
     /// Gives directories their metadata, children first: a time would not survive later children,
     /// and a mode of 0 would keep us out.
     fn finish(mut self) -> Result<Notes, Error> {
-        for (path, made) in self.index.deepest_first() {
+        for (path, made) in self.places.index.deepest_first() {
             match made {
                 Made::Implied => self.notes.implied.push(path.clone()),
                 Made::Directory(metadata) => {
-                    let dir = self.open(path).named(path)?;
+                    let dir = self.places.open(path).named(path)?;
                     metadata::to_directory(&dir, metadata).named(path)?;
                 }
                 Made::Symlink(_) => {}
             }
         }
         if let Some(metadata) = &self.notes.root {
-            metadata::to_directory(self.root.top(), metadata).named(&PathBytes::default())?;
+            metadata::to_directory(self.places.top(), metadata).named(&PathBytes::default())?;
         }
         self.notes.implied.reverse();
         self.notes.whiteouts = self.whiteouts.into_iter().collect();
         self.notes.opaques = self.opaques.into_iter().collect();
         Ok(self.notes)
-    }
-}
-
-/// Writes the entry's data straight from the stream's buffers, at most `most` bytes.
-fn copy(
-    frames: &mut Frames<'_, impl BufRead>,
-    file: &mut File,
-    mut most: u64,
-    path: &PathBytes,
-) -> Result<(), Error> {
-    while most > 0 {
-        let bytes = frames.data()?;
-        let count = bytes.len().min(usize::try_from(most).unwrap_or(usize::MAX));
-        if count == 0 {
-            break;
-        }
-        file.write_all(&bytes[..count])
-            .at("write", String::new)
-            .named(path)?;
-        frames.consume(count);
-        most -= count as u64;
-    }
-    Ok(())
-}
-
-/// Holes are skipped, never written as zeros.
-fn copy_sparse(
-    frames: &mut Frames<'_, impl BufRead>,
-    file: &mut File,
-    map: &SparseMap,
-    path: &PathBytes,
-) -> Result<(), Error> {
-    file.set_len(map.size)
-        .at("ftruncate", || map.size.to_string())
-        .named(path)?;
-    for (offset, length) in &map.parts {
-        let start = SeekFrom::Start(*offset);
-        file.seek(start)
-            .at("lseek", || offset.to_string())
-            .named(path)?;
-        copy(frames, file, *length, path)?;
-    }
-    Ok(())
-}
-
-/// Puts the entry's name to a failed call.
-trait Named<T> {
-    fn named(self, path: &PathBytes) -> Result<T, Error>;
-}
-
-impl<T> Named<T> for crate::sys::Result<T> {
-    fn named(self, path: &PathBytes) -> Result<T, Error> {
-        self.map_err(|source| Error::Entry {
-            entry: path.clone(),
-            source,
-        })
     }
 }

@@ -135,7 +135,7 @@ impl Import<'_, '_> {
         for (number, source) in self.sources.iter().enumerate() {
             match self.need(source, chains[number])? {
                 Need::Nothing => {}
-                need => queue.push((source.size, number, need)),
+                need @ (Need::Blob | Need::Everything) => queue.push((source.size, number, need)),
             }
         }
         // The largest is popped first.
@@ -264,12 +264,7 @@ impl Import<'_, '_> {
                 Some((done, staging)) => {
                     let diff = staging.dir().open_dir(DIFF).map_err(system)?;
                     let notes = &done.unpacked.notes;
-                    let below = if notes.opaque_root {
-                        &[][..]
-                    } else {
-                        &lowers[..]
-                    };
-                    layer::settle(&diff, notes, below).map_err(|source| Error::Unpack {
+                    layer::settle(&diff, notes, &lowers).map_err(|source| Error::Unpack {
                         number: number + 1,
                         diff_id: done.unpacked.diff_id,
                         source,

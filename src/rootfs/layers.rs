@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use crate::{
     ident::{ChainId, DiffId, Digest},
-    layer::{Notes, RootMetadata},
+    layer::Notes,
     store::{Place, Store, record},
     sys::{Dir, SysError},
 };
@@ -35,8 +35,6 @@ pub struct LayerRecord {
     pub bytes: u64,
     /// It hides everything below: overlayfs cannot say so, the stack is cut here.
     pub opaque_root: bool,
-    /// What the layer says about `/` itself.
-    pub root: Option<RootMetadata>,
 }
 
 impl LayerRecord {
@@ -46,12 +44,11 @@ impl LayerRecord {
         unpacked: &crate::layer::Unpacked,
     ) -> Self {
         let Notes {
-            root,
             opaque_root,
             entries,
             bytes,
             ..
-        } = unpacked.notes.clone();
+        } = unpacked.notes;
         let (blob, blob_size, diff_id) = (unpacked.blob, unpacked.blob_size, unpacked.diff_id);
         Self {
             chain,
@@ -62,7 +59,6 @@ impl LayerRecord {
             entries,
             bytes,
             opaque_root,
-            root,
         }
     }
 }

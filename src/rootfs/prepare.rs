@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use super::{Error, Layers, init_layer, layers::DIFF};
 use crate::{
     ident::{ChainId, ContainerId},
-    layer::RootMetadata,
     mount::Overlay,
     store::{Place, Store},
-    sys::{Dir, SysError},
+    sys::{Dir, Metadata, SysError},
 };
 
 /// The names of a container's directories, as Docker's `GraphDriver.Data` calls them.
@@ -17,12 +16,12 @@ const WORK: &str = "work";
 const MERGED: &str = "merged";
 
 /// A container's filesystem: a stack of committed layers and an upper dir of its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Snapshot {
     /// The mount that shows it.
     pub overlay: Overlay,
-    /// What the layers say about `/`.
-    root: Option<RootMetadata>,
+    /// Of the topmost layer: what `/` shall be like.
+    root: Option<Metadata>,
 }
 
 /// Works out the snapshot of a container on an image's chains (lowest first). Nothing is made but
@@ -31,11 +30,17 @@ pub fn prepare(store: &Store, chains: &[ChainId], id: &ContainerId) -> Result<Sn
     let layers = Layers::open(store)?;
     init_layer::ensure(store, &layers.dir)?;
     let mut lowers = vec![Place::Layers.path().join(init_layer::INIT).join(DIFF)];
-    let mut root = None;
+    let root = match chains.last() {
+        Some(top) => layers.open_diff(*top)?.own_metadata().map(Some),
+        None => Ok(None),
+    };
+    let root = root.map_err(|source| Error::System {
+        what: "look at topmost layer".to_owned(),
+        source,
+    })?;
     for chain in chains.iter().rev() {
         let record = layers.get(*chain)?;
         lowers.push(Layers::relative(*chain));
-        root = root.or(record.root);
         if record.opaque_root {
             break;
         }
@@ -63,14 +68,14 @@ impl Snapshot {
 
     fn make(&self, container: &Dir) -> Result<(), SysError> {
         // The union's root is the upper dir's: it must look like the layers' own.
-        let mode = self.root.as_ref().map_or(0o755, |root| root.mode);
+        let mode = self.root.as_ref().map_or(0o755, Metadata::mode);
         container.make_dir(UPPER, 0o755)?;
         if let Some(root) = self
             .root
             .as_ref()
-            .filter(|root| (root.uid, root.gid) != (0, 0))
+            .filter(|root| (root.uid(), root.gid()) != (0, 0))
         {
-            container.chown(UPPER, root.uid, root.gid)?;
+            container.chown(UPPER, root.uid(), root.gid())?;
         }
         if mode != 0o755 {
             container.chmod(UPPER, mode)?;

@@ -67,10 +67,10 @@ pub enum Error {
 impl Error {
     /// The system call at the bottom, for a child that can only pass that on.
     pub fn into_system(self) -> SysError {
-        match self {
-            Error::System { source, .. } => source,
-            other => SysError::new("populate", other.to_string(), nix::errno::Errno::EIO),
+        if let Error::System { source, .. } = self {
+            return source;
         }
+        SysError::new("populate", self.to_string(), nix::errno::Errno::EIO)
     }
 }
 

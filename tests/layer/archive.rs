@@ -87,7 +87,8 @@ impl Archive {
 
 pub(crate) fn record(key: &str, value: &[u8]) -> Vec<u8> {
     let rest = key.len() + value.len() + 3;
-    let length = (rest..)
+    let mut lengths = rest..rest + 20;
+    let length = lengths
         .find(|length| rest + length.to_string().len() == *length)
         .unwrap();
     [format!("{length} {key}=").as_bytes(), value, b"\n"].concat()

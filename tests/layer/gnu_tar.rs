@@ -1,6 +1,7 @@
 //! GNU tar writes, we and GNU tar unpack: the same tree.
 
 use std::{
+    fmt::Write as _,
     fs,
     os::unix::fs::{FileExt as _, MetadataExt as _, symlink},
     path::Path,
@@ -37,7 +38,7 @@ fn sample(dir: &Path) {
     for part in 0..30 {
         sparse.write_all_at(b"data", part * 65_536 + 8192).unwrap();
     }
-    write("b\u{fc}cher", &[7; 100_000]);
+    write("b\u{fc}cher", &vec![7; 100_000]);
     run("mkfifo", &["fifo"], dir);
     run(
         "setfattr",
@@ -54,18 +55,20 @@ fn listing(root: &Path) -> String {
     let mut lines = tree(root);
     for name in ["plain", "deep", "sparse", "long link", "other name"] {
         let metadata = fs::symlink_metadata(root.join(name)).unwrap();
-        let links = if metadata.is_dir() {
+        let count = if metadata.is_dir() {
             0
         } else {
             metadata.nlink()
         };
-        lines += &format!(
-            "\n{name} {}:{} {links} {}.{:09}",
+        write!(
+            lines,
+            "\n{name} {}:{} {count} {}.{:09}",
             metadata.uid(),
             metadata.gid(),
             metadata.mtime(),
             metadata.mtime_nsec()
-        );
+        )
+        .unwrap();
     }
     lines
 }

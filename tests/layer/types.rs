@@ -156,19 +156,19 @@ fn c15_old_gnu_sparse_files_with_extension_blocks() {
     let mut more = tar::GnuExtSparseHeader::new();
     more.sparse_mut()[0].set_offset(1 << 20);
     more.sparse_mut()[0].set_length(5);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
     header.set_cksum();
-    (header.set_uid(0), header.set_gid(0), header.set_mtime(0));
-    let mut bytes = header;
-    bytes.set_cksum();
     let tar = tar()
-        .block(bytes.as_bytes())
+        .block(header.as_bytes())
         .block(more.as_bytes())
         .block(b"0123hello")
         .file("f", "1");
     let ground = Ground::new();
     ground.unpack(&tar.end()).unwrap();
     let file = std::fs::File::open(ground.layer().join("s")).unwrap();
-    let mut at = |offset| {
+    let at = |offset| {
         let mut byte = [0];
         file.read_exact_at(&mut byte, offset).unwrap();
         byte[0]

@@ -16,7 +16,7 @@ pub(crate) struct ContainerArgs {
 #[derive(Debug, Subcommand)]
 enum ContainerCommand {
     /// Create and run a container, in the foreground
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     /// List containers
     #[command(aliases = ["list", "ps"])]
     Ls(ps::PsArgs),
@@ -38,7 +38,7 @@ struct ContainerInspectArgs {
 
 pub(crate) fn run(engine: &Engine, args: ContainerArgs) -> Outcome {
     match args.command {
-        ContainerCommand::Run(args) => run::run(engine, args),
+        ContainerCommand::Run(args) => run::run(engine, *args),
         ContainerCommand::Ls(args) => ps::run(engine, &args),
         ContainerCommand::Inspect(args) => inspect::containers(engine, &args.containers),
         ContainerCommand::Rm(args) => rm::run(engine, &args),

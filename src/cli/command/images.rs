@@ -12,6 +12,7 @@ use cowshed::{
 use crate::cli::{output, report::Outcome, text};
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct ImagesArgs {
     /// Only ids
     #[arg(short, long)]

@@ -11,10 +11,6 @@ use cowshed::{
 use crate::cli::{output, report::Outcome, text};
 
 #[derive(Debug, Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of Docker's ps"
-)]
 pub(crate) struct PsArgs {
     /// All containers, not only those that run
     #[arg(short, long)]

@@ -9,6 +9,7 @@ use super::volume::Filter;
 use crate::cli::{output, report::Outcome, text};
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct PruneArgs {
     /// Do not ask
     #[arg(short, long)]
