@@ -1,5 +1,7 @@
 //! From a record to the values that are applied: a mount plan and a process.
 
+use std::path::PathBuf;
+
 use super::{ContainerRecord, Engine, Error, RunRequest, attach, create::Draft, environment};
 use crate::{
     ident::{ContainerId, ContainerName},
@@ -18,6 +20,8 @@ pub struct DryRun {
     pub plan: MountPlan,
     /// What would run.
     pub spec: ProcessSpec,
+    /// Volumes that would be made: mountpoint and name.
+    pub new_volumes: Vec<(PathBuf, String)>,
 }
 
 impl DryRun {
@@ -36,7 +40,19 @@ impl Engine {
         let Draft { record, snapshot } = self.draft(request)?;
         attach::check_sources(&record)?;
         let (plan, spec) = self.plan(&record, &snapshot)?;
-        Ok(DryRun { record, plan, spec })
+        let volumes = self.volumes()?;
+        let mut new_volumes = Vec::new();
+        for name in record.volumes() {
+            if volumes.find(name)?.is_none() {
+                new_volumes.push((volumes.mountpoint(name), name.to_string()));
+            }
+        }
+        Ok(DryRun {
+            record,
+            plan,
+            spec,
+            new_volumes,
+        })
     }
 
     pub(super) fn plan(

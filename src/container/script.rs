@@ -1,6 +1,6 @@
 //! `--explain=sh`: the whole run as a shell script that works on its own.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, path::Path};
 
 use super::DryRun;
 use crate::{
@@ -37,7 +37,7 @@ ld=.$(readlink -f "$ld"); umount=.$(tool umount); setpriv=.$(tool setpriv); env=
 cd "$M"
 pivot_root . @OLD@
 cd /@OLD@
-"$ld" --library-path "$libs" "$umount" -l /@OLD@
+"$ld" --library-path "$libs" "$umount" -n -l /@OLD@
 "#;
 
 impl DryRun {
@@ -78,13 +78,13 @@ impl DryRun {
     fn step(&self, step: &InitStep) -> Vec<String> {
         match step {
             InitStep::Leash | InitStep::Streams(_) => Vec::new(),
-            InitStep::Mount(Action::HoldSources(_)) => self.new_volumes(),
+            InitStep::Mount(Action::HoldSources(_)) => self.make_volumes(),
             InitStep::Mount(action @ Action::Overlay(_)) => {
-                let mut lines = action.script();
+                let mut lines = action.script(&|source| self.word(source));
                 lines.extend(self.fill_volumes());
                 lines
             }
-            InitStep::Mount(action) => action.script(),
+            InitStep::Mount(action) => action.script(&|source| self.word(source)),
             InitStep::MakeDirectory(path) => vec![format!("mkdir -p \"$M\"{}", quote(path))],
             InitStep::Hostname(name) => {
                 vec![format!(
@@ -100,14 +100,19 @@ impl DryRun {
         }
     }
 
-    /// Volumes that the run would make: the script's own, for its time.
-    fn new_volumes(&self) -> Vec<String> {
-        let volumes = self
-            .plan
-            .binds()
-            .filter(|(_, bind)| bind.kind == BindKind::Volume);
-        let make = |source| format!("[ -d {source} ] || mkdir -p {source}");
-        volumes.map(|(_, bind)| make(quote(&bind.source))).collect()
+    /// Volumes that the run would make are the script's own, for its time.
+    fn word(&self, source: &Path) -> String {
+        match self.new_volumes.iter().find(|(path, _)| path == source) {
+            Some((_, name)) => format!("\"$C\"/volumes/{name}"),
+            None => quote(source),
+        }
+    }
+
+    fn make_volumes(&self) -> Vec<String> {
+        let names = self.new_volumes.iter();
+        names
+            .map(|(_, name)| format!("mkdir -p \"$C\"/volumes/{name}"))
+            .collect()
     }
 
     /// An empty volume gets what the image has at its place.
@@ -123,7 +128,7 @@ impl DryRun {
             )
         };
         volumes
-            .map(|(target, bind)| fill((quote(target), quote(&bind.source))))
+            .map(|(target, bind)| fill((quote(target), self.word(&bind.source))))
             .collect()
     }
 

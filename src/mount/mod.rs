@@ -37,7 +37,7 @@ pub use request::{
     Access, BindRecursive, BindRequest, MissingSource, MountRequest, RequestKind, VolumeRequest,
     check_duplicates,
 };
-pub use script::{quote, sources};
+pub use script::quote;
 pub use size::{TmpfsSize, parse_bytes};
 pub use tmpfs::{AccessTime, HugePages, TmpfsOptions, parse_tmpfs_flag};
 pub use volume_flag::parse_volume_flag;

@@ -3,10 +3,7 @@
 //! `$B` is the store, `$C` a scratch directory, `$M` the union, as the frame that `container`
 //! prints around these lines defines them.
 
-use std::{
-    os::unix::ffi::OsStrExt as _,
-    path::{Path, PathBuf},
-};
+use std::{os::unix::ffi::OsStrExt as _, path::Path};
 
 use super::{
     Access, Action, Bind, Furniture, Mount, Overlay, ReadOnly, Source, TmpfsOptions, overlay,
@@ -33,23 +30,19 @@ fn inside(target: &Path) -> String {
 }
 
 impl Action {
-    /// Shell lines that do what this action does.
-    pub fn script(&self) -> Vec<String> {
+    /// Shell lines that do what this action does. `word` writes the source of a bind for the
+    /// shell.
+    pub fn script(&self, word: &dyn Fn(&Path) -> String) -> Vec<String> {
         match self {
-            Action::HoldSources(_) => Vec::new(),
             Action::Isolate => vec!["mount --make-rslave /".to_owned()],
             Action::Furnish(files) => furnish(files),
             Action::Overlay(overlay) => union(overlay),
-            Action::Mount(mount) => attach(mount),
+            Action::Mount(mount) => attach(mount, word),
             Action::Devices => devices(),
             Action::Mask => mask(),
             Action::ReadOnlyRoot => vec!["mount -o remount,bind,ro \"$M\"".to_owned()],
-            Action::Pivot => vec![
-                "cd \"$M\"".to_owned(),
-                "mkdir -p .old 2>/dev/null || :".to_owned(),
-                "pivot_root . .".to_owned(),
-                "umount -l .".to_owned(),
-            ],
+            // The caller's: it needs programs of the host afterwards.
+            Action::HoldSources(_) | Action::Pivot => Vec::new(),
         }
     }
 }
@@ -111,7 +104,7 @@ fn top(overlay: &Overlay) -> String {
     overlay.lowers.last().map(quote).unwrap_or_default()
 }
 
-fn attach(mount: &Mount) -> Vec<String> {
+fn attach(mount: &Mount, word: &dyn Fn(&Path) -> String) -> Vec<String> {
     let target = inside(&mount.target);
     let directory = format!("mkdir -p {target}");
     let kernel = |kind: &str, options: &str| {
@@ -145,7 +138,7 @@ fn attach(mount: &Mount) -> Vec<String> {
             }
             lines
         }
-        Source::Bind(bind) => attach_bind(mount, bind),
+        Source::Bind(bind) => attach_bind(mount, bind, word),
     }
 }
 
@@ -155,32 +148,27 @@ fn file_stub(target: &Path) -> String {
     format!("mkdir -p {parent}; [ -e {target} ] || : >{target}")
 }
 
-fn attach_bind(mount: &Mount, bind: &Bind) -> Vec<String> {
+fn attach_bind(mount: &Mount, bind: &Bind, word: &dyn Fn(&Path) -> String) -> Vec<String> {
     let target = inside(&mount.target);
+    let top = word(&bind.source);
     let source = match &bind.subpath {
-        Some(subpath) => bind.source.join(subpath),
-        None => bind.source.clone(),
+        Some(subpath) => format!("{top}/{}", quote(subpath)),
+        None => top,
     };
-    let (source, how) = (
-        quote(&source),
-        if bind.depth == Depth::Recursive {
-            "rbind"
-        } else {
-            "bind"
-        },
-    );
+    let how = if bind.depth == Depth::Recursive {
+        "rbind"
+    } else {
+        "bind"
+    };
+    let stub = file_stub(&mount.target);
+    // A shared bind would need its source from before the step that isolates the namespace.
+    let propagation = bind.propagation.as_str().replace("shared", "slave");
     let mut lines = vec![
-        format!(
-            "if [ -d {source} ]; then mkdir -p {target}; else {}; fi",
-            file_stub(&mount.target)
-        ),
+        format!("[ -e {source} ] || mkdir -p {source}"),
+        format!("if [ -d {source} ]; then mkdir -p {target}; else {stub}; fi"),
         format!("mount --{how} {source} {target}"),
+        format!("mount --make-{propagation} {target}"),
     ];
-    // A shared bind would need the host's propagation, which unshare(1) took away at the start.
-    lines.push(format!(
-        "mount --make-{} {target}",
-        bind.propagation.as_str().replace("shared", "slave")
-    ));
     if bind.read_only != ReadOnly::No {
         lines.push(format!(
             "mount -o remount,bind,ro {target}   # a bind ignores ro: two steps"
@@ -221,24 +209,6 @@ fn mask() -> Vec<String> {
         "  mount --rbind \"$M$path\" \"$M$path\"; mount -o remount,bind,ro \"$M$path\"".to_owned(),
         "done".to_owned(),
     ]
-}
-
-/// The bind sources of a plan that must exist for its script to work.
-pub fn sources(actions: &[Action]) -> Vec<PathBuf> {
-    let held = actions.iter().filter_map(|action| match action {
-        Action::HoldSources(binds) => Some(binds),
-        Action::Isolate
-        | Action::Furnish(_)
-        | Action::Overlay(_)
-        | Action::Mount(_)
-        | Action::Devices
-        | Action::Mask
-        | Action::ReadOnlyRoot
-        | Action::Pivot => None,
-    });
-    held.flatten()
-        .map(|(_, bind)| bind.source.clone())
-        .collect()
 }
 
 #[cfg(test)]

@@ -74,6 +74,12 @@ impl Child<'_> {
         fork::exit_now(125)
     }
 
+    fn keeps_process_1(&self) -> bool {
+        self.steps
+            .iter()
+            .any(|step| matches!(step, InitStep::Exec { reaper: true, .. }))
+    }
+
     /// A parent that has gone does not want to know.
     fn tell(&self, report: &Report) {
         if let Some(socket) = &self.report {
@@ -83,7 +89,15 @@ impl Child<'_> {
 
     fn perform(&mut self, step: &InitStep) -> std::result::Result<(), Stop> {
         match step {
-            InitStep::Leash => process::die_with_parent()?,
+            InitStep::Leash => {
+                process::die_with_parent()?;
+                // Every mode below is meant as written.
+                process::set_umask(0);
+                if self.keeps_process_1() {
+                    // The host's command line, with its secrets, is not the container's to read.
+                    process::rename_self("cowshed-init")?;
+                }
+            }
             InitStep::Mount(action) => self.stage.apply(action)?,
             InitStep::MakeDirectory(path) => {
                 self.stage.root()?.make_dirs(Path::new(path), 0o755)?;
@@ -171,11 +185,12 @@ impl Child<'_> {
             .iter()
             .map(|variable| c_string(variable))
             .collect::<Result<Vec<_>>>()?;
-        if let (true, Some(report)) = (with_reaper, self.report.take()) {
+        if with_reaper && let Some(report) = self.report.take() {
             self.report = Some(reaper::split(report)?);
         }
         self.tell(&Report::Executing);
         process::reset_signals()?;
+        process::set_umask(0o022);
         let program = args
             .first()
             .ok_or_else(|| SysError::new("execve", "no program", Errno::ENOENT))?;

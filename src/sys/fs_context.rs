@@ -28,10 +28,13 @@ impl FsContext {
     pub fn open(kind: &str) -> Result<Self> {
         let name = c_string("fsopen", kind.as_bytes())?;
         let fd = raw::fsopen(&name).map_err(|errno| SysError::new("fsopen", kind, errno))?;
-        Ok(Self {
+        let context = Self {
             fd,
             kind: kind.to_owned(),
-        })
+        };
+        // What mount(8) and df(1) show in their first column.
+        context.set("source", kind)?;
+        Ok(context)
     }
 
     /// Sets `key=value`.

@@ -129,6 +129,29 @@ pub fn forbid_core_dump_and_trace() -> Result<()> {
     prctl::set_dumpable(false).at("prctl", || "PR_SET_DUMPABLE, 0")
 }
 
+/// Changes the name and the arguments that ps(1) shows.
+///
+/// The arguments are overwritten through /proc/self/mem, because moving them (prctl(2),
+/// `PR_SET_MM`) takes CAP_SYS_RESOURCE.
+pub fn rename_self(name: &str) -> Result<()> {
+    let c_name = CString::new(name).unwrap_or_default();
+    prctl::set_name(&c_name).at("prctl", || "PR_SET_NAME")?;
+    let stat = std::fs::read_to_string("/proc/self/stat").at("read", || "/proc/self/stat")?;
+    // The second field may hold anything; proc_pid_stat(5) counts 48 and 49 from the first.
+    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let mut fields = fields.split_whitespace().skip(45).map(str::parse::<u64>);
+    let (Some(Ok(start)), Some(Ok(end))) = (fields.next(), fields.next()) else {
+        return Ok(());
+    };
+    let mut text = name.as_bytes().to_vec();
+    text.resize(usize::try_from(end.saturating_sub(start)).unwrap_or(0), 0);
+    let memory = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/proc/self/mem");
+    let memory = memory.at("open", || "/proc/self/mem")?;
+    std::os::unix::fs::FileExt::write_all_at(&memory, &text, start).at("pwrite", || "arguments")
+}
+
 /// Makes standard input, output and error out of these descriptors.
 pub fn set_standard_streams(streams: [BorrowedFd<'_>; 3]) -> Result<()> {
     nix::unistd::dup2_stdin(streams[0]).at("dup2", || "0")?;
