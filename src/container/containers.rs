@@ -57,7 +57,7 @@ pub struct Removal {
 }
 
 impl Engine {
-    pub(super) fn containers_dir(&self) -> Result<Dir, Error> {
+    pub(super) fn containers_dir(&self) -> Result<&Dir, Error> {
         Ok(self.store().open_dir(Place::Containers)?)
     }
 
@@ -70,7 +70,7 @@ impl Engine {
         let ids = names
             .iter()
             .filter_map(|name| name.to_str()?.parse::<ContainerId>().ok());
-        let found = ids.map(|id| Self::read_container(&dir, &id));
+        let found = ids.map(|id| Self::read_container(dir, &id));
         let mut all: Vec<_> = found
             .filter_map(Result::transpose)
             .collect::<Result<_, _>>()?;
@@ -91,10 +91,17 @@ impl Engine {
             .transpose()?
             .flatten();
         let id = match by_name {
-            Some(id) => id,
-            None => find_prefix(&dir, text)?.ok_or_else(missing)?,
+            Some(id) => Some(id),
+            None => find_prefix(dir, text)?,
         };
-        Self::read_container(&dir, &id)?.ok_or_else(missing)
+        if let Some(id) = id {
+            return Self::read_container(dir, &id)?.ok_or_else(missing);
+        }
+        // A made-up name is reserved nowhere.
+        let all = self.containers()?;
+        all.into_iter()
+            .find(|one| one.record.name.as_str() == text)
+            .ok_or_else(missing)
     }
 
     /// `None` where it is being removed at this moment.
@@ -208,9 +215,9 @@ impl Engine {
     fn remove_stopped(&self, record: &ContainerRecord, removal: Removal) -> Result<(), Error> {
         let dir = self.containers_dir()?;
         for _ in 0..RETRIES {
-            match try_lease(&dir, record.id.as_str())? {
+            match try_lease(dir, record.id.as_str())? {
                 Tried::Got(_lease) => {
-                    self.store().discard(&dir, record.id.as_str())?;
+                    self.store().discard(dir, record.id.as_str())?;
                     self.release_name(&record.name, &record.id)?;
                     return if removal.volumes {
                         self.remove_anonymous(record)

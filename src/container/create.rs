@@ -11,7 +11,7 @@ use crate::{
     },
     process::Network,
     rootfs::{self, Snapshot},
-    store::{Lease, Place, Staging, record},
+    store::{Lease, Place, Staging, lease_place, record},
     sys::random_bytes,
     volume::{Created, NewVolume, Origin},
 };
@@ -134,17 +134,19 @@ impl Engine {
     /// The layers are leased from the look at the image to the record that names them, so that no
     /// removal comes in between.
     pub(super) fn create(&self, request: RunRequest) -> Result<CreatedContainer, Error> {
-        let layers = crate::store::lease_new(self.store().open_dir(Place::Layers)?, false)?;
+        let layers = lease_place(self.store(), Place::Layers, false)?;
         let Draft { record, snapshot } = self.draft(request)?;
         super::attach::check_sources(&record)?;
         let staging = Staging::begin(self.store(), record.id.as_str())?;
         snapshot.make_dirs(staging.dir())?;
         record::create(staging.dir(), containers::CONFIG, &record)?;
-        self.claim_name(&record.name, &record.id)?;
+        if record.name_chosen {
+            self.claim_name(&record.name, &record.id)?;
+        }
         let made = self.create_volumes(&record);
         let published = made.and_then(|()| {
             let dir = self.containers_dir()?;
-            Ok(staging.publish(&dir, record.id.as_str())?)
+            Ok(staging.publish(dir, record.id.as_str())?)
         });
         drop(layers);
         match published {
@@ -170,7 +172,7 @@ impl Engine {
             else {
                 continue;
             };
-            if volumes.find(name)?.is_some() {
+            if volumes.exists(name)? {
                 continue;
             }
             let target = mount.request.target.display().to_string();
@@ -212,12 +214,13 @@ fn decide(
     labels.extend(request.labels);
     let env = environment::variables(&hostname, request.terminal, &config.env, &request.env);
     let cwd = working_directory(request.workdir.as_deref(), &config.working_dir)?;
-    let name = match request.name {
-        Some(name) => name,
-        None => super::plan::made_up_name(&id),
-    };
+    let name_chosen = request.name.is_some();
+    let name = request
+        .name
+        .unwrap_or_else(|| super::plan::made_up_name(&id));
     Ok(ContainerRecord {
         name,
+        name_chosen,
         created: Timestamp::now(),
         image: request.image,
         image_id: image.id,

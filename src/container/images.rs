@@ -13,7 +13,7 @@ use crate::{
     image::{self, Bundle, ImageRecord, LayerRef, Offered, Synthesis, apply_change},
     layer::{self, Compression, Limits},
     rootfs::{self, Imported, LayerSource, Layers, Sync},
-    store::{Blobs, NewBlob, Place, Staging, lease_new},
+    store::{Blobs, NewBlob, Place, Staging, lease_place},
     sys::{At as _, Dir, metadata_of, reopen},
 };
 
@@ -95,6 +95,8 @@ impl Engine {
 
     /// Makes an image of root file system trees.
     pub fn import(&self, request: &ImportRequest, durability: Sync) -> Result<Loaded, Error> {
+        // One for each layer, before the import proper.
+        crate::sys::process::raise_file_limit();
         Staging::sweep(self.store())?;
         let mut config = oci_spec::image::Config::default();
         for change in &request.changes {
@@ -147,7 +149,7 @@ impl Engine {
     /// An image that a container needs; an id of an image with several names, without `force`.
     pub fn remove_image(&self, text: &str, force: bool) -> Result<Untagged, Error> {
         // Nobody who looks at layers or makes a container of them is in between.
-        let _lease = lease_new(self.store().open_dir(Place::Layers)?, true)?;
+        let _lease = lease_place(self.store(), Place::Layers, true)?;
         let images = self.images()?;
         let record = images.resolve(text)?;
         let all = images.names()?;
@@ -268,12 +270,12 @@ fn shown(layers: &[PathBuf]) -> String {
 }
 
 /// A layer's tar in `tmp/`.
-struct Packed {
-    blob: NewBlob,
+struct Packed<'s> {
+    blob: NewBlob<'s>,
     digested: layer::Digested,
 }
 
-fn pack(blobs: &Blobs, path: &Path) -> Result<Packed, Error> {
+fn pack<'s>(blobs: &Blobs<'s>, path: &Path) -> Result<Packed<'s>, Error> {
     let unpack_failed = |source| image::Error::Tar {
         what: path.display().to_string(),
         source,

@@ -105,14 +105,14 @@ impl Engine {
     fn features(&self) -> Result<Features, Error> {
         let tmp = self.store().open_dir(crate::store::Place::Tmp)?;
         Ok(Features {
-            backing: features::file_system_name(&tmp),
+            backing: features::file_system_name(tmp),
             overlay: features::overlay(),
             lowerdir_append: features::overlay_lowerdir_append(),
             userxattr: features::overlay_userxattr(),
             metacopy: features::overlay_metacopy(),
             volatile: features::overlay_volatile(),
             idmap: features::idmapped_mounts(),
-            reflink: features::reflink(&tmp),
+            reflink: features::reflink(tmp),
             cgroups: features::cgroups(),
         })
     }

@@ -22,6 +22,9 @@ pub struct ContainerRecord {
     pub id: ContainerId,
     /// Unique in the store.
     pub name: ContainerName,
+    /// Somebody chose the name: it is reserved in `containers/by-name`. A made-up one holds part of
+    /// the id and needs no reservation.
+    pub name_chosen: bool,
     /// When it was created.
     pub created: Timestamp,
     /// The image as the user named it.

@@ -52,15 +52,17 @@ impl Engine {
         let relay = Relay::new()?;
         let running = spawn(&plan, &spec, explain)
             .map_err(|error| super::attach::wrong_type(error, &plan))?;
-        supervisor::supervise(self, lease, running, relay)
+        supervisor::supervise(self, record, (lease, running), relay)
     }
 
     fn tidy_up(&self, record: &ContainerRecord, lease: Lease) -> Result<(), Error> {
         let dir = self.containers_dir()?;
         // The lease is ours until the directory is out of sight.
-        self.store().discard(&dir, record.id.as_str())?;
+        self.store().discard(dir, record.id.as_str())?;
         drop(lease);
-        self.release_name(&record.name, &record.id)?;
+        if record.name_chosen {
+            self.release_name(&record.name, &record.id)?;
+        }
         self.remove_anonymous(record)
     }
 }
@@ -93,7 +95,7 @@ fn narrate_create(created: &Result<CreatedContainer, Error>) -> Narration {
                 record.image, record.image_id
             ),
             format!(
-                "mkdir tmp/{0}/{{upper,work,merged}}; write config.json",
+                "mkdir tmp/{0}/{{upper,work}}; write config.json",
                 record.id.short()
             ),
             format!(

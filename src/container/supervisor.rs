@@ -3,7 +3,7 @@
 //! In the foreground the command itself is the supervisor. A detached one will be a fork that calls
 //! the same function; nothing here depends on who calls.
 
-use super::{Engine, Error, State};
+use super::{ContainerRecord, Engine, Error, State};
 use crate::{
     ident::Timestamp,
     process::{Relay, Running},
@@ -14,8 +14,8 @@ use crate::{
 /// Records that the container runs, moves its bytes until it has ended, and records that.
 pub(super) fn supervise(
     engine: &Engine,
-    lease: &Lease,
-    running: Running,
+    record: &ContainerRecord,
+    (lease, running): (&Lease, Running),
     relay: Relay,
 ) -> Result<Ended, Error> {
     let started = Some(Timestamp::now());
@@ -29,6 +29,10 @@ pub(super) fn supervise(
     };
     engine.write_state(&lease.dir, &state)?;
     let ended = relay.run(running)?;
+    if record.auto_remove {
+        // Nobody will read it.
+        return Ok(ended);
+    }
     state.pid = 0;
     state.finished = Some(Timestamp::now());
     state.exit_code = ended.code();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{BlobRef, Error, ImageConfig, synthesis};
 use crate::{
     ident::{ChainId, DiffId, Digest, Reference, Timestamp},
-    store::{Blobs, Durability, Lease, Place, Store, lease_new, record},
+    store::{Blobs, Durability, Lease, Place, Store, lease_place, record},
     sys::Dir,
 };
 
@@ -60,8 +60,8 @@ pub type Names = BTreeMap<Reference, Digest>;
 #[derive(Debug)]
 pub struct Images<'s> {
     store: &'s Store,
-    dir: Dir,
-    blobs: Blobs,
+    dir: &'s Dir,
+    blobs: Blobs<'s>,
 }
 
 fn record_name(manifest: Digest) -> String {
@@ -79,13 +79,13 @@ impl<'s> Images<'s> {
     }
 
     /// The blobs they are made of.
-    pub fn blobs(&self) -> &Blobs {
+    pub fn blobs(&self) -> &Blobs<'s> {
         &self.blobs
     }
 
     /// All names.
     pub fn names(&self) -> Result<Names, Error> {
-        Ok(record::find(&self.dir, NAMES)?.unwrap_or_default())
+        Ok(record::find(self.dir, NAMES)?.unwrap_or_default())
     }
 
     /// All records, newest import first.
@@ -113,7 +113,7 @@ impl<'s> Images<'s> {
 
     /// The record of a manifest.
     pub fn find(&self, manifest: Digest) -> Result<Option<ImageRecord>, Error> {
-        Ok(record::find(&self.dir, &record_name(manifest))?)
+        Ok(record::find(self.dir, &record_name(manifest))?)
     }
 
     /// Finds an image by name, id, prefix of an id, or digest.
@@ -190,13 +190,13 @@ impl<'s> Images<'s> {
         };
         let _lease = self.lease()?;
         let file = record_name(manifest);
-        record::replace(self.store, &self.dir, &file, &record, Durability::Synced)?;
+        record::replace(self.store, self.dir, &file, &record, Durability::Synced)?;
         let moved = self.set_names(manifest, names)?;
         Ok((record, moved))
     }
 
     fn lease(&self) -> Result<Lease, Error> {
-        Ok(lease_new(self.store.open_dir(Place::Images)?, true)?)
+        Ok(lease_place(self.store, Place::Images, true)?)
     }
 
     /// Gives an image one name more.
@@ -224,7 +224,7 @@ impl<'s> Images<'s> {
                 moved.push(name.clone());
             }
         }
-        record::replace(self.store, &self.dir, NAMES, &all, Durability::Synced)?;
+        record::replace(self.store, self.dir, NAMES, &all, Durability::Synced)?;
         Ok(moved)
     }
 
@@ -235,7 +235,7 @@ impl<'s> Images<'s> {
         all.retain(|name, _| !names.contains(name));
         Ok(record::replace(
             self.store,
-            &self.dir,
+            self.dir,
             NAMES,
             &all,
             Durability::Synced,

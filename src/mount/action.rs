@@ -270,7 +270,7 @@ fn devices() -> Vec<String> {
 fn mask() -> Vec<String> {
     let hide = system::MASKED
         .iter()
-        .map(|path| format!("move_mount(empty, \"{path}\")"));
+        .map(|(path, _)| format!("move_mount(empty, \"{path}\")"));
     let protect = system::READ_ONLY.iter().map(|path| {
         format!("open_tree(\"{path}\"); mount_setattr(RDONLY); move_mount(\"{path}\")")
     });

@@ -15,7 +15,8 @@ use std::{
 use nix::errno::Errno;
 
 use super::{
-    Access, Action, Bind, Furniture, Mount, Origin, Overlay, ReadOnly, Source, TmpfsOptions, system,
+    Access, Action, Bind, Furniture, Mount, Origin, Overlay, ReadOnly, Source, TmpfsOptions,
+    system::{self, Hidden},
 };
 use crate::sys::{
     At as _, Dir, FileKind, Result, RootDir, SysError,
@@ -104,7 +105,6 @@ impl Stage {
         }
         dir.create_file(EMPTY_FILE, 0o444)?;
         dir.make_dir(EMPTY_DIR, 0o555)?;
-        dir.make_dir("links", 0o700)?;
         self.furniture = Some(dir);
         Ok(())
     }
@@ -115,7 +115,7 @@ impl Stage {
     }
 
     fn mount_overlay(&mut self, overlay: &Overlay) -> Result<()> {
-        let root = overlay.attach(&self.furniture()?.open_dir("links")?)?;
+        let root = overlay.attach(self.furniture()?)?;
         self.root = Some(RootDir::new(Dir::from_fd(root)));
         Ok(())
     }
@@ -217,19 +217,19 @@ impl Stage {
         let file = furniture.locate(Path::new(EMPTY_FILE))?;
         let dir = furniture.locate(Path::new(EMPTY_DIR))?;
         let read_only = Attributes::READ_ONLY;
-        for path in system::MASKED.map(Path::new) {
+        // Copies of a read-only mount are read-only.
+        mount::change_attributes(&furniture, Depth::Top, read_only, Attributes::NONE)?;
+        for (path, hidden) in system::MASKED {
+            let path = Path::new(path);
             let Ok(place) = self.root()?.locate(path) else {
                 continue;
             };
-            let over = Dir::from_fd(place);
-            let empty = if over.own_metadata()?.is_dir() {
-                &dir
-            } else {
-                &file
+            let empty = match hidden {
+                Hidden::File => &file,
+                Hidden::Directory => &dir,
             };
             let tree = mount::clone_tree(empty, Depth::Top)?;
-            mount::change_attributes(&tree, Depth::Top, read_only, Attributes::NONE)?;
-            mount::attach(&tree, over.as_fd(), path)?;
+            mount::attach(&tree, place.as_fd(), path)?;
         }
         for path in system::READ_ONLY.map(Path::new) {
             let Ok(place) = self.root()?.locate(path) else {

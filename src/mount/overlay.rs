@@ -50,11 +50,11 @@ pub(super) const OPTIONS: [(&str, &str); 4] = [
 pub const LOWERS_MAX: usize = 500;
 
 impl Overlay {
-    /// Mounts it on `merged` and returns the mount's root. `links` is a scratch directory for
-    /// kernels that need one option string: its links make the names short.
+    /// Mounts it on `merged` and returns the mount's root. `scratch` is for kernels that need one
+    /// option string: links in it make the names short.
     ///
     /// The working directory is changed: only for a process that is on its way into a container.
-    pub(super) fn attach(&self, links: &Dir) -> Result<OwnedFd, SysError> {
+    pub(super) fn attach(&self, scratch: &Dir) -> Result<OwnedFd, SysError> {
         let base = Dir::open(&self.base)?;
         let merged = RootDir::new(base.try_clone()?).locate(&self.merged)?;
         process::enter(&base)?;
@@ -63,7 +63,8 @@ impl Overlay {
                 mount::attach(&overlay, merged.as_fd(), &self.merged)?;
                 Ok(overlay)
             }
-            Err(error) if lacks_append(&error) => self.by_options(links),
+            // What the new calls say is the better message, with the kernel's own reason.
+            Err(error) if may_lack_append(&error) => self.by_options(scratch).map_err(|_| error),
             Err(error) => Err(error),
         }
     }
@@ -85,13 +86,15 @@ impl Overlay {
     }
 
     /// kernel(6.8): remove when Debian 12's 6.1 is out of support.
-    fn by_options(&self, links: &Dir) -> Result<OwnedFd, SysError> {
+    fn by_options(&self, scratch: &Dir) -> Result<OwnedFd, SysError> {
+        scratch.make_dir("links", 0o700)?;
+        let links = scratch.open_dir("links")?;
         for (number, lower) in self.lowers.iter().enumerate() {
             links.make_symlink(self.base.join(lower).as_os_str(), number.to_string())?;
         }
         links.make_symlink(self.base.join(&self.upper).as_os_str(), "upper")?;
         links.make_symlink(self.base.join(&self.work).as_os_str(), "work")?;
-        process::enter(links)?;
+        process::enter(&links)?;
         let lowers: Vec<_> = (0..self.lowers.len())
             .map(|number| number.to_string())
             .collect();
@@ -127,8 +130,8 @@ impl Overlay {
     }
 }
 
-/// The first `lowerdir+` is refused by kernels that do not know the key.
-fn lacks_append(error: &SysError) -> bool {
-    error.errno() == Some(Errno::EINVAL) && error.detail().contains("lowerdir+=")
-        || error.errno() == Some(Errno::ENOSYS)
+/// `lowerdir+` is refused when it is set (6.5 to 6.7) or, by kernels whose overlayfs only knows
+/// option strings, when the superblock is created.
+fn may_lack_append(error: &SysError) -> bool {
+    matches!(error.errno(), Some(Errno::EINVAL | Errno::ENOSYS))
 }

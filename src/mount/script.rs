@@ -198,7 +198,7 @@ fn devices() -> Vec<String> {
 fn mask() -> Vec<String> {
     let words = |paths: &[&str]| paths.join(" ");
     vec![
-        format!("for path in {}; do", words(&system::MASKED)),
+        format!("for path in {}; do", words(&system::MASKED.map(|(path, _)| path))),
         "  if [ -d \"$M$path\" ]; then mount --bind -o ro \"$C/furniture/empty-dir\" \"$M$path\""
             .to_owned(),
         "  elif [ -e \"$M$path\" ]; then mount --bind -o ro \"$C/furniture/empty-file\" \"$M$path\"; fi"

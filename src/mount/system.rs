@@ -26,20 +26,27 @@ pub(super) const LINKS: [(&str, &str); 6] = [
 ];
 
 /// Kernel files that tell about the host or let it be changed: hidden behind something empty.
-pub(super) const MASKED: [&str; 12] = [
-    "/proc/acpi",
-    "/proc/asound",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/sys/firmware",
-    "/sys/devices/virtual/powercap",
+pub(super) const MASKED: [(&str, Hidden); 12] = [
+    ("/proc/acpi", Hidden::Directory),
+    ("/proc/asound", Hidden::Directory),
+    ("/proc/interrupts", Hidden::File),
+    ("/proc/kcore", Hidden::File),
+    ("/proc/keys", Hidden::File),
+    ("/proc/latency_stats", Hidden::File),
+    ("/proc/timer_list", Hidden::File),
+    ("/proc/timer_stats", Hidden::File),
+    ("/proc/sched_debug", Hidden::File),
+    ("/proc/scsi", Hidden::Directory),
+    ("/sys/firmware", Hidden::Directory),
+    ("/sys/devices/virtual/powercap", Hidden::Directory),
 ];
+
+/// What a masked path is, and so what hides it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hidden {
+    File,
+    Directory,
+}
 
 /// Kernel files that may be read.
 pub(super) const READ_ONLY: [&str; 5] = [

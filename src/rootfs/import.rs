@@ -18,7 +18,7 @@ use crate::{
     ident::{ChainId, DiffId, Digest},
     image::{BlobRef, LayerRef},
     layer::{self, Compression, Limits, Unpacked},
-    store::{Blobs, Lease, NewBlob, Place, Staging, Store, lease_new, record},
+    store::{Blobs, Lease, NewBlob, Place, Staging, Store, lease_place, record},
     sys::{Dir, SysError, sync},
 };
 
@@ -65,13 +65,13 @@ pub struct Imported {
 }
 
 /// One layer after its worker.
-struct Done {
+struct Done<'s> {
     unpacked: Unpacked,
     compression: Compression,
     /// `None` where the layer was there and only its blob was missing.
-    staging: Option<Staging>,
+    staging: Option<Staging<'s>>,
     /// `None` where the blob was there.
-    blob: Option<NewBlob>,
+    blob: Option<NewBlob<'s>>,
 }
 
 /// Imports what is missing of `sources` (lowest first).
@@ -82,8 +82,10 @@ pub fn import<'a>(
     sources: &'a [LayerSource<'a>],
     durability: Sync,
 ) -> Result<Imported, Error> {
+    // Each layer has a handful of files open until all are committed.
+    crate::sys::process::raise_file_limit();
     let layers = Layers::open(store)?;
-    let lease = lease_new(store.open_dir(Place::Layers)?, false)?;
+    let lease = lease_place(store, Place::Layers, false)?;
     let blobs = Blobs::open(store)?;
     let import = Import {
         store,
@@ -104,7 +106,7 @@ pub fn import<'a>(
 struct Import<'s, 'a> {
     store: &'s Store,
     layers: Layers<'s>,
-    blobs: Blobs,
+    blobs: Blobs<'s>,
     sources: &'a [LayerSource<'a>],
     limits: Limits,
 }
@@ -117,7 +119,7 @@ enum Need {
     Everything,
 }
 
-impl Import<'_, '_> {
+impl<'s> Import<'s, '_> {
     fn need(&self, source: &LayerSource<'_>, chain: ChainId) -> Result<Need, Error> {
         if self.layers.find(chain)?.is_none() {
             return Ok(Need::Everything);
@@ -130,7 +132,7 @@ impl Import<'_, '_> {
     }
 
     /// `None` for a layer that is there already.
-    fn unpack_all(&self, chains: &[ChainId]) -> Result<Vec<Option<Done>>, Error> {
+    fn unpack_all(&self, chains: &[ChainId]) -> Result<Vec<Option<Done<'s>>>, Error> {
         let mut queue = Vec::new();
         for (number, source) in self.sources.iter().enumerate() {
             match self.need(source, chains[number])? {
@@ -142,7 +144,7 @@ impl Import<'_, '_> {
         queue.sort_unstable_by_key(|(size, number, _)| (*size, *number));
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let workers = queue.len().min(2 * cores).min(8);
-        let done: Vec<Mutex<Option<Done>>> = chains.iter().map(|_| Mutex::new(None)).collect();
+        let done: Vec<Mutex<Option<Done<'s>>>> = chains.iter().map(|_| Mutex::new(None)).collect();
         let (queue, failure) = (Mutex::new(queue), Mutex::new(None));
         std::thread::scope(|scope| {
             for _ in 0..workers {
@@ -163,7 +165,7 @@ impl Import<'_, '_> {
     fn work(
         &self,
         queue: &Mutex<Vec<(u64, usize, Need)>>,
-        done: &[Mutex<Option<Done>>],
+        done: &[Mutex<Option<Done<'s>>>],
         failure: &Mutex<Option<Error>>,
     ) {
         loop {
@@ -185,7 +187,7 @@ impl Import<'_, '_> {
         }
     }
 
-    fn unpack(&self, number: usize, need: Need) -> Result<Done, Error> {
+    fn unpack(&self, number: usize, need: Need) -> Result<Done<'s>, Error> {
         let source = &self.sources[number];
         let known = source
             .blob
@@ -210,8 +212,8 @@ impl Import<'_, '_> {
         &self,
         number: usize,
         need: Need,
-        blob: Option<&NewBlob>,
-    ) -> Result<(Unpacked, Compression, Option<Staging>), Error> {
+        blob: Option<&NewBlob<'_>>,
+    ) -> Result<(Unpacked, Compression, Option<Staging<'s>>), Error> {
         let source = &self.sources[number];
         let number = number + 1;
         let opened = |source| Error::Open { number, source };
@@ -249,7 +251,7 @@ impl Import<'_, '_> {
     }
 
     /// Applies what depends on the layers below, lowest first.
-    fn settle(&self, chains: &[ChainId], done: &[Option<Done>]) -> Result<(), Error> {
+    fn settle(&self, chains: &[ChainId], done: &[Option<Done<'_>>]) -> Result<(), Error> {
         // Topmost first, cut where a layer hides everything below it.
         let mut lowers: Vec<Dir> = Vec::new();
         for (number, (chain, done)) in chains.iter().zip(done).enumerate() {
@@ -284,7 +286,7 @@ impl Import<'_, '_> {
     fn commit(
         &self,
         chains: &[ChainId],
-        done: Vec<Option<Done>>,
+        done: Vec<Option<Done<'s>>>,
         durability: Sync,
     ) -> Result<Vec<LayerRef>, Error> {
         let mut parent = None;
@@ -308,7 +310,7 @@ impl Import<'_, '_> {
         }
         if anything && durability == Sync::Full {
             sync::directory(self.blobs.dir()).map_err(system)?;
-            sync::directory(&self.layers.dir).map_err(system)?;
+            sync::directory(self.layers.dir).map_err(system)?;
         }
         Ok(layers)
     }
@@ -317,7 +319,7 @@ impl Import<'_, '_> {
         &self,
         number: usize,
         chain: ChainId,
-        done: Option<Done>,
+        done: Option<Done<'_>>,
     ) -> Result<LayerRef, Error> {
         let source = &self.sources[number];
         let Some(done) = done else {
@@ -348,7 +350,7 @@ impl Import<'_, '_> {
         let bytes = match staging {
             Some(staging) => {
                 // Somebody else may have made the same layer meanwhile: equal by construction.
-                staging.publish(&self.layers.dir, &chain.0.hex())?;
+                staging.publish(self.layers.dir, &chain.0.hex())?;
                 unpacked.notes.bytes
             }
             None => self.layers.get(chain)?.bytes,

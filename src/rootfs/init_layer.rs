@@ -24,7 +24,7 @@ pub(super) fn ensure(store: &Store, layers: &Dir) -> Result<(), Error> {
     let staging = Staging::begin_unnamed(store)?;
     fill(staging.dir()).map_err(failed)?;
     // Somebody else may have been faster: theirs is the same.
-    staging.publish(&store.open_dir(Place::Layers)?, INIT)?;
+    staging.publish(store.open_dir(Place::Layers)?, INIT)?;
     Ok(())
 }
 

@@ -67,7 +67,7 @@ impl LayerRecord {
 #[derive(Debug)]
 pub struct Layers<'s> {
     pub(super) store: &'s Store,
-    pub(super) dir: Dir,
+    pub(super) dir: &'s Dir,
 }
 
 impl<'s> Layers<'s> {
@@ -129,7 +129,7 @@ impl<'s> Layers<'s> {
     /// Removes an unpacked layer. The caller holds the exclusive lease on the layers and knows
     /// that nobody needs it.
     pub fn remove(&self, chain: ChainId) -> Result<(), Error> {
-        Ok(self.store.discard(&self.dir, &chain.0.hex())?)
+        Ok(self.store.discard(self.dir, &chain.0.hex())?)
     }
 }
 

@@ -13,7 +13,6 @@ use crate::{
 /// The names of a container's directories, as Docker's `GraphDriver.Data` calls them.
 const UPPER: &str = "upper";
 const WORK: &str = "work";
-const MERGED: &str = "merged";
 
 /// A container's filesystem: a stack of committed layers and an upper dir of its own.
 #[derive(Debug, Clone)]
@@ -28,7 +27,7 @@ pub struct Snapshot {
 /// the init layer, once.
 pub fn prepare(store: &Store, chains: &[ChainId], id: &ContainerId) -> Result<Snapshot, Error> {
     let layers = Layers::open(store)?;
-    init_layer::ensure(store, &layers.dir)?;
+    init_layer::ensure(store, layers.dir)?;
     let mut lowers = vec![Place::Layers.path().join(init_layer::INIT).join(DIFF)];
     let root = match chains.last() {
         Some(top) => layers.open_diff(*top)?.own_metadata().map(Some),
@@ -51,7 +50,7 @@ pub fn prepare(store: &Store, chains: &[ChainId], id: &ContainerId) -> Result<Sn
         lowers,
         upper: own.join(UPPER),
         work: own.join(WORK),
-        merged: own.join(MERGED),
+        merged: Place::Merged.path().to_owned(),
         volatile: false,
     };
     Ok(Snapshot { overlay, root })
@@ -80,8 +79,7 @@ impl Snapshot {
         if mode != 0o755 {
             container.chmod(UPPER, mode)?;
         }
-        container.make_dir(WORK, 0o700)?;
-        container.make_dir(MERGED, 0o755)
+        container.make_dir(WORK, 0o700)
     }
 
     /// The stack without the container's changes, as absolute paths, topmost first.

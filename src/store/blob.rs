@@ -13,33 +13,33 @@ use crate::{
 
 /// `blobs/sha256`.
 #[derive(Debug)]
-pub struct Blobs {
-    dir: Dir,
-    tmp: Dir,
+pub struct Blobs<'s> {
+    dir: &'s Dir,
+    tmp: &'s Dir,
 }
 
 /// A blob that is being written; its name is only known at the end. Dropped without
 /// [`Blobs::commit`] it disappears.
 #[derive(Debug)]
-pub struct NewBlob {
+pub struct NewBlob<'s> {
     /// Write here.
     pub file: File,
     name: String,
-    tmp: Option<Dir>,
+    tmp: Option<&'s Dir>,
 }
 
-impl Drop for NewBlob {
+impl Drop for NewBlob<'_> {
     fn drop(&mut self) {
-        if let Some(tmp) = &self.tmp {
+        if let Some(tmp) = self.tmp {
             // The last resort of an error path: what stays is swept by a later command.
             tmp.remove_file(&self.name).ok();
         }
     }
 }
 
-impl Blobs {
+impl<'s> Blobs<'s> {
     /// The blobs of a store.
-    pub fn open(store: &Store) -> Result<Self, Error> {
+    pub fn open(store: &'s Store) -> Result<Self, Error> {
         Ok(Self {
             dir: store.open_dir(Place::Blobs)?,
             tmp: store.open_dir(Place::Tmp)?,
@@ -78,18 +78,21 @@ impl Blobs {
     }
 
     /// Begins a blob in `tmp/`.
-    pub fn begin(&self) -> Result<NewBlob, Error> {
+    pub fn begin(&self) -> Result<NewBlob<'s>, Error> {
         let random = random_bytes().map_err(failed)?;
         let name = format!("blob-{}", Digest::of(&random).short());
         let file = self.tmp.create_file(&name, 0o600).map_err(failed)?;
-        let tmp = Some(self.tmp.try_clone().map_err(failed)?);
-        Ok(NewBlob { file, name, tmp })
+        Ok(NewBlob {
+            file,
+            name,
+            tmp: Some(self.tmp),
+        })
     }
 
     /// Gives a written blob its name; one that is there already stays.
-    pub fn commit(&self, mut blob: NewBlob, digest: Digest) -> Result<(), Error> {
+    pub fn commit(&self, mut blob: NewBlob<'_>, digest: Digest) -> Result<(), Error> {
         self.tmp
-            .rename(&blob.name, &self.dir, digest.hex())
+            .rename(&blob.name, self.dir, digest.hex())
             .map_err(|source| Error::Blob { digest, source })?;
         blob.tmp = None;
         Ok(())
@@ -130,7 +133,7 @@ impl Blobs {
 
     /// For `syncfs`: the directory itself.
     pub fn dir(&self) -> &Dir {
-        &self.dir
+        self.dir
     }
 }
 

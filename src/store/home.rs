@@ -1,6 +1,9 @@
 //! `Store`: the open root and its top-level directories. Every path of the store is built here.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 use nix::errno::Errno;
 
@@ -22,11 +25,12 @@ pub enum Place {
     Volumes,
     Tmp,
     Trash,
+    Merged,
 }
 
 impl Place {
     /// In the order they are made.
-    const ALL: [Place; 8] = [
+    const ALL: [Place; 9] = [
         Place::Blobs,
         Place::Images,
         Place::Layers,
@@ -35,6 +39,7 @@ impl Place {
         Place::Volumes,
         Place::Tmp,
         Place::Trash,
+        Place::Merged,
     ];
 
     /// Relative to the root.
@@ -48,6 +53,7 @@ impl Place {
             Place::Volumes => "volumes",
             Place::Tmp => "tmp",
             Place::Trash => "trash",
+            Place::Merged => "merged",
         })
     }
 }
@@ -57,6 +63,8 @@ impl Place {
 pub struct Store {
     root: Dir,
     path: PathBuf,
+    /// Opened when first asked for.
+    places: [OnceLock<Dir>; Place::ALL.len()],
 }
 
 impl Store {
@@ -78,9 +86,11 @@ impl Store {
             }
             Err(error) => return Err(failed(error)),
         };
+        let places = std::array::from_fn(|_| OnceLock::new());
         let store = Self {
             root,
             path: absolute,
+            places,
         };
         match store.root.find(format::FILE).map_err(failed)? {
             Some(_) => format::check(&store)?,
@@ -133,8 +143,19 @@ impl Store {
         &self.root
     }
 
-    /// Opens a top-level directory.
-    pub fn open_dir(&self, place: Place) -> Result<Dir, Error> {
+    /// A top-level directory, opened once.
+    ///
+    /// Not for locks: those belong to an open file, see [`super::lease_place`].
+    pub fn open_dir(&self, place: Place) -> Result<&Dir, Error> {
+        let cell = &self.places[place as usize];
+        if let Some(dir) = cell.get() {
+            return Ok(dir);
+        }
+        let dir = self.open_place(place)?;
+        Ok(cell.get_or_init(|| dir))
+    }
+
+    fn open_place(&self, place: Place) -> Result<Dir, Error> {
         let open = || {
             let mut parts = place.path().iter();
             let first = parts.next().expect("a place has a path");
@@ -162,8 +183,8 @@ impl Store {
         let trash = self.open_dir(Place::Trash)?;
         let random = crate::sys::random_bytes().map_err(failed)?;
         let grave = format!("{name}.{}", crate::ident::Digest::of(&random).short());
-        from.rename(name, &trash, &grave).map_err(failed)?;
-        crate::sys::remove_tree(&trash, &grave).map_err(failed)
+        from.rename(name, trash, &grave).map_err(failed)?;
+        crate::sys::remove_tree(trash, &grave).map_err(failed)
     }
 }
 

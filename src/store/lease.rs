@@ -1,6 +1,6 @@
 //! Leases: the lock on a directory that has its final name.
 
-use super::Error;
+use super::{Error, Place, Store};
 use crate::sys::{Dir, lock::Lock};
 
 /// Somebody's claim on a directory of the store, given back on drop or death.
@@ -64,8 +64,13 @@ pub fn try_lease(parent: &Dir, name: &str) -> Result<Tried, Error> {
     }
 }
 
-/// Claims a top-level directory itself.
-pub fn lease_new(dir: Dir, exclusive: bool) -> Result<Lease, Error> {
+/// Claims a top-level directory itself; waits for others.
+pub fn lease_place(store: &Store, place: Place, exclusive: bool) -> Result<Lease, Error> {
+    // An open file of its own: a lock ends with the last descriptor of its open file (flock(2)).
+    let dir = store
+        .open_dir(place)?
+        .reopen()
+        .map_err(|source| failed(".", source))?;
     let own = dir.try_clone().map_err(|source| failed(".", source))?;
     let file = own.into_fd().into();
     let lock = if exclusive {

@@ -7,11 +7,13 @@
 //!   images/<hex>.json          one record an image, named by its manifest's digest
 //!   images/names.json          names to manifest digests
 //!   overlay2/<chain>/diff      one unpacked layer in overlay form; layer.json beside it
-//!   containers/<id>/           config.json, state.json, upper, work, merged
-//!   containers/by-name/<name>  links to ids
+//!   containers/<id>/           config.json, state.json, upper, work
+//!   containers/by-name/<name>  links to ids, for names that somebody chose
 //!   volumes/<name>/_data       and volume.json beside it
 //!   tmp/                       everything is born here and renamed into place
 //!   trash/                     what is being removed
+//!   merged/                    empty here; each container has its union there, in its own
+//!                              mount namespace
 //! ```
 //!
 //! # Locks
@@ -41,7 +43,7 @@ mod staging;
 pub use blob::{Blobs, NewBlob};
 pub use format::{DRIVER, FORMAT};
 pub use home::{Place, Store};
-pub use lease::{Lease, Tried, lease_new, try_lease};
+pub use lease::{Lease, Tried, lease_place, try_lease};
 pub use record::Durability;
 pub use staging::Staging;
 

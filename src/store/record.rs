@@ -7,7 +7,7 @@ use std::io::{Read as _, Write as _};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Error, Place, Store};
-use crate::sys::{At as _, Dir, SysError, sync};
+use crate::sys::{At as _, Dir, SysError, metadata_of, sync};
 
 /// No record of ours comes near; a larger file is not a record (CVE class: unbounded JSON).
 const SIZE_MAX: u64 = 64 * 1024 * 1024;
@@ -28,7 +28,9 @@ pub fn read<T: DeserializeOwned>(dir: &Dir, name: &str) -> Result<T, Error> {
         source,
     };
     let file = dir.open_file(name).map_err(failed)?;
-    let mut text = Vec::new();
+    let size = metadata_of(&file).map_err(failed)?.size().min(SIZE_MAX);
+    // One read: room for the whole, and a byte more to see its end.
+    let mut text = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
     file.take(SIZE_MAX)
         .read_to_end(&mut text)
         .at("read", || name)
@@ -71,7 +73,7 @@ pub fn replace<T: Serialize>(
     let random = crate::sys::random_bytes().map_err(failed)?;
     let unfinished = format!("record-{}", crate::ident::Digest::of(&random).short());
     let put = || {
-        let file = write(&tmp, &unfinished, record)?;
+        let file = write(tmp, &unfinished, record)?;
         if durability == Durability::Synced {
             sync::data(&file).map_err(failed)?;
         }

@@ -9,17 +9,17 @@ use crate::sys::{Dir, SysError, lock::Lock, random_bytes, remove_tree};
 
 /// A locked directory in `tmp/`; dropping it without [`Staging::publish`] removes it.
 #[derive(Debug)]
-pub struct Staging {
-    tmp: Dir,
+pub struct Staging<'s> {
+    tmp: &'s Dir,
     name: String,
     dir: Dir,
     lock: Option<Lock>,
 }
 
-impl Staging {
+impl<'s> Staging<'s> {
     /// Makes one called `name` (unique: a digest or an id), after removing the leftovers of a
     /// maker of the same name that died.
-    pub fn begin(store: &Store, name: &str) -> Result<Self, Error> {
+    pub fn begin(store: &'s Store, name: &str) -> Result<Self, Error> {
         let failed = |source| Error::System {
             what: format!("make tmp/{name}"),
             source,
@@ -39,7 +39,7 @@ impl Staging {
     }
 
     /// One with a random name.
-    pub fn begin_unnamed(store: &Store) -> Result<Self, Error> {
+    pub fn begin_unnamed(store: &'s Store) -> Result<Self, Error> {
         let failed = |source| Error::System {
             what: "make tmp directory".to_owned(),
             source,
@@ -85,18 +85,18 @@ impl Staging {
                 continue;
             };
             if let Ok(Some(_lock)) = Lock::try_exclusive(dir.into_fd().into()) {
-                remove_tree(&tmp, &name).map_err(failed)?;
+                remove_tree(tmp, &name).map_err(failed)?;
             }
         }
         Ok(())
     }
 }
 
-impl Drop for Staging {
+impl Drop for Staging<'_> {
     fn drop(&mut self) {
         if self.lock.is_some() {
             // The last resort of an error path: what stays is swept by the next command.
-            remove_tree(&self.tmp, &self.name).ok();
+            remove_tree(self.tmp, &self.name).ok();
         }
     }
 }
@@ -129,8 +129,8 @@ mod tests {
         let layers = store.open_dir(Place::Layers).unwrap();
         let first = Staging::begin(&store, "a").unwrap();
         let second = Staging::begin(&store, "b").unwrap();
-        assert!(first.publish(&layers, "same").unwrap().is_some());
-        assert!(second.publish(&layers, "same").unwrap().is_none());
+        assert!(first.publish(layers, "same").unwrap().is_some());
+        assert!(second.publish(layers, "same").unwrap().is_none());
     }
 
     #[test]

@@ -39,23 +39,25 @@ fn failed(set: &str, error: &CapsError) -> SysError {
 /// Keeps Docker's defaults in the bounding set and drops all others; a capability that we do not
 /// have ourselves cannot be given.
 pub fn bound_to_default() -> Result<()> {
-    let keep: HashSet<_> = DEFAULT.into_iter().collect();
-    let have = caps::read(None, CapSet::Bounding).map_err(|error| failed("bounding", &error))?;
-    for capability in have.difference(&keep) {
-        caps::drop(None, CapSet::Bounding, *capability)
-            .map_err(|error| failed("bounding", &error))?;
+    for capability in caps::all().into_iter().filter(|one| !DEFAULT.contains(one)) {
+        match caps::drop(None, CapSet::Bounding, capability) {
+            // EINVAL: newer than this kernel.
+            Err(error) if caps::has_cap(None, CapSet::Bounding, capability).unwrap_or(false) => {
+                return Err(failed("bounding", &error));
+            }
+            _ => {}
+        }
     }
     Ok(())
 }
 
-/// For a process that stays root: effective and permitted become the defaults (as far as the
-/// bounding set has them), inheritable and ambient become empty (CVE-2022-24769).
+/// For a process that stays root: effective and permitted become the defaults as far as we have
+/// them, inheritable and ambient become empty (CVE-2022-24769).
 pub fn limit_to_default() -> Result<()> {
-    let bounding =
-        caps::read(None, CapSet::Bounding).map_err(|error| failed("bounding", &error))?;
+    let have = caps::read(None, CapSet::Permitted).map_err(|error| failed("permitted", &error))?;
     let allowed: HashSet<_> = DEFAULT
         .into_iter()
-        .filter(|cap| bounding.contains(cap))
+        .filter(|one| have.contains(one))
         .collect();
     let none = HashSet::new();
     caps::set(None, CapSet::Inheritable, &none).map_err(|error| failed("inheritable", &error))?;

@@ -36,18 +36,25 @@ pub fn remove_tree(parent: &Dir, name: impl AsRef<OsStr>) -> Result<()> {
             Errno::EXDEV,
         ));
     }
+    // No name of the tree's own can be in the way.
+    let random = super::random_bytes()?;
+    let stem = format!(
+        ".lifted-{:016x}",
+        u64::from_ne_bytes(std::array::from_fn(|at| random[at]))
+    );
     let mut sweep = Sweep {
         top: &top,
         device,
+        stem,
         lifted: 0,
     };
     sweep.empty(&top, 0)?;
     while sweep.lifted > 0 {
         let lifted = std::mem::take(&mut sweep.lifted);
         for number in 0..lifted {
-            let name = lifted_name(number);
+            let name = format!("{}-{number}", sweep.stem);
             if let Ok(dir) = top.open_dir(&name) {
-                let renamed = format!(".lifted-now-{number}");
+                let renamed = format!("{}-now", sweep.stem);
                 top.rename(&name, &top, &renamed)?;
                 sweep.empty(&dir, 1)?;
                 top.remove_dir(&renamed)?;
@@ -57,28 +64,27 @@ pub fn remove_tree(parent: &Dir, name: impl AsRef<OsStr>) -> Result<()> {
     parent.remove_dir(name)
 }
 
-fn lifted_name(number: usize) -> String {
-    format!(".lifted-{number}")
-}
-
 struct Sweep<'a> {
     top: &'a Dir,
     device: u64,
+    stem: String,
     /// Subtrees too deep for one pass, renamed to the top for the next.
     lifted: usize,
 }
 
 impl Sweep<'_> {
     fn empty(&mut self, dir: &Dir, depth: usize) -> Result<()> {
-        for name in dir.entries()? {
-            match dir.remove_file(&name) {
-                Ok(()) => continue,
-                Err(error) if error.errno() == Some(Errno::ENOENT) => continue,
-                Err(error) if error.errno() == Some(Errno::EISDIR) => {}
-                Err(error) => return Err(error),
+        for (name, is_dir) in dir.typed_entries()? {
+            if is_dir != Some(true) {
+                match dir.remove_file(&name) {
+                    Ok(()) => continue,
+                    Err(error) if error.errno() == Some(Errno::ENOENT) => continue,
+                    Err(error) if error.errno() == Some(Errno::EISDIR) => {}
+                    Err(error) => return Err(error),
+                }
             }
             if depth >= DEPTH_MAX {
-                dir.rename(&name, self.top, lifted_name(self.lifted))?;
+                dir.rename(&name, self.top, format!("{}-{}", self.stem, self.lifted))?;
                 self.lifted += 1;
                 continue;
             }

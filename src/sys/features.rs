@@ -4,7 +4,13 @@ use super::{Dir, fs_context::FsContext, raw};
 
 /// Whether overlayfs takes `lowerdir+`, one layer a call (Linux 6.8).
 pub fn overlay_lowerdir_append() -> bool {
-    // An unknown key is refused when it is set, before anything is mounted.
+    // An unknown key is refused when it is set, before anything is mounted; a file system that still
+    // has option strings (before 6.5) takes any.
+    let any =
+        FsContext::open("overlay").is_ok_and(|overlay| overlay.set("no-such-key", "").is_ok());
+    if any {
+        return false;
+    }
     FsContext::open("overlay").is_ok_and(|overlay| overlay.set("lowerdir+", "/").is_ok())
 }
 

@@ -136,9 +136,9 @@ pub fn forbid_core_dump_and_trace() -> Result<()> {
 pub fn rename_self(name: &str) -> Result<()> {
     let c_name = CString::new(name).unwrap_or_default();
     prctl::set_name(&c_name).at("prctl", || "PR_SET_NAME")?;
-    let stat = std::fs::read_to_string("/proc/self/stat").at("read", || "/proc/self/stat")?;
+    let status = std::fs::read_to_string("/proc/self/stat").at("read", || "/proc/self/stat")?;
     // The second field may hold anything; proc_pid_stat(5) counts 48 and 49 from the first.
-    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let fields = status.rsplit_once(')').map_or("", |(_, rest)| rest);
     let mut fields = fields.split_whitespace().skip(45).map(str::parse::<u64>);
     let (Some(Ok(start)), Some(Ok(end))) = (fields.next(), fields.next()) else {
         return Ok(());
@@ -186,6 +186,14 @@ pub fn enter(dir: impl AsFd) -> Result<()> {
 /// Replaces this process (execve(2)); only returns on failure.
 pub fn exec(program: &CString, args: &[CString], env: &[CString]) -> Result<Infallible> {
     nix::unistd::execve(program, args, env).at("execve", || program.to_string_lossy().into_owned())
+}
+
+/// As many open files as this process may ask for (getrlimit(2), `RLIMIT_NOFILE`); only a wish.
+pub fn raise_file_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).ok();
+    }
 }
 
 /// A pipe, both ends close-on-exec.

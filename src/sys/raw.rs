@@ -163,6 +163,14 @@ pub(super) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: c_int) -> Result<
     Errno::result(ret).map(drop)
 }
 
+/// Fills `buffer` with records of getdents64(2); 0 at the end.
+pub(super) fn getdents64(dir: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
+    let (bytes, length) = (buffer.as_mut_ptr(), buffer.len());
+    // SAFETY: `buffer` is `length` writable bytes and borrowed mutably for the call.
+    let ret = unsafe { libc::syscall(libc::SYS_getdents64, dir.as_raw_fd(), bytes, length) };
+    usize::try_from(Errno::result(ret)?).map_err(|_| Errno::EINVAL)
+}
+
 pub(super) fn ficlone(to: BorrowedFd<'_>, from: BorrowedFd<'_>) -> Result<()> {
     // SAFETY: FICLONE takes a descriptor by value and no pointer.
     let ret = unsafe { libc::ioctl(to.as_raw_fd(), libc::FICLONE, from.as_raw_fd()) };

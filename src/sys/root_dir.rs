@@ -145,6 +145,13 @@ impl RootDir {
             Err(error) if error.errno() == Some(Errno::ENOENT) => {}
             Err(error) => return Err(error),
         }
+        // The next common case: only the last one is missing.
+        if let (Some(parent), Some(name)) = (path.parent(), path.file_name())
+            && let Ok(parent) = self.open_dir(parent)
+            && parent.make_dir(name, mode).is_ok()
+        {
+            return Ok((parent.open_dir(name)?, Made::Directories(1)));
+        }
         let mut walk = Walk {
             so_far: PathBuf::new(),
             rest: parts(path).rev().map(OsStr::to_owned).collect(),

@@ -17,7 +17,7 @@ const RECORD: &str = "volume.json";
 #[derive(Debug)]
 pub struct Volumes<'s> {
     store: &'s Store,
-    dir: Dir,
+    dir: &'s Dir,
 }
 
 /// An existing volume.
@@ -77,6 +77,14 @@ impl<'s> Volumes<'s> {
             record,
             mountpoint: self.mountpoint(name),
         }))
+    }
+
+    /// Whether there is one of this name.
+    pub fn exists(&self, name: &VolumeName) -> Result<bool, Error> {
+        let found = self.dir.find(name.as_str());
+        Ok(found
+            .map_err(|source| failed("look up", name.as_str(), source))?
+            .is_some())
     }
 
     /// Finds one that must be there.
@@ -155,8 +163,8 @@ impl<'s> Volumes<'s> {
             record,
             Durability::Synced,
         )?;
-        let published = staging.publish(&self.dir, name.as_str())?;
-        sync::directory(&self.dir).map_err(made)?;
+        let published = staging.publish(self.dir, name.as_str())?;
+        sync::directory(self.dir).map_err(made)?;
         Ok(if published.is_some() {
             Created::New
         } else {
@@ -166,7 +174,7 @@ impl<'s> Volumes<'s> {
 
     /// Claims a volume for a container that mounts it.
     pub fn attach(&self, name: &VolumeName) -> Result<Lease, Error> {
-        let lease = Lease::shared(&self.dir, name.as_str())?;
+        let lease = Lease::shared(self.dir, name.as_str())?;
         lease.ok_or_else(|| Error::NotFound {
             name: name.to_string(),
         })
@@ -174,8 +182,8 @@ impl<'s> Volumes<'s> {
 
     /// Removes a volume that nobody has mounted.
     pub fn remove(&self, name: &VolumeName) -> Result<(), Error> {
-        match try_lease(&self.dir, name.as_str())? {
-            Tried::Got(_lease) => Ok(self.store.discard(&self.dir, name.as_str())?),
+        match try_lease(self.dir, name.as_str())? {
+            Tried::Got(_lease) => Ok(self.store.discard(self.dir, name.as_str())?),
             Tried::Busy => Err(Error::InUse {
                 name: name.clone(),
                 users: Vec::new(),
