@@ -1,5 +1,7 @@
 //! The story: create, plan, spawn, supervise, tidy up.
 
+use std::time::{Duration, Instant};
+
 use super::{
     ContainerRecord, Engine, Error, Explain, RunRequest, create::CreatedContainer, supervisor,
 };
@@ -75,15 +77,31 @@ fn spawn(
     if !explain.is_wanted() {
         return process::spawn(plan, spec, None);
     }
-    let names = spec.namespaces().names().join("|");
-    let clone = Narration {
-        title: "namespaces",
-        calls: vec![format!("clone3({names}|CLONE_PIDFD)")],
-        why: "the new process sees mounts, processes, names and network of its own",
+    let forked = Instant::now();
+    let mut in_child = false;
+    let mut observer = |step: &process::InitStep, took: Duration| {
+        if !in_child {
+            // The time until the child's first step is the kernel's for the namespaces.
+            explain.tell(
+                narrate_namespaces(spec),
+                forked.elapsed().saturating_sub(took),
+            );
+            in_child = true;
+        }
+        explain.tell(step.narrate(), took);
     };
-    explain.tell(clone, std::time::Duration::ZERO);
-    let mut observer = |step: &process::InitStep, took| explain.tell(step.narrate(), took);
     process::spawn(plan, spec, Some(&mut observer))
+}
+
+fn narrate_namespaces(spec: &ProcessSpec) -> Narration {
+    let names = spec.namespaces().names().join("|");
+    let calls = vec![format!("clone3({names}|CLONE_PIDFD)")];
+    let why = "the new process sees mounts, processes, names and network of its own";
+    Narration {
+        title: "namespaces",
+        calls,
+        why,
+    }
 }
 
 fn narrate_create(created: &Result<CreatedContainer, Error>) -> Narration {

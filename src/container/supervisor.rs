@@ -28,7 +28,7 @@ pub(super) fn supervise(
         error: String::new(),
     };
     engine.write_state(&lease.dir, &state)?;
-    let ended = relay.run(running)?;
+    let ended = relay.run(running, record.interactive)?;
     if record.auto_remove {
         // Nobody will read it.
         return Ok(ended);

@@ -73,9 +73,8 @@ impl Relay {
     }
 
     /// Moves everything between the container and our standard streams until it has ended and
-    /// its last byte is out.
-    pub fn run(mut self, running: Running) -> Result<Ended, Error> {
-        let interactive = running.stdin.is_some() || running.terminal.is_some();
+    /// its last byte is out. Our standard input goes in only with `-i`.
+    pub fn run(mut self, running: Running, interactive: bool) -> Result<Ended, Error> {
         self.run_streams(running, interactive)
             .map_err(failed("relay streams"))
     }
@@ -90,7 +89,7 @@ impl Relay {
             ..
         } = running;
         let stdin_fd = std::io::stdin();
-        let raw_mode = terminal.is_some() && console::is_terminal(stdin_fd.as_fd());
+        let raw_mode = interactive && terminal.is_some() && console::is_terminal(stdin_fd.as_fd());
         let raw_mode = raw_mode
             .then(|| RawMode::enter(stdin_fd.as_fd()))
             .transpose()?;

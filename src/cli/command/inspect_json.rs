@@ -234,7 +234,19 @@ pub(crate) fn image(
         },
         "Metadata": { "LastTagTime": record.imported },
         "Manifest": record.manifest,
-        "Layers": record.layers,
+        "Layers": record.layers.iter().map(layer).collect::<Vec<_>>(),
+    })
+}
+
+/// What Docker does not tell: where each layer came from and what its directory is called.
+fn layer(layer: &cowshed::image::LayerRef) -> Value {
+    json!({
+        "ChainID": layer.chain,
+        "DiffID": layer.diff_id,
+        "Blob": layer.blob.digest,
+        "BlobSize": layer.blob.size,
+        "MediaType": layer.blob.media_type,
+        "Size": layer.bytes,
     })
 }
 

@@ -14,6 +14,10 @@ use crate::cli::{
 pub(crate) fn run(engine: &Engine, args: RunArgs) -> Outcome {
     let (dry_run, explain) = (args.dry_run, args.explain);
     let request = args.request()?;
+    let typed = request.terminal && request.interactive && !dry_run;
+    if typed && !cowshed::sys::console::is_terminal(std::io::stdin()) {
+        return Err(Exit::usage("the input device is not a TTY").or_code(1));
+    }
     let failed = |error: cowshed::container::Error| {
         let code = u8::try_from(error.exit_code()).unwrap_or(125);
         Exit::from(error).or_code(code)
