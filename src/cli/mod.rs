@@ -17,7 +17,12 @@ const DEFAULT_ROOT: &str = "/var/lib/cowshed";
 
 /// A container storage runtime you can see through: layers, copy-on-write, volumes, no daemon.
 #[derive(Debug, Parser)]
-#[command(name = "cowshed", version, disable_help_subcommand = true)]
+#[command(
+    name = "cowshed",
+    version,
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
 struct Cli {
     /// Directory that holds everything; made where it is missing
     #[arg(long, global = true, env = "COWSHED_ROOT", value_name = "DIR", default_value = DEFAULT_ROOT)]

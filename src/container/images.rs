@@ -13,7 +13,7 @@ use crate::{
     image::{self, Bundle, ImageRecord, LayerRef, Offered, Synthesis, apply_change},
     layer::{self, Compression, Limits},
     rootfs::{self, Imported, LayerSource, Layers, Sync},
-    store::{Blobs, NewBlob, Place, Staging, lease_place},
+    store::{Blobs, NewBlob, Place, Staging, lease_place, sweep},
     sys::{At as _, Dir, metadata_of, reopen},
 };
 
@@ -53,7 +53,7 @@ pub struct Untagged {
 impl Engine {
     /// Takes in every image of a bundle; `-` is standard input.
     pub fn load(&self, path: &Path, durability: Sync) -> Result<Vec<Loaded>, Error> {
-        Staging::sweep(self.store())?;
+        sweep(self.store())?;
         let staging = Staging::begin_unnamed(self.store())?;
         let spool = || {
             let file = staging.dir().create_file("spool", 0o600);
@@ -97,7 +97,7 @@ impl Engine {
     pub fn import(&self, request: &ImportRequest, durability: Sync) -> Result<Loaded, Error> {
         // One for each layer, before the import proper.
         crate::sys::process::raise_file_limit();
-        Staging::sweep(self.store())?;
+        sweep(self.store())?;
         let mut config = oci_spec::image::Config::default();
         for change in &request.changes {
             apply_change(&mut config, change)?;

@@ -8,7 +8,7 @@ use std::{
 use super::{Error, Place, Store};
 use crate::{
     ident::Digest,
-    sys::{At as _, Dir, SysError, random_bytes},
+    sys::{At as _, Dir, SysError, lock::Lock, random_bytes},
 };
 
 /// `blobs/sha256`.
@@ -26,6 +26,7 @@ pub struct NewBlob<'s> {
     pub file: File,
     name: String,
     tmp: Option<&'s Dir>,
+    _lock: Lock,
 }
 
 impl Drop for NewBlob<'_> {
@@ -82,11 +83,19 @@ impl<'s> Blobs<'s> {
         let random = random_bytes().map_err(failed)?;
         let name = format!("blob-{}", Digest::of(&random).short());
         let file = self.tmp.create_file(&name, 0o600).map_err(failed)?;
-        Ok(NewBlob {
+        // Whoever sweeps sees by it that the file is being written.
+        Lock::exclusive(
+            file.try_clone()
+                .at("dup", || name.clone())
+                .map_err(failed)?,
+        )
+        .map(|lock| NewBlob {
             file,
             name,
             tmp: Some(self.tmp),
+            _lock: lock,
         })
+        .map_err(failed)
     }
 
     /// Gives a written blob its name; one that is there already stays.

@@ -28,7 +28,7 @@
 //! | `images/` | – | changing names and image records |
 //! | `volumes/<name>/` | containers that have it mounted | removing, populating |
 //! | `containers/<id>/` | – | the supervisor, as long as the container runs; `rm` |
-//! | `tmp/<x>/` | – | whoever fills it |
+//! | `tmp/<x>` | – | whoever fills it |
 //!
 //! Always taken in this order, so that nobody waits in a circle. Readers take none: they see whole
 //! records only, because records are replaced by rename.
@@ -39,6 +39,7 @@ mod home;
 mod lease;
 pub mod record;
 mod staging;
+mod sweep;
 
 pub use blob::{Blobs, NewBlob};
 pub use format::{DRIVER, FORMAT};
@@ -46,6 +47,7 @@ pub use home::{Place, Store};
 pub use lease::{Lease, Tried, lease_place, try_lease};
 pub use record::Durability;
 pub use staging::Staging;
+pub use sweep::sweep;
 
 use std::path::PathBuf;
 

@@ -72,24 +72,6 @@ impl<'s> Staging<'s> {
             Err(error) => Err(failed(error)),
         }
     }
-
-    /// Removes what dead makers left in `tmp/`.
-    pub fn sweep(store: &Store) -> Result<(), Error> {
-        let failed = |source| Error::System {
-            what: "sweep tmp".to_owned(),
-            source,
-        };
-        let tmp = store.open_dir(Place::Tmp)?;
-        for name in tmp.entries().map_err(failed)? {
-            let Ok(dir) = tmp.open_dir(&name) else {
-                continue;
-            };
-            if let Ok(Some(_lock)) = Lock::try_exclusive(dir.into_fd().into()) {
-                remove_tree(tmp, &name).map_err(failed)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Drop for Staging<'_> {
@@ -131,17 +113,5 @@ mod tests {
         let second = Staging::begin(&store, "b").unwrap();
         assert!(first.publish(layers, "same").unwrap().is_some());
         assert!(second.publish(layers, "same").unwrap().is_none());
-    }
-
-    #[test]
-    fn sweep_spares_what_is_being_filled() {
-        let scratch = tempfile::tempdir().unwrap();
-        let store = Store::open(scratch.path()).unwrap();
-        let tmp = store.open_dir(Place::Tmp).unwrap();
-        let busy = Staging::begin(&store, "busy").unwrap();
-        tmp.make_dir("dead", 0o700).unwrap();
-        Staging::sweep(&store).unwrap();
-        assert_eq!(tmp.entries().unwrap(), ["busy"]);
-        drop(busy);
     }
 }

@@ -119,6 +119,11 @@ impl Metadata {
         }
     }
 
+    /// When anything about the inode changed, its name included; in seconds since the epoch.
+    pub fn changed(&self) -> i64 {
+        self.0.st_ctime
+    }
+
     /// Whether this is overlayfs's whiteout: a character device 0:0 (overlayfs.rst, "whiteouts").
     pub fn is_whiteout(&self) -> bool {
         self.kind() == FileKind::CharDevice && self.0.st_rdev == 0

@@ -212,10 +212,13 @@ pub fn path_of(fd: impl AsFd) -> String {
 /// Gives a standard stream to the user that will use it, so that `/dev/stdout` can be opened again.
 /// A stream that cannot change hands is used as it is.
 pub fn give_stream(number: i32, uid: u32, gid: u32) {
+    if uid == 0 {
+        return;
+    }
     let stream = format!("/proc/self/fd/{number}");
     let is_ours = std::fs::read_link(&stream)
-        .is_ok_and(|name| name.as_os_str().as_encoded_bytes().starts_with(b"pipe:"));
-    if is_ours && uid != 0 {
+        .is_ok_and(|name| is_stream(name.as_os_str().as_encoded_bytes()));
+    if is_ours {
         nix::unistd::chown(
             stream.as_str(),
             Some(Uid::from_raw(uid)),
@@ -223,6 +226,11 @@ pub fn give_stream(number: i32, uid: u32, gid: u32) {
         )
         .ok();
     }
+}
+
+/// A pipe, or a terminal of the devpts that the process sees by now: its own.
+fn is_stream(name: &[u8]) -> bool {
+    name.starts_with(b"pipe:") || name.starts_with(b"/dev/pts/")
 }
 
 /// Makes reads and writes return at once where they would wait.
