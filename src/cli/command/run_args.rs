@@ -146,6 +146,10 @@ impl RunArgs {
         let name = self.name.map(|name| name.parse()).transpose();
         let mut words = self.image_and_command.into_iter();
         let image = words.next().unwrap_or_default();
+        // What follows the image may begin with a dash, so the parser lets the image, too.
+        if image.starts_with('-') {
+            return Err(Exit::usage(format!("unknown flag: {image}")));
+        }
         let shm = self
             .shm_size
             .map(|text| mount::parse_bytes(&text))
