@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Error, Layers,
+    Error, Layers, init_layer,
     layers::{DIFF, LayerRecord, RECORD},
 };
 use crate::{
@@ -83,6 +83,8 @@ pub fn import<'a>(
     durability: Sync,
 ) -> Result<Imported, Error> {
     let layers = Layers::open(store)?;
+    // With the first image, so that looking at a run, `--dry-run`, has nothing left to make.
+    init_layer::ensure(store, &layers.dir)?;
     let lease = lease_new(store.open_dir(Place::Layers)?, false)?;
     let blobs = Blobs::open(store)?;
     let import = Import {
