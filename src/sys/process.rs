@@ -136,9 +136,9 @@ pub fn forbid_core_dump_and_trace() -> Result<()> {
 pub fn rename_self(name: &str) -> Result<()> {
     let c_name = CString::new(name).unwrap_or_default();
     prctl::set_name(&c_name).at("prctl", || "PR_SET_NAME")?;
-    let stat = std::fs::read_to_string("/proc/self/stat").at("read", || "/proc/self/stat")?;
+    let line = std::fs::read_to_string("/proc/self/stat").at("read", || "/proc/self/stat")?;
     // The second field may hold anything; proc_pid_stat(5) counts 48 and 49 from the first.
-    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let fields = line.rsplit_once(')').map_or("", |(_, rest)| rest);
     let mut fields = fields.split_whitespace().skip(45).map(str::parse::<u64>);
     let (Some(Ok(start)), Some(Ok(end))) = (fields.next(), fields.next()) else {
         return Ok(());
@@ -162,6 +162,12 @@ pub fn set_standard_streams(streams: [BorrowedFd<'_>; 3]) -> Result<()> {
 /// Marks every descriptor above the standard three close-on-exec, whoever opened it.
 pub fn close_others_on_exec() -> Result<()> {
     raw::close_range_cloexec(3).at("close_range", || "3, ~0, CLOSE_RANGE_CLOEXEC")
+}
+
+/// Closes every descriptor above the standard three, then does `work` for ever.
+pub fn close_others_and(work: impl FnOnce() -> Infallible) -> ! {
+    raw::close_range(3).ok();
+    match work() {}
 }
 
 /// Sets the umask that files of this process are made with.
