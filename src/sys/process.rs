@@ -136,9 +136,9 @@ pub fn forbid_core_dump_and_trace() -> Result<()> {
 pub fn rename_self(name: &str) -> Result<()> {
     let c_name = CString::new(name).unwrap_or_default();
     prctl::set_name(&c_name).at("prctl", || "PR_SET_NAME")?;
-    let line = std::fs::read_to_string("/proc/self/stat").at("read", || "/proc/self/stat")?;
+    let status = std::fs::read_to_string("/proc/self/stat").at("read", || "/proc/self/stat")?;
     // The second field may hold anything; proc_pid_stat(5) counts 48 and 49 from the first.
-    let fields = line.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let fields = status.rsplit_once(')').map_or("", |(_, rest)| rest);
     let mut fields = fields.split_whitespace().skip(45).map(str::parse::<u64>);
     let (Some(Ok(start)), Some(Ok(end))) = (fields.next(), fields.next()) else {
         return Ok(());

@@ -88,6 +88,21 @@ fn root_users_by_name_and_number() {
 
 #[test]
 #[ignore = "needs root"]
+fn root_an_empty_text_is_as_good_as_none() {
+    let shed = Shed::new();
+    shed.image("user", Tar::new(), &["USER app", "WORKDIR /data"]);
+    let flags = "--name '' -w '' -u '' --hostname ''";
+    let out = shed
+        .cowshed(&format!(
+            "run --rm {flags} user sh -c 'id -u; pwd; hostname'"
+        ))
+        .ok();
+    assert!(out.starts_with("1000\n/data\n"), "{out}");
+    assert_eq!(out.lines().last().unwrap().len(), 12);
+}
+
+#[test]
+#[ignore = "needs root"]
 fn root_the_host_name_is_the_container_s() {
     let shed = Shed::new();
     let script = "hostname; cat /etc/hostname; echo $HOSTNAME; grep -c box /etc/hosts";
