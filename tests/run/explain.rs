@@ -135,6 +135,23 @@ fn both(shed: &Shed, flags: &str, image: &str) -> (Done, Done) {
 
 #[test]
 #[ignore = "needs root"]
+fn root_the_script_gives_the_program_s_code_and_needs_no_passwd() {
+    let shed = Shed::new();
+    let layer = Tar::new()
+        .file("etc/.wh.passwd", 0o644, b"")
+        .file("etc/.wh.group", 0o644, b"");
+    shed.image("none", layer, &[]);
+    for (flags, code) in [("", 0), ("-u 5:6", 7), ("-v vol:/data", 42)] {
+        let line = format!("run --explain=sh {flags} none sh -c 'exit {code}'");
+        let script = shed.file("script.sh", &shed.cowshed(&line).ok());
+        let mut shell = Command::new("sh");
+        shell.arg(script);
+        assert_eq!(finish(shell).code, code, "{flags}");
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
 fn root_the_explained_script_builds_the_same_container() {
     let shed = Shed::new();
     let dir = shed.dir("dir");

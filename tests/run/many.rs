@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, process::Stdio};
 
-use crate::support::{Shed, Tar, finish, processes_of, write_file};
+use crate::support::{Shed, Tar, finish, mounts_below, processes_of, write_file};
 
 fn layered(shed: &Shed, count: usize) {
     let mut command = shed.command("import --sync=none --layer base.tar");
@@ -67,6 +67,35 @@ fn root_64_containers_at_once_share_a_volume() {
     );
     assert_eq!(processes_of(&shed.store(), "any"), Vec::<i32>::new());
     shed.assert_no_containers();
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_killed_at_any_moment_leaves_nothing_that_lasts() {
+    let mut shed = Shed::new();
+    for number in 0..60_u64 {
+        let line = format!("run --rm -v vol-{}:/data -v /anon base true", number % 3);
+        let mut child = shed.command(&line).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_micros(number * 200));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    crate::support::wait_until("all is quiet", || {
+        processes_of(&shed.store(), "any").is_empty()
+    });
+    for id in shed.cowshed("ps -aq").ok().lines() {
+        shed.cowshed(&format!("rm -v {id}")).ok();
+    }
+    assert_eq!(shed.cowshed("ps -aq").ok(), "");
+    shed.cowshed("volume prune -f").ok();
+    assert_eq!(shed.volumes(), Vec::<String>::new());
+    assert_eq!(mounts_below(&shed.store()), Vec::<String>::new());
+    // What died in tmp/ and trash/ is swept by a later import, once it is old.
+    shed.strict = false;
+    assert_eq!(
+        shed.sh("-v vol-0:/data -v vol-1:/data2", "ls /data | wc -l"),
+        "6\n"
+    );
 }
 
 #[test]

@@ -167,6 +167,56 @@ fn root_rule_14_parents_come_first_whatever_the_order_of_flags() {
 
 #[test]
 #[ignore = "needs root"]
+fn root_a_mount_takes_the_place_of_a_system_mount() {
+    let shed = Shed::new();
+    let hosts = shed.file("hosts", "mine\n");
+    let script = "cat /etc/hosts; echo more >>/etc/hosts";
+    assert_eq!(
+        shed.sh(&format!("--read-only -v {hosts}:/etc/hosts"), script),
+        "mine\n"
+    );
+    assert_eq!(crate::support::read(&hosts), "mine\nmore\n");
+    assert_eq!(
+        shed.sh(
+            "-v /dev:/dev",
+            "echo x >/dev/null; test -e /dev/kmsg && echo host"
+        ),
+        "host\n"
+    );
+    assert_eq!(shed.sh("-v vol:/dev/shm", "touch /dev/shm/kept"), "");
+    assert!(shed.data("vol").join("kept").exists());
+    let script = "ls /host/etc/passwd; touch /host/tmp/x /host/dev/shm/x; ls /host/proc";
+    let done = shed.try_sh("-v /:/host:ro", script);
+    assert_eq!(
+        done.err.matches("Read-only file system").count(),
+        2,
+        "{done:?}"
+    );
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_paths_with_odd_letters() {
+    let shed = Shed::new();
+    let name = "a b,ü\"$x`";
+    let dir = shed.dir(name);
+    shed.file(&format!("{name}/f"), "hi\n");
+    let run = |explain: &str| {
+        let mut command = shed.command(&format!("run --rm {explain} -v"));
+        command.arg(format!("{dir}:/in {name}"));
+        command.args(["base", "cat"]).arg(format!("/in {name}/f"));
+        crate::support::finish(command).ok()
+    };
+    assert_eq!(run("--dry-run --explain=json").lines().count(), 24);
+    assert_eq!(run("--network none"), "hi\n");
+    let script = shed.file("script.sh", &run("--explain=sh"));
+    let mut shell = std::process::Command::new("sh");
+    shell.arg(script);
+    assert_eq!(crate::support::finish(shell).ok(), "hi\n");
+}
+
+#[test]
+#[ignore = "needs root"]
 fn root_nothing_is_mounted_in_proc() {
     let shed = Shed::new();
     let dir = shed.dir("dir");

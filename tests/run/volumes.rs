@@ -65,6 +65,31 @@ fn root_rule_27_filling_keeps_everything() {
 
 #[test]
 #[ignore = "needs root"]
+fn root_rule_26_what_is_filled_in_is_what_the_stack_of_layers_shows() {
+    let shed = Shed::new();
+    let layer = Tar::new()
+        .file("data/.wh.one", 0o644, b"")
+        .file("data/added", 0o644, b"")
+        .dir("data/sub", 0o755)
+        .file("data/sub/.wh..wh..opq", 0o644, b"")
+        .file("data/sub/other", 0o644, b"");
+    shed.image("over", layer, &[]);
+    let out = shed
+        .cowshed("run --rm -v vol:/data over sh -c 'cd /data; find . | sort'")
+        .ok();
+    assert_eq!(
+        out,
+        ".\n./added\n./fifo\n./link\n./same\n./setuid\n./sub\n./sub/other\n"
+    );
+    let names = tree(&shed.data("vol"));
+    assert_eq!(
+        names,
+        "f added\np fifo\nl link\nf same\nf setuid\nd sub\nf sub/other\n"
+    );
+}
+
+#[test]
+#[ignore = "needs root"]
 fn root_rule_28_a_file_in_the_image_fills_nothing() {
     let shed = Shed::new();
     shed.try_sh("-v vol:/file", "true").fails(125, "vice-versa");
