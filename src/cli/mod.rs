@@ -7,7 +7,7 @@ mod text;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand, error::ErrorKind};
+use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use cowshed::container::Engine;
 
 use command::{diff, image, images, import, info, inspect, load, ps, rm, rmi, run, tag, volume};
@@ -67,6 +67,8 @@ enum Command {
 
 /// Parses, dispatches and reports.
 pub(crate) fn main() -> ExitCode {
+    // Directories that we make for others, volumes and bind sources, must not depend on the caller.
+    cowshed::sys::process::set_umask(0o022);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
@@ -118,6 +120,11 @@ fn usage(error: &clap::Error) -> ExitCode {
             | ErrorKind::DisplayVersion
             | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
     );
+    // With COWSHED_ROOT or --root clap does not take the command for a bare one.
+    if error.kind() == ErrorKind::MissingSubcommand {
+        help_of_bare_command().print_help().ok();
+        return ExitCode::SUCCESS;
+    }
     // Nothing can be done about a terminal that has gone.
     error.print().ok();
     if help {
@@ -125,6 +132,18 @@ fn usage(error: &clap::Error) -> ExitCode {
     } else {
         ExitCode::from(125)
     }
+}
+
+/// The command that the words of the command line lead to.
+fn help_of_bare_command() -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    for word in std::env::args().skip(1) {
+        if let Some(sub) = command.find_subcommand(&word) {
+            command = sub.clone();
+        }
+    }
+    command
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(crate) fn json(value: &impl Serialize) -> io::Result<()> {
 }
 
 /// A table as Docker prints it: columns as wide as their widest cell and three spaces, at least
-/// twenty characters; the last one open.
+/// ten characters; the last one open.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
     let mut widths: Vec<_> = header.iter().map(|cell| width(cell)).collect();
     for row in rows {
@@ -45,7 +45,7 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
         for (column, cell) in row.iter().enumerate() {
             text.push_str(cell);
             if column < last {
-                let filling = (widths[column] + 3).saturating_sub(width(cell));
+                let filling = (widths[column] + 3).max(10).saturating_sub(width(cell));
                 text.extend(std::iter::repeat_n(' ', filling));
             }
         }

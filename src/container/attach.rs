@@ -158,7 +158,14 @@ impl Engine {
             else {
                 continue;
             };
-            let lease = volumes.attach(name)?;
+            let lease = match volumes.attach(name) {
+                // Pruned between its making and ours becoming visible as its user.
+                Err(volume::Error::NotFound { .. }) if !mount.inherited => {
+                    self.create_volumes(record)?;
+                    volumes.attach(name)?
+                }
+                lease => lease?,
+            };
             let fill = !wanted.no_copy && !mount.inherited && wanted.subpath.is_none();
             let empty = fill
                 && volume::is_empty(&lease.dir)
@@ -228,7 +235,8 @@ pub(super) fn wrong_type(error: process::Error, plan: &MountPlan) -> Error {
             && matches!(source.errno(), Some(Errno::ENOTDIR | Errno::EISDIR));
     let bind = plan
         .binds()
-        .find(|(target, _)| source.detail().starts_with(&*target.to_string_lossy()));
+        .filter(|(target, _)| source.detail().starts_with(&*target.to_string_lossy()))
+        .max_by_key(|(target, _)| target.as_os_str().len());
     match bind {
         Some((target, bind)) if mixed => Error::WrongType {
             source_path: bind.source.clone(),

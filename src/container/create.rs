@@ -165,7 +165,7 @@ impl Engine {
         }
     }
 
-    fn create_volumes(&self, record: &ContainerRecord) -> Result<(), Error> {
+    pub(super) fn create_volumes(&self, record: &ContainerRecord) -> Result<(), Error> {
         let volumes = self.volumes()?;
         for mount in record.mounts.iter().filter(|mount| !mount.inherited) {
             let (RequestKind::Volume(wanted), Some(name)) = (&mount.request.kind, &mount.volume)

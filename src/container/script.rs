@@ -160,7 +160,7 @@ impl DryRun {
     }
 }
 
-/// Looks the user up in the image's own files.
+/// Looks the user up in the image's own files, which may be missing.
 fn identity(user: &str) -> Vec<String> {
     let (user, group) = user.split_once(':').unwrap_or((user, ""));
     let user = quote(if user.is_empty() { "0" } else { user });
@@ -168,7 +168,7 @@ fn identity(user: &str) -> Vec<String> {
     let passwd = |field: u8| {
         format!(
             "awk -F: -v u={user} '$1==u || $3==u {{ print ${field}; exit }}' \"$M/etc/passwd\" \
-             2>/dev/null"
+             2>/dev/null || :"
         )
     };
     vec![
@@ -178,13 +178,13 @@ fn identity(user: &str) -> Vec<String> {
         format!("name=$({})", passwd(1)),
         format!("group={group}"),
         "if [ -n \"$group\" ]; then".to_owned(),
-        "  gid=$(awk -F: -v g=\"$group\" '$1==g || $3==g { print $3; exit }' \"$M/etc/group\" 2>/dev/null)"
+        "  gid=$(awk -F: -v g=\"$group\" '$1==g || $3==g { print $3; exit }' \"$M/etc/group\" 2>/dev/null || :)"
             .to_owned(),
         "  gid=${gid:-$group}; groups=$gid".to_owned(),
         "else".to_owned(),
         "  groups=$(awk -F: -v n=\"$name\" -v g=\"$gid\" 'BEGIN { l = g } { m = split($4, a, \",\"); \
          for (i = 1; i <= m; i++) if (n != \"\" && a[i] == n && $3 != g) l = l \",\" $3 } END { print l }' \
-         \"$M/etc/group\" 2>/dev/null)"
+         \"$M/etc/group\" 2>/dev/null || :)"
             .to_owned(),
         "  groups=${groups:-$gid}".to_owned(),
         "fi".to_owned(),

@@ -72,11 +72,15 @@ impl Engine {
         let users = self.volume_users()?;
         let mut unused = volumes.list()?;
         unused.retain(|volume| !users.contains_key(&volume.record.name));
-        let measured = unused.into_iter().map(|volume| {
-            let usage = volumes.usage(&volume.record.name)?;
-            Ok(Pruned { volume, usage })
-        });
-        measured.collect()
+        let measured = unused
+            .into_iter()
+            .map(|volume| match volumes.usage(&volume.record.name) {
+                Ok(usage) => Ok(Some(Pruned { volume, usage })),
+                // Somebody else has removed it meanwhile.
+                Err(volume::Error::NotFound { .. }) => Ok(None),
+                Err(error) => Err(error.into()),
+            });
+        measured.filter_map(Result::transpose).collect()
     }
 
     /// Removes those of `chosen` that are still unused; answers which.

@@ -126,6 +126,11 @@ impl Stage {
         if mount.origin == Origin::User {
             refuse_kernel_files(&place, &mount.target)?;
         }
+        if crate::sys::metadata_of(&place)?.is_dir() != is_dir {
+            // The kernel's EINVAL would not say so (move_mount(2)).
+            let detail = mount.target.display().to_string();
+            return Err(SysError::new("move_mount", detail, Errno::ENOTDIR));
+        }
         mount::attach(&tree, place.as_fd(), &mount.target)
     }
 
@@ -185,7 +190,7 @@ impl Stage {
     fn place(&self, target: &Path, is_dir: bool) -> Result<OwnedFd> {
         let root = self.root()?;
         if is_dir {
-            // Found first: a file in its place must fail in move_mount, like the kernel says it.
+            // Found first: a file in its place is the caller's to refuse.
             return match root.locate(target) {
                 Ok(place) => Ok(place),
                 Err(_) => root.make_dirs(target, 0o755).map(|(dir, _)| dir.into_fd()),

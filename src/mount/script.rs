@@ -99,9 +99,11 @@ fn union(overlay: &Overlay) -> Vec<String> {
     lines
 }
 
-/// Whose owner and mode the union's root has: the lowest layer's, quoted for the shell.
+/// Whose owner and mode the union's root has: those of the topmost layer of the image, which is
+/// below the init layer; quoted for the shell.
 fn top(overlay: &Overlay) -> String {
-    overlay.lowers.last().map(quote).unwrap_or_default()
+    let layer = overlay.lowers.get(1).or(overlay.lowers.first());
+    layer.map(quote).unwrap_or_default()
 }
 
 fn attach(mount: &Mount, word: &dyn Fn(&Path) -> String) -> Vec<String> {

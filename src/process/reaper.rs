@@ -28,7 +28,8 @@ pub(super) fn split(report: OwnedFd) -> Result<OwnedFd> {
             process::forbid_core_dump_and_trace().ok();
             // Its end is how the supervisor learns that the program runs.
             drop(report);
-            reap(Pid::from_raw(pid), &everything)
+            // Directories of the host among them: none may stay open beside the program.
+            process::close_others_and(|| reap(Pid::from_raw(pid), &everything))
         }
     }
 }

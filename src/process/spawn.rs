@@ -2,7 +2,7 @@
 
 use std::{
     os::fd::{AsFd as _, OwnedFd},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nix::errno::Errno;
@@ -135,11 +135,11 @@ impl Start<'_, '_> {
             .pidfd
             .take()
             .expect("set by the parent's side of the fork");
-        let mut executing = false;
+        let mut executing = None;
         loop {
             match report::receive(&self.report).map_err(failed("read report"))? {
                 Some((Report::Terminal, fd)) => starting.terminal = fd,
-                Some((Report::Executing, _)) => executing = true,
+                Some((Report::Executing, _)) => executing = Some(Instant::now()),
                 Some((Report::Done { step, nanoseconds }, _)) => {
                     if let (Some(observer), Some(step)) = (&mut self.observer, self.steps.get(step))
                     {
@@ -154,9 +154,13 @@ impl Start<'_, '_> {
             }
         }
         // The channel ends with exec, or with a death that could not speak.
-        if !executing {
+        let Some(executing) = executing else {
             let ended = process::wait(pidfd.as_fd()).map_err(failed("wait for first process"))?;
             return Err(Error::Vanished { code: ended.code() });
+        };
+        // The one step that cannot tell of its own success.
+        if let (Some(observer), Some(exec)) = (&mut self.observer, self.steps.last()) {
+            observer(exec, executing.elapsed());
         }
         let Starting {
             pid,

@@ -164,6 +164,12 @@ pub fn close_others_on_exec() -> Result<()> {
     raw::close_range_cloexec(3).at("close_range", || "3, ~0, CLOSE_RANGE_CLOEXEC")
 }
 
+/// Closes every descriptor above the standard three, then does `work` for ever.
+pub fn close_others_and(work: impl FnOnce() -> Infallible) -> ! {
+    raw::close_range(3).ok();
+    match work() {}
+}
+
 /// Sets the umask that files of this process are made with.
 pub fn set_umask(mask: u32) {
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));

@@ -156,6 +156,13 @@ pub(super) fn close_range_cloexec(first: c_uint) -> Result<()> {
     Errno::result(ret).map(drop)
 }
 
+/// Closes everything from `first` on. The caller must never use, nor drop, an owner again.
+pub(super) fn close_range(first: c_uint) -> Result<()> {
+    // SAFETY: only called by a process that never returns to the frames that own descriptors.
+    let ret = unsafe { libc::syscall(libc::SYS_close_range, first, c_uint::MAX, 0) };
+    Errno::result(ret).map(drop)
+}
+
 pub(super) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: c_int) -> Result<()> {
     let (fd, info) = (pidfd.as_raw_fd(), std::ptr::null::<libc::siginfo_t>());
     // SAFETY: a NULL siginfo asks the kernel to fill it in as kill(2) does.

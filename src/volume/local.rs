@@ -212,7 +212,12 @@ impl<'s> Volumes<'s> {
 
     /// What a volume's data takes.
     pub fn usage(&self, name: &VolumeName) -> Result<Usage, Error> {
-        let of = |source| failed("measure", name.as_str(), source);
+        let of = |source: SysError| match source.errno() {
+            Some(nix::errno::Errno::ENOENT) => Error::NotFound {
+                name: name.to_string(),
+            },
+            _ => failed("measure", name.as_str(), source),
+        };
         let dir = self
             .dir
             .open_dir(name.as_str())

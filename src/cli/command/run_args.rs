@@ -143,7 +143,9 @@ impl RunArgs {
         let volumes_from = from
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| Exit::from(error).or_code(125))?;
-        let name = self.name.map(|name| name.parse()).transpose();
+        // An empty text is as good as none: a script's variable may be empty.
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let name = given(self.name).map(|name| name.parse()).transpose();
         let mut words = self.image_and_command.into_iter();
         let image = words.next().unwrap_or_default();
         // What follows the image may begin with a dash, so the parser lets the image, too.
@@ -161,9 +163,9 @@ impl RunArgs {
             args: words.collect(),
             entrypoint: self.entrypoint,
             env,
-            workdir: self.workdir,
-            user: self.user,
-            hostname: self.hostname,
+            workdir: given(self.workdir),
+            user: given(self.user),
+            hostname: given(self.hostname),
             labels,
             root: if self.read_only {
                 Access::ReadOnly

@@ -1,0 +1,19 @@
+//! `run` and everything around it, as a user sees it; rules by their numbers in the semantics.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod binds;
+mod containers;
+mod exit_codes;
+mod explain;
+mod hostile;
+mod isolation;
+mod many;
+mod placing;
+mod process;
+mod streams;
+mod tmpfs;
+mod volume_commands;
+mod volumes;
