@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{Compression, Error, Limits, PathBytes, frame::Frames, pipe};
+use crate::sys::At as _;
 
 const BLOCK: u64 = 512;
 
@@ -82,10 +83,21 @@ pub fn decompress(
     limits: &Limits,
     mut output: impl Write + Send,
 ) -> Result<(), Error> {
+    // By hand, to tell a full disk from a damaged input.
     let write = |tar: &mut pipe::TarStream| {
-        io::copy(tar, &mut output)
-            .map(drop)
-            .map_err(|source| Error::Stream { source })
+        let mut buffer = vec![0; 1 << 17];
+        loop {
+            let count = tar.read(&mut buffer);
+            let count = count.map_err(|source| Error::Stream { source })?;
+            if count == 0 {
+                return Ok(());
+            }
+            let written = output.write_all(&buffer[..count]).at("write", || "");
+            written.map_err(|source| Error::Blob {
+                operation: "write decompressed",
+                source,
+            })?;
+        }
     };
     let input = pipe::Input {
         blob: input,

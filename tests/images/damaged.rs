@@ -85,15 +85,22 @@ fn root_e02_e03_sizes_that_do_not_match_are_refused() {
             let size = manifest["layers"][1]["size"].as_i64().unwrap();
             manifest["layers"][1]["size"] = json!(size + wrong);
         });
-        refused(&layout.files(), &["blobs/sha256/", "bytes, its descriptor says"]);
+        refused(
+            &layout.files(),
+            &["blobs/sha256/", "bytes, its descriptor says"],
+        );
         let mut layout = healthy();
         let entry = layout.entries.remove(0);
-        let mut manifest: Value = serde_json::from_slice(&layout.files[&blob_name(&entry)]).unwrap();
+        let mut manifest: Value =
+            serde_json::from_slice(&layout.files[&blob_name(&entry)]).unwrap();
         let size = manifest["config"]["size"].as_i64().unwrap();
         manifest["config"]["size"] = json!(size + wrong);
         let entry = layout.document(&manifest, "manifest");
         layout.entries.push(entry);
-        refused(&layout.files(), &["blobs/sha256/", "bytes, its descriptor says"]);
+        refused(
+            &layout.files(),
+            &["blobs/sha256/", "bytes, its descriptor says"],
+        );
     }
 }
 
@@ -164,7 +171,10 @@ fn root_e11_a_layer_that_is_somewhere_else_is_refused() {
         manifest["layers"][1]["mediaType"] = json!(format!("{OCI}{foreign}"));
         manifest["layers"][1]["urls"] = json!(["http://127.0.0.1:1/layer"]);
     });
-    refused(&layout.files(), &["blobs/sha256/", "is missing in the image"]);
+    refused(
+        &layout.files(),
+        &["blobs/sha256/", "is missing in the image"],
+    );
 }
 
 #[test]
@@ -180,7 +190,10 @@ fn root_e12_e13_e14_digests_that_are_none_are_refused() {
         String::new(),
     ] {
         let layout = changed(|_, manifest, _| manifest["layers"][1]["digest"] = json!(digest));
-        refused(&layout.files(), &["parse blobs/sha256/", "at line 1 column"]);
+        refused(
+            &layout.files(),
+            &["parse blobs/sha256/", "at line 1 column"],
+        );
     }
 }
 
@@ -195,7 +208,10 @@ fn root_e15_a_negative_size_is_refused() {
 #[ignore = "needs root"]
 fn root_e17_e18_a_layout_has_a_version_we_know() {
     let mut files = healthy().files();
-    files.insert("oci-layout".to_owned(), br#"{"imageLayoutVersion":"9"}"#.to_vec());
+    files.insert(
+        "oci-layout".to_owned(),
+        br#"{"imageLayoutVersion":"9"}"#.to_vec(),
+    );
     refused(&files, &["oci-layout: version \"9\""]);
     files.remove("oci-layout");
     refused(&files, &["oci-layout is missing"]);
@@ -222,9 +238,15 @@ fn root_e21_a_manifest_of_40_mib_is_refused() {
     let layout = changed(|_, manifest, _| {
         manifest["annotations"] = json!({ "x": "x".repeat(40 << 20) });
     });
-    refused(&layout.files(), &["blobs/sha256/", "is larger than 4194304 bytes"]);
+    refused(
+        &layout.files(),
+        &["blobs/sha256/", "is larger than 4194304 bytes"],
+    );
     let layout = changed(|_, _, config| config["x"] = json!("x".repeat(17 << 20)));
-    refused(&layout.files(), &["blobs/sha256/", "is larger than 16777216 bytes"]);
+    refused(
+        &layout.files(),
+        &["blobs/sha256/", "is larger than 16777216 bytes"],
+    );
 }
 
 #[test]
@@ -240,7 +262,10 @@ fn root_d23_unknown_media_types_are_refused() {
     let layout = changed(|_, manifest, _| {
         manifest["layers"][1]["mediaType"] = json!("application/x-shockwave-flash");
     });
-    refused(&layout.files(), &["layer 2", "application/x-shockwave-flash"]);
+    refused(
+        &layout.files(),
+        &["layer 2", "application/x-shockwave-flash"],
+    );
     let mut layout = healthy();
     layout.entries[0]["mediaType"] = json!("text/plain");
     refused(&layout.files(), &["text/plain"]);
@@ -253,7 +278,11 @@ fn root_d23_unknown_media_types_are_refused() {
 fn root_blobs_that_are_missing_are_named() {
     let layout = healthy();
     let manifest = layout.manifest_value();
-    for descriptor in [&layout.entries[0], &manifest["config"], &manifest["layers"][0]] {
+    for descriptor in [
+        &layout.entries[0],
+        &manifest["config"],
+        &manifest["layers"][0],
+    ] {
         let mut layout = layout.clone();
         let name = blob_name(descriptor);
         layout.files.remove(&name);
@@ -310,9 +339,14 @@ fn root_a_truncated_tar_is_refused() {
 fn root_a_layer_that_leaves_its_root_is_refused() {
     let hostile: [(Archive, &str); 4] = [
         (Archive::new().file("../../../canary/secret", "x"), "canary"),
-        (Archive::new().hard("x", "../../../../canary/secret"), "\"x\""),
         (
-            Archive::new().symlink("out", "/").file("out/cowshed-canary", "x"),
+            Archive::new().hard("x", "../../../../canary/secret"),
+            "\"x\"",
+        ),
+        (
+            Archive::new()
+                .symlink("out", "/")
+                .file("out/cowshed-canary", "x"),
             "out",
         ),
         (Archive::new().file("old/.wh...", ""), ".wh..."),
@@ -346,19 +380,50 @@ fn root_docker_archives_are_checked_too() {
         files
     };
     let cases: [(Files, &str); 7] = [
-        (with_manifest(&|item| item["Config"] = json!("none.json")), "none.json is missing"),
-        (with_manifest(&|item| item["Layers"][1] = json!("none/layer.tar")), "none/layer.tar is missing"),
-        (with_manifest(&|item| item["Layers"] = json!([])), "config: 2 DiffIDs for 0 layers"),
-        (with_manifest(&|item| item["RepoTags"] = json!(["a b"])), "a b"),
-        (with_manifest(&|item| item["Layers"] = item["Layers"].as_array().unwrap().iter().rev().cloned().collect()), "DiffID"),
-        (with_manifest(&|item| *item = json!(3)), "parse manifest.json"),
-        (with_manifest(&|item| item["Config"] = json!("../../canary/secret")), "canary/secret"),
+        (
+            with_manifest(&|item| item["Config"] = json!("none.json")),
+            "none.json is missing",
+        ),
+        (
+            with_manifest(&|item| item["Layers"][1] = json!("none/layer.tar")),
+            "none/layer.tar is missing",
+        ),
+        (
+            with_manifest(&|item| item["Layers"] = json!([])),
+            "config: 2 DiffIDs for 0 layers",
+        ),
+        (
+            with_manifest(&|item| item["RepoTags"] = json!(["a b"])),
+            "a b",
+        ),
+        (
+            with_manifest(&|item| {
+                item["Layers"] = item["Layers"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .rev()
+                    .cloned()
+                    .collect()
+            }),
+            "DiffID",
+        ),
+        (
+            with_manifest(&|item| *item = json!(3)),
+            "parse manifest.json",
+        ),
+        (
+            with_manifest(&|item| item["Config"] = json!("../../canary/secret")),
+            "canary/secret",
+        ),
     ];
     for (files, expected) in cases {
         refused(&files, &[expected]);
     }
     let mut files = files.clone();
-    let config = files.keys().find(|name| name.ends_with(".json") && *name != "manifest.json");
+    let config = files
+        .keys()
+        .find(|name| name.ends_with(".json") && *name != "manifest.json");
     let config = config.unwrap().clone();
     files.get_mut(&config).unwrap().push(b' ');
     refused(&files, &[&config, "digest"]);

@@ -30,7 +30,10 @@ fn shows_the_sample(home: &Home, layers: &[Layer]) {
     assert_eq!(image["RepoTags"], json!(["sample:1"]));
     assert_eq!(home.tree("sample:1"), SAMPLE_TREE);
     assert_eq!(
-        home.run("sample:1", &["/bin/busybox", "cat", "/etc/motd", "/home/second"]),
+        home.run(
+            "sample:1",
+            &["/bin/busybox", "cat", "/etc/motd", "/home/second"]
+        ),
         "above allhangul"
     );
     assert_eq!(home.names_in("tmp"), [""; 0]);
@@ -149,13 +152,17 @@ fn root_docker_archives_have_links_between_layers_and_old_files() {
     let mut files = docker_archive(&[(&layers, &["sample:1"])]);
     // Old versions wrote equal layers once and linked the others to it.
     let manifest = String::from_utf8(files["manifest.json"].clone()).unwrap();
-    let real = format!("{}/layer.tar", layers[1].diff_id().trim_start_matches("sha256:"));
+    let real = format!(
+        "{}/layer.tar",
+        layers[1].diff_id().trim_start_matches("sha256:")
+    );
     let manifest = manifest.replace(&real, "second/layer.tar");
     files.insert("manifest.json".to_owned(), manifest.into_bytes());
     files.insert("repositories".to_owned(), b"not even JSON".to_vec());
     files.insert("second/VERSION".to_owned(), b"1.0".to_vec());
     files.insert("second/json".to_owned(), b"{}".to_vec());
-    let add = |tar: Archive, (name, bytes): (&String, &Vec<u8>)| tar.sized(header(b'0', name), bytes);
+    let add =
+        |tar: Archive, (name, bytes): (&String, &Vec<u8>)| tar.sized(header(b'0', name), bytes);
     let tar = files.iter().fold(Archive::new(), add);
     // Links are short in ustar: through a name in between.
     let tar = tar
@@ -171,7 +178,10 @@ fn root_docker_archives_have_links_between_layers_and_old_files() {
 fn root_compressed_layers_of_a_docker_archive_are_taken_by_content() {
     let home = Home::new();
     let layers = sample(Codec::Gzip);
-    let path = home.write("x.tar", &tar_of(&docker_archive(&[(&layers, &["sample:1"])])));
+    let path = home.write(
+        "x.tar",
+        &tar_of(&docker_archive(&[(&layers, &["sample:1"])])),
+    );
     home.load(&path);
     shows_the_sample(&home, &layers);
 }
@@ -185,7 +195,8 @@ fn root_a_docker_archive_with_a_layout_inside_has_the_names_of_its_manifest() {
     layout.entries[0]["annotations"] = json!({});
     let mut files = layout.files();
     let config = crate::support::config_of(&layers).to_string();
-    let path_of = |bytes: &[u8]| format!("blobs/sha256/{}", cowshed::ident::Digest::of(bytes).hex());
+    let path_of =
+        |bytes: &[u8]| format!("blobs/sha256/{}", cowshed::ident::Digest::of(bytes).hex());
     let manifest = json!([{
         "Config": path_of(config.as_bytes()),
         "RepoTags": ["sample:1"],
@@ -208,7 +219,9 @@ fn root_other_tools_write_what_we_load() {
     let copy = |to: &str| {
         let from = format!("oci:{layout}:sample:1");
         let mut skopeo = std::process::Command::new("skopeo");
-        skopeo.args(["--insecure-policy", "copy", "-q", &from, to]).output()
+        skopeo
+            .args(["--insecure-policy", "copy", "-q", &from, to])
+            .output()
     };
     let oci = home.input("skopeo");
     let Ok(done) = copy(&format!("oci:{oci}:sample:1")) else {
@@ -270,7 +283,11 @@ fn root_several_images_of_one_archive_are_all_taken() {
     ]);
     let out = home.load(&home.write("x.tar", &tar_of(&files)));
     let lines: Vec<_> = out.lines().collect();
-    let named = ["Loaded image: a:1", "Loaded image: b:2", "Loaded image: c:3"];
+    let named = [
+        "Loaded image: a:1",
+        "Loaded image: b:2",
+        "Loaded image: c:3",
+    ];
     assert_eq!(lines[..3], named);
     assert!(lines[3].starts_with("Loaded image ID: sha256:"), "{out}");
     assert_eq!(home.ok(&["images", "-q"]).lines().count(), 3);

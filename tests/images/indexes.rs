@@ -124,7 +124,10 @@ fn root_images_of_one_index_have_the_names_of_their_annotations() {
     assert_eq!(out, expected);
     is_the_sample(&home, "whole:2");
     is_the_sample(&home, "my-image-oci:4");
-    assert_eq!(home.inspect("other:5")["Config"]["Labels"]["wrong"], "image");
+    assert_eq!(
+        home.inspect("other:5")["Config"]["Labels"]["wrong"],
+        "image"
+    );
     assert_eq!(home.ok(&["images", "-q"]).lines().count(), 2);
 }
 
@@ -166,7 +169,13 @@ fn root_an_image_without_a_name_is_known_by_its_id() {
 #[test]
 #[ignore = "needs root"]
 fn root_names_that_are_none_are_refused() {
-    for name in ["../../x", "upper/CASE:1", "a:b:c", "x:tag with space", "a//b:1"] {
+    for name in [
+        "../../x",
+        "upper/CASE:1",
+        "a:b:c",
+        "x:tag with space",
+        "a//b:1",
+    ] {
         let home = Home::new();
         let mut layout = Layout::of(&sample(Codec::Gzip));
         layout.entries[0] = named(layout.entries[0].clone(), name);

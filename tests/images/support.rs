@@ -88,7 +88,9 @@ impl Home {
         self.ok(&["images"]);
         let before = self.shape();
         let done = self.cowshed(args);
-        if std::env::var_os("SHOW_ERRORS").is_some() { eprintln!("{}", done.err); }
+        if std::env::var_os("SHOW_ERRORS").is_some() {
+            eprintln!("{}", done.err);
+        }
         self.left_alone(&before, &done, expected);
         done.err
     }
@@ -142,7 +144,8 @@ impl Home {
     /// What a container of the image sees, in the form of rootfs-fixtures/*/merged.txt.
     #[track_caller]
     pub(crate) fn tree(&self, image: &str) -> Vec<String> {
-        let script = "/bin/busybox find / -xdev -exec /bin/busybox stat -c '%F|%a|%u:%g|%s|%N' {} +";
+        let script =
+            "/bin/busybox find / -xdev -exec /bin/busybox stat -c '%F|%a|%u:%g|%s|%N' {} +";
         let text = self.ok(&["run", "--rm", image, "/bin/busybox", "sh", "-c", script]);
         let mut lines: Vec<_> = text.lines().filter_map(line_of).collect();
         lines.sort();
@@ -435,7 +438,10 @@ impl Layout {
     }
 
     pub(crate) fn document(&mut self, value: &Value, kind: &str) -> Value {
-        self.blob(value.to_string().as_bytes(), &format!("{OCI}{kind}.v1+json"))
+        self.blob(
+            value.to_string().as_bytes(),
+            &format!("{OCI}{kind}.v1+json"),
+        )
     }
 
     pub(crate) fn manifest(&mut self, layers: &[Layer], config: &Value) -> Value {
@@ -457,7 +463,10 @@ impl Layout {
     }
 
     pub(crate) fn index(&mut self, entries: &[Value]) -> Value {
-        self.document(&json!({ "schemaVersion": 2, "manifests": entries }), "index")
+        self.document(
+            &json!({ "schemaVersion": 2, "manifests": entries }),
+            "index",
+        )
     }
 
     /// With the two documents on top, where they are not there already.
@@ -488,7 +497,8 @@ pub(crate) fn named(entry: Value, name: &str) -> Value {
 }
 
 pub(crate) fn tar_of(files: &Files) -> Vec<u8> {
-    let add = |tar: Archive, (name, bytes): (&String, &Vec<u8>)| tar.sized(header(b'0', name), bytes);
+    let add =
+        |tar: Archive, (name, bytes): (&String, &Vec<u8>)| tar.sized(header(b'0', name), bytes);
     files.iter().fold(Archive::new(), add).end()
 }
 
