@@ -5,6 +5,7 @@
 #[expect(dead_code, reason = "shared with the layers' corpus, which uses more")]
 mod archive;
 mod damaged;
+mod facts;
 mod formats;
 mod importing;
 mod indexes;
