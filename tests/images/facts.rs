@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt::Write as _,
     fs,
     os::unix::fs::{FileTypeExt as _, MetadataExt as _},
     path::Path,
@@ -54,12 +55,17 @@ fn gather(dir: &Path, prefix: &str, facts: &mut Facts, links: &mut Links) {
             metadata.mtime_nsec(),
         );
         if kind.is_symlink() {
-            line += &format!(" -> {}", fs::read_link(&path).unwrap().display());
+            let target = fs::read_link(&path).unwrap();
+            write!(line, " -> {}", target.display()).unwrap();
         } else if !kind.is_dir() {
             let inode = (metadata.dev(), metadata.ino());
             let first = links.entry(inode).or_insert_with(|| shown.clone());
             let (size, device, count) = (metadata.len(), metadata.rdev(), metadata.nlink());
-            line += &format!(" {size} bytes, device {device}, {count} names, first {first}");
+            write!(
+                line,
+                " {size} bytes, device {device}, {count} names, first {first}"
+            )
+            .unwrap();
         }
         facts.insert(shown.clone(), line);
         if kind.is_dir() {

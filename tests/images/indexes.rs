@@ -210,6 +210,6 @@ fn root_dockers_media_types_are_taken() {
 
 fn as_docker(mut layer: Layer) -> Layer {
     assert!(layer.media_type.starts_with(OCI));
-    layer.media_type = "application/vnd.docker.image.rootfs.diff.tar.gzip".to_owned();
+    layer.media_type = String::from("application/vnd.docker.image.rootfs.diff.tar.gzip");
     layer
 }

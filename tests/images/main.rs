@@ -9,6 +9,7 @@ mod facts;
 mod formats;
 mod importing;
 mod indexes;
+mod making;
 mod names;
 mod odd;
 mod places;

@@ -9,7 +9,7 @@ use crate::support::{Codec, Home, Layout, create, finish, sample, walk};
 fn root_what_is_no_image_is_told_from_damaged_ones() {
     let home = Home::new();
     let random: Vec<u8> = (0..100_000_u32)
-        .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[2])
         .collect();
     let cases: [(&str, &[u8]); 4] = [
         ("random", &random),
