@@ -26,7 +26,11 @@ fn rule_64_a_management_command_alone_prints_its_help_and_succeeds() {
 
 #[test]
 fn rule_64_a_flag_that_does_not_exist_exits_with_125() {
-    for args in [&["run", "--no-such-flag", "x"][..], &["--no-such-flag"], &["volume", "rm"]] {
+    for args in [
+        &["run", "--no-such-flag", "x"][..],
+        &["--no-such-flag"],
+        &["volume", "rm"],
+    ] {
         let output = cowshed(args);
         assert_eq!(output.status.code(), Some(125), "{args:?}");
         assert!(output.stdout.is_empty(), "{args:?}");
@@ -40,7 +44,13 @@ fn run_takes_everything_after_the_image_for_the_program() {
     let output = cowshed(&["run", "--help"]);
     assert_eq!(output.status.code(), Some(0));
     let help = text(&output.stdout);
-    for flag in ["-h, --hostname", "-v, --volume", "--explain", "--dry-run", "--tmpfs"] {
+    for flag in [
+        "-h, --hostname",
+        "-v, --volume",
+        "--explain",
+        "--dry-run",
+        "--tmpfs",
+    ] {
         assert!(help.contains(flag), "{flag}: {help}");
     }
 }
@@ -48,7 +58,10 @@ fn run_takes_everything_after_the_image_for_the_program() {
 #[test]
 fn the_version_is_told_in_both_ways() {
     let version = env!("CARGO_PKG_VERSION");
-    assert_eq!(text(&cowshed(&["--version"]).stdout), format!("cowshed {version}\n"));
+    assert_eq!(
+        text(&cowshed(&["--version"]).stdout),
+        format!("cowshed {version}\n")
+    );
     let json = text(&cowshed(&["version", "--format", "json"]).stdout);
     let value: serde_json::Value = serde_json::from_str(&json).expect("one JSON object");
     assert_eq!(value["Version"], version);

@@ -106,8 +106,11 @@ impl Engine {
 
     /// `None` where it is being removed at this moment.
     fn read_container(dir: &Dir, id: &ContainerId) -> Result<Option<Container>, Error> {
-        let Ok(own) = dir.open_dir(id.as_str()) else {
-            return Ok(None);
+        let own = match dir.open_dir(id.as_str()) {
+            Ok(own) => own,
+            Err(error) if error.errno() == Some(nix::errno::Errno::ENOENT) => return Ok(None),
+            // Its layers are not garbage because it cannot be read.
+            Err(source) => return Err(failed("open container", source)),
         };
         let Some(record) = record::find(&own, CONFIG)? else {
             return Ok(None);

@@ -1,6 +1,7 @@
 //! What a command line asks of images: load, import, tag, remove.
 
 use std::{
+    collections::HashSet,
     fs::File,
     io::{BufWriter, Read as _},
     os::fd::AsFd as _,
@@ -10,10 +11,10 @@ use std::{
 use super::{Engine, Error, containers::failed};
 use crate::{
     ident::{ChainId, Digest, Reference, Timestamp},
-    image::{self, Bundle, ImageRecord, LayerRef, Offered, Synthesis, apply_change},
+    image::{self, Bundle, ImageRecord, Offered, Synthesis, apply_change},
     layer::{self, Compression, Limits},
     rootfs::{self, Imported, LayerSource, Layers, Sync},
-    store::{Blobs, NewBlob, Place, Staging, lease_place, sweep},
+    store::{Blobs, NewBlob, Place, Staging, Tried, lease_place, sweep, try_lease},
     sys::{At as _, Dir, metadata_of, reopen},
 };
 
@@ -52,7 +53,15 @@ pub struct Untagged {
 
 impl Engine {
     /// Takes in every image of a bundle; `-` is standard input.
+    ///
+    /// # Errors
+    ///
+    /// Nothing of the image that could not be taken in stays.
     pub fn load(&self, path: &Path, durability: Sync) -> Result<Vec<Loaded>, Error> {
+        self.clean_after(self.load_all(path, durability))
+    }
+
+    fn load_all(&self, path: &Path, durability: Sync) -> Result<Vec<Loaded>, Error> {
         sweep(self.store())?;
         let staging = Staging::begin_unnamed(self.store())?;
         let spool = || {
@@ -95,6 +104,10 @@ impl Engine {
 
     /// Makes an image of root file system trees.
     pub fn import(&self, request: &ImportRequest, durability: Sync) -> Result<Loaded, Error> {
+        self.clean_after(self.import_trees(request, durability))
+    }
+
+    fn import_trees(&self, request: &ImportRequest, durability: Sync) -> Result<Loaded, Error> {
         // One for each layer, before the import proper.
         crate::sys::process::raise_file_limit();
         sweep(self.store())?;
@@ -133,6 +146,50 @@ impl Engine {
             names,
             moved,
         })
+    }
+
+    /// After a failure, removes layers and blobs that no record tells of.
+    ///
+    /// Not while others import: theirs look just the same. Then the next removal does it.
+    fn clean_after<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
+        if done.is_err()
+            && let Some(layers) = Place::Layers.path().to_str()
+            && let Ok(Tried::Got(_lease)) = try_lease(self.store().root(), layers)
+        {
+            // The first error is the one to tell.
+            self.remove_orphans().ok();
+        }
+        done
+    }
+
+    /// The caller holds the layers' exclusive lease.
+    fn remove_orphans(&self) -> Result<(), Error> {
+        let (chains, needed) = self.needed()?;
+        let layers = Layers::open(self.store())?;
+        for chain in layers.list()?.iter().rev() {
+            if !chains.contains(chain) {
+                layers.remove(*chain)?;
+            }
+        }
+        let blobs = Blobs::open(self.store())?;
+        for blob in blobs.list()? {
+            if !needed.contains(&blob) {
+                blobs.remove(blob)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Layers and blobs that a record of an image or container names.
+    fn needed(&self) -> Result<(HashSet<ChainId>, HashSet<Digest>), Error> {
+        let images = self.images()?.list()?;
+        let containers = self.containers()?;
+        let of_images = images.iter().flat_map(|image| &image.layers);
+        let of_images = of_images.map(|layer| layer.chain);
+        let of_containers = containers.iter().flat_map(|one| &one.record.chains);
+        let chains = of_images.chain(of_containers.copied()).collect();
+        let blobs = images.iter().flat_map(ImageRecord::blobs).collect();
+        Ok((chains, blobs))
     }
 
     /// Gives an image another name.
@@ -224,31 +281,17 @@ impl Engine {
     /// Removes the layers and blobs of an image that is forgotten, as far as nobody else needs
     /// them. The caller holds the layers' exclusive lease.
     fn collect_garbage(&self, gone: &ImageRecord) -> Result<Vec<Digest>, Error> {
-        let images = self.images()?;
-        let kept = images.list()?;
-        let containers = self.containers()?;
-        let chain_of = |layer: &LayerRef| layer.chain;
-        let mut needed: Vec<ChainId> = kept
-            .iter()
-            .flat_map(|record| record.layers.iter().map(chain_of))
-            .collect();
-        needed.extend(
-            containers
-                .iter()
-                .flat_map(|one| one.record.chains.iter().copied()),
-        );
-        let needed_blobs: Vec<Digest> = kept.iter().flat_map(ImageRecord::blobs).collect();
+        let (needed, _) = self.needed()?;
         let layers = Layers::open(self.store())?;
         let mut deleted = vec![gone.id];
-        for chain in gone.layers.iter().rev().map(chain_of) {
+        for chain in gone.layers.iter().rev().map(|layer| layer.chain) {
             if !needed.contains(&chain) && layers.find(chain)?.is_some() {
                 layers.remove(chain)?;
                 deleted.push(chain.0);
             }
         }
-        for blob in gone.blobs().filter(|blob| !needed_blobs.contains(blob)) {
-            images.blobs().remove(blob)?;
-        }
+        // Its blobs, and what imports left that were killed.
+        self.remove_orphans()?;
         Ok(deleted)
     }
 }

@@ -39,6 +39,12 @@ pub(super) fn plain_tar(
         .read_to_end(&mut head)
         .at("read", || shown)
         .map_err(failed)?;
+    if head.is_empty() {
+        return Err(Error::Malformed {
+            what: shown.to_owned(),
+            why: "it is empty".to_owned(),
+        });
+    }
     let compression = Compression::detect(&head);
     if seekable && compression == Compression::None {
         file.seek(SeekFrom::Start(0))

@@ -70,7 +70,12 @@ impl Bundle {
         stream: File,
         spool: impl FnOnce() -> Result<File, Error>,
     ) -> Result<Self, Error> {
-        Self::from_file(stream, false, ("-".to_owned(), "image".to_owned()), spool)
+        Self::from_file(
+            stream,
+            false,
+            ("standard input".to_owned(), "image".to_owned()),
+            spool,
+        )
     }
 
     fn from_file(

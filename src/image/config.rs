@@ -69,8 +69,12 @@ impl ImageConfig {
         }
         let diff_ids = config.rootfs().diff_ids().iter();
         let diff_ids = diff_ids
-            .map(|text| Ok(DiffId(text.parse()?)))
-            .collect::<Result<_, Error>>()?;
+            .map(|text| text.parse().map(DiffId))
+            .collect::<Result<_, crate::ident::Error>>()
+            .map_err(|error| Error::Malformed {
+                what: what(),
+                why: error.to_string(),
+            })?;
         let run = config.config().clone().unwrap_or_default();
         let sorted = |list: &Option<Vec<String>>| {
             let mut list = list.clone().unwrap_or_default();

@@ -182,17 +182,27 @@ impl<'s> Images<'s> {
         };
         let id = self.blobs.put(config)?;
         let manifest = self.blobs.put(&manifest)?;
+        self.blobs.sync_names()?;
+        let _lease = self.lease()?;
+        let known = self.find(manifest)?;
         let record = ImageRecord {
             manifest,
             id,
             layers,
-            imported: Timestamp::now(),
+            imported: known
+                .as_ref()
+                .map_or_else(Timestamp::now, |old| old.imported),
         };
-        let _lease = self.lease()?;
         let file = record_name(manifest);
-        record::replace(self.store, self.dir, &file, &record, Durability::Synced)?;
-        let moved = self.set_names(manifest, names)?;
-        Ok((record, moved))
+        if known.as_ref() != Some(&record) {
+            record::replace(self.store, self.dir, &file, &record, Durability::Synced)?;
+        }
+        let moved = self.set_names(manifest, names);
+        if moved.is_err() && known.is_none() {
+            // An image that nobody was told of must not stay; the first error is the one to tell.
+            self.dir.remove_file(&file).ok();
+        }
+        Ok((record, moved?))
     }
 
     fn lease(&self) -> Result<Lease, Error> {
@@ -213,10 +223,10 @@ impl<'s> Images<'s> {
 
     /// Under the lease; returns the names that meant another image before.
     fn set_names(&self, manifest: Digest, names: &[Reference]) -> Result<Vec<Reference>, Error> {
-        if names.is_empty() {
+        let mut all = self.names()?;
+        if names.iter().all(|name| all.get(name) == Some(&manifest)) {
             return Ok(Vec::new());
         }
-        let mut all = self.names()?;
         let mut moved = Vec::new();
         for name in names {
             let before = all.insert(name.clone(), manifest);

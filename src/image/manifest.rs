@@ -37,7 +37,8 @@ pub(super) fn blob_ref(what: &str, descriptor: &Descriptor, kind: Media) -> Resu
             media: media_type,
         });
     }
-    let digest: Digest = descriptor.digest().to_string().parse()?;
+    let digest = descriptor.digest().to_string().parse::<Digest>();
+    let digest = digest.map_err(|error| malformed(what, error.to_string()))?;
     Ok(BlobRef {
         digest,
         size: descriptor.size(),

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{Compression, Error, Limits, PathBytes, frame::Frames, pipe};
+use crate::sys::At as _;
 
 const BLOCK: u64 = 512;
 
@@ -27,6 +28,7 @@ pub struct ArchiveMember {
 pub fn members(file: &File, limits: &Limits) -> Result<Vec<ArchiveMember>, Error> {
     let mut found = Vec::new();
     let mut position = 0;
+    let length = length_of(file)?;
     while (found.len() as u64) < limits.entries {
         let window = BufReader::with_capacity(4096, ReadAt { file, position });
         let mut frames = Frames::new(window, limits);
@@ -34,6 +36,12 @@ pub fn members(file: &File, limits: &Limits) -> Result<Vec<ArchiveMember>, Error
             return Ok(found);
         };
         let offset = position + frames.offset();
+        // Seeking over the bytes would not notice that they are not there.
+        if frame.size > length.saturating_sub(offset) {
+            return Err(Error::Truncated {
+                entry: PathBytes::new(frame.name),
+            });
+        }
         position = offset + frame.size.next_multiple_of(BLOCK);
         if frame.sparse.is_some() {
             let why = "a sparse member of an image archive".into();
@@ -60,6 +68,14 @@ pub fn members(file: &File, limits: &Limits) -> Result<Vec<ArchiveMember>, Error
     })
 }
 
+fn length_of(file: &File) -> Result<u64, Error> {
+    let metadata = crate::sys::metadata_of(file).map_err(|source| Error::Blob {
+        operation: "look at",
+        source,
+    })?;
+    Ok(metadata.size())
+}
+
 /// Writes the decompressed bytes of `input`.
 pub fn decompress(
     input: impl Read,
@@ -67,10 +83,21 @@ pub fn decompress(
     limits: &Limits,
     mut output: impl Write + Send,
 ) -> Result<(), Error> {
+    // By hand, to tell a full disk from a damaged input.
     let write = |tar: &mut pipe::TarStream| {
-        io::copy(tar, &mut output)
-            .map(drop)
-            .map_err(|source| Error::Stream { source })
+        let mut buffer = vec![0; 1 << 17];
+        loop {
+            let count = tar.read(&mut buffer);
+            let count = count.map_err(|source| Error::Stream { source })?;
+            if count == 0 {
+                return Ok(());
+            }
+            let written = output.write_all(&buffer[..count]).at("write", || "");
+            written.map_err(|source| Error::Blob {
+                operation: "write decompressed",
+                source,
+            })?;
+        }
     };
     let input = pipe::Input {
         blob: input,
@@ -123,5 +150,19 @@ mod tests {
         file.read_exact_at(&mut bytes, members[1].offset).unwrap();
         assert_eq!(bytes, [7; 1000]);
         assert_eq!(members[2].link.as_deref(), Some(&b"manifest.json"[..]));
+    }
+
+    #[test]
+    fn a_member_that_is_cut_off_is_no_member() {
+        let mut builder = tar::Builder::new(tempfile::tempfile().unwrap());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(1000);
+        builder
+            .append_data(&mut header, "layer.tar", &[7; 1000][..])
+            .unwrap();
+        let file = builder.into_inner().unwrap();
+        file.set_len(512 + 999).unwrap();
+        let error = members(&file, &Limits::default()).unwrap_err();
+        assert!(matches!(error, Error::Truncated { .. }), "{error}");
     }
 }

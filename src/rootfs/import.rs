@@ -123,13 +123,14 @@ enum Need {
 
 impl<'s> Import<'s, '_> {
     fn need(&self, source: &LayerSource<'_>, chain: ChainId) -> Result<Need, Error> {
-        if self.layers.find(chain)?.is_none() {
+        let Some(layer) = self.layers.find(chain)? else {
             return Ok(Need::Everything);
-        }
-        let Some(blob) = &source.blob else {
-            return Ok(Need::Nothing);
         };
-        let there = self.blobs.size(blob.digest)? == Some(blob.size);
+        // Without a manifest any form of it will do, but the one we had may be gone.
+        let had = (layer.blob, layer.blob_size);
+        let wanted = source.blob.as_ref();
+        let (digest, size) = wanted.map_or(had, |blob| (blob.digest, blob.size));
+        let there = self.blobs.size(digest)? == Some(size);
         Ok(if there { Need::Nothing } else { Need::Blob })
     }
 

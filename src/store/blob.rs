@@ -5,10 +5,10 @@ use std::{
     io::{Read as _, Write as _},
 };
 
-use super::{Error, Place, Store};
+use super::{Error, Place, Store, staging};
 use crate::{
     ident::Digest,
-    sys::{At as _, Dir, SysError, lock::Lock, random_bytes},
+    sys::{At as _, Dir, SysError, lock::Lock, random_bytes, sync},
 };
 
 /// `blobs/sha256`.
@@ -26,8 +26,12 @@ pub struct NewBlob<'s> {
     pub file: File,
     name: String,
     tmp: Option<&'s Dir>,
+    /// Tells sweepers that somebody writes it.
     _lock: Lock,
 }
+
+/// What names in `tmp/` begin with.
+pub(super) const PREFIX: &str = "blob-";
 
 impl Drop for NewBlob<'_> {
     fn drop(&mut self) {
@@ -81,21 +85,19 @@ impl<'s> Blobs<'s> {
     /// Begins a blob in `tmp/`.
     pub fn begin(&self) -> Result<NewBlob<'s>, Error> {
         let random = random_bytes().map_err(failed)?;
-        let name = format!("blob-{}", Digest::of(&random).short());
+        let name = format!("{PREFIX}{}", Digest::of(&random).short());
+        let gate = staging::gate(self.tmp).map_err(failed)?;
         let file = self.tmp.create_file(&name, 0o600).map_err(failed)?;
-        // Whoever sweeps sees by it that the file is being written.
-        Lock::exclusive(
-            file.try_clone()
-                .at("dup", || name.clone())
-                .map_err(failed)?,
-        )
-        .map(|lock| NewBlob {
+        let own = file.try_clone().at("dup", || name.clone());
+        let lock = own.and_then(Lock::exclusive).map_err(failed)?;
+        drop(gate);
+        let tmp = Some(self.tmp);
+        Ok(NewBlob {
             file,
             name,
-            tmp: Some(self.tmp),
+            tmp,
             _lock: lock,
         })
-        .map_err(failed)
     }
 
     /// Gives a written blob its name; one that is there already stays.
@@ -107,7 +109,8 @@ impl<'s> Blobs<'s> {
         Ok(())
     }
 
-    /// Stores bytes under their digest.
+    /// Stores bytes under their digest; they survive a power cut, their name after
+    /// [`Blobs::sync_names`].
     pub fn put(&self, bytes: &[u8]) -> Result<Digest, Error> {
         let digest = Digest::of(bytes);
         if self.size(digest)?.is_some() {
@@ -117,9 +120,15 @@ impl<'s> Blobs<'s> {
         blob.file
             .write_all(bytes)
             .at("write", || digest.hex())
+            .and_then(|()| sync::data(&blob.file))
             .map_err(|source| Error::Blob { digest, source })?;
         self.commit(blob, digest)?;
         Ok(digest)
+    }
+
+    /// Makes the names of all blobs survive a power cut: before a record tells of them.
+    pub fn sync_names(&self) -> Result<(), Error> {
+        sync::directory(self.dir).map_err(failed)
     }
 
     /// Removes a blob; none of this digest is fine.

@@ -25,14 +25,17 @@ pub(super) const FILE: &str = "store.json";
 /// Refuses a store of another format.
 pub(super) fn check(store: &Store) -> Result<(), Error> {
     let header: Header = record::read(store.root(), FILE)?;
-    let known = header.format == FORMAT && header.incompatible.is_empty();
-    if known {
-        Ok(())
-    } else {
-        Err(Error::Format {
-            path: store.path(),
-            found: header.format,
-        })
+    let path = store.path();
+    if header.format != FORMAT {
+        let found = header.format;
+        return Err(Error::Format { path, found });
+    }
+    match header.incompatible.first() {
+        None => Ok(()),
+        Some(feature) => {
+            let feature = feature.clone();
+            Err(Error::Feature { path, feature })
+        }
     }
 }
 

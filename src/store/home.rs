@@ -249,4 +249,22 @@ mod tests {
         let error = Store::open(scratch.path()).unwrap_err();
         assert!(matches!(error, Error::Format { found: 99, .. }));
     }
+
+    #[test]
+    fn a_store_with_an_unknown_feature_is_refused_by_its_name() {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(scratch.path()).unwrap();
+        let newer =
+            serde_json::json!({"format": 1, "driver": "overlay2", "incompatible": ["packs"]});
+        record::replace(
+            &store,
+            store.root(),
+            format::FILE,
+            &newer,
+            Durability::Volatile,
+        )
+        .unwrap();
+        let error = Store::open(scratch.path()).unwrap_err();
+        assert!(matches!(error, Error::Feature { feature, .. } if feature == "packs"));
+    }
 }

@@ -29,6 +29,7 @@
 //! | `volumes/<name>/` | containers that have it mounted | removing, populating |
 //! | `containers/<id>/` | – | the supervisor, as long as the container runs; `rm` |
 //! | `tmp/<x>` | – | whoever fills it |
+//! | `tmp/` | whoever begins something in it, until that is locked | sweeping, which never waits |
 //!
 //! Always taken in this order, so that nobody waits in a circle. Readers take none: they see whole
 //! records only, because records are replaced by rename.
@@ -48,6 +49,8 @@ pub use lease::{Lease, Tried, lease_place, try_lease};
 pub use record::Durability;
 pub use staging::Staging;
 pub use sweep::sweep;
+
+use blob::PREFIX as BLOB_PREFIX;
 
 use std::path::PathBuf;
 
@@ -75,6 +78,14 @@ pub enum Error {
         path: PathBuf,
         /// Its format number.
         found: u64,
+    },
+    /// The store needs something that this version cannot do.
+    #[error("open store {path}: it needs {feature:?}, which this version does not know", path = path.display())]
+    Feature {
+        /// The root.
+        path: PathBuf,
+        /// From its header.
+        feature: String,
     },
     /// The directory holds something else.
     #[error("open store {path}: it is not empty and has no store.json", path = path.display())]
@@ -132,10 +143,12 @@ pub enum Error {
     },
 }
 
+const NEWER: &str = "a newer cowshed wrote it: use that one, or another --root";
+
 impl Failure for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Error::Format { .. } => ErrorKind::Unsupported,
+            Error::Format { .. } | Error::Feature { .. } => ErrorKind::Unsupported,
             Error::NotAStore { .. } => ErrorKind::Invalid,
             Error::Parse { .. } | Error::Corrupt { .. } => ErrorKind::Corrupt,
             Error::Open { source, .. }
@@ -148,9 +161,8 @@ impl Failure for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Error::Format { found, .. } if *found > FORMAT => {
-                Some("a newer cowshed wrote it: use that one, or another --root".to_owned())
-            }
+            Error::Feature { .. } => Some(NEWER.to_owned()),
+            Error::Format { found, .. } if *found > FORMAT => Some(NEWER.to_owned()),
             Error::Format { .. } | Error::NotAStore { .. } => {
                 Some("choose an empty directory with --root or COWSHED_ROOT".to_owned())
             }

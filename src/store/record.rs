@@ -6,11 +6,14 @@ use std::io::{Read as _, Write as _};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Error, Place, Store};
+use super::{Error, Place, Store, staging};
 use crate::sys::{At as _, Dir, SysError, metadata_of, sync};
 
 /// No record of ours comes near; a larger file is not a record (CVE class: unbounded JSON).
 const SIZE_MAX: u64 = 64 * 1024 * 1024;
+
+/// What names in `tmp/` begin with.
+pub(super) const PREFIX: &str = "record-";
 
 /// What a replaced record survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +74,8 @@ pub fn replace<T: Serialize>(
     };
     let tmp = store.open_dir(Place::Tmp)?;
     let random = crate::sys::random_bytes().map_err(failed)?;
-    let unfinished = format!("record-{}", crate::ident::Digest::of(&random).short());
+    let _gate = staging::gate(tmp).map_err(failed)?;
+    let unfinished = format!("{PREFIX}{}", crate::ident::Digest::of(&random).short());
     let put = || {
         let file = write(tmp, &unfinished, record)?;
         if durability == Durability::Synced {

@@ -1,11 +1,18 @@
 //! `Staging`: a directory in `tmp/` that somebody is filling.
 //!
 //! It is locked as long as its maker lives; an unlocked one is garbage that anybody may remove.
+//! `tmp/` itself is the gate between the two: it is shared by makers until theirs is locked.
 
 use nix::errno::Errno;
 
 use super::{Error, Place, Store};
-use crate::sys::{Dir, SysError, lock::Lock, random_bytes, remove_tree};
+use crate::sys::{Dir, Result as SysResult, SysError, lock::Lock, random_bytes, remove_tree};
+
+/// Keeps sweepers out of `tmp/` until what was made there is locked, or has its final name.
+pub(super) fn gate(tmp: &Dir) -> SysResult<Lock> {
+    // Opened anew: a lock belongs to the open file, which a duplicate would share.
+    Lock::shared(tmp.reopen()?.into_fd().into())
+}
 
 /// A locked directory in `tmp/`; dropping it without [`Staging::publish`] removes it.
 #[derive(Debug)]
@@ -25,11 +32,12 @@ impl<'s> Staging<'s> {
             source,
         };
         let tmp = store.open_dir(Place::Tmp)?;
+        let gate = gate(tmp).map_err(failed)?;
         tmp.make_dir(name, 0o700).map_err(failed)?;
         let dir = tmp.open_dir(name).map_err(failed)?;
         let own = dir.try_clone().map_err(failed)?;
-        // Nobody but a sweeper could hold it, and that one finds us locked the next moment.
         let lock = Lock::exclusive(own.into_fd().into()).map_err(failed)?;
+        drop(gate);
         Ok(Self {
             tmp,
             name: name.to_owned(),

@@ -1,92 +1,138 @@
 //! Removes what dead commands left in `tmp/` and `trash/`.
 
-use std::{ffi::OsStr, fs::File};
+use std::ffi::{OsStr, OsString};
 
-use super::{Error, Place, Store};
+use super::{BLOB_PREFIX, Error, Place, Store, record};
 use crate::{
     ident::Timestamp,
-    sys::{Dir, Result as SysResult, lock::Lock, remove_tree},
+    sys::{Dir, FileKind, Result as SysResult, lock::Lock, remove_tree},
 };
 
-/// Between making a file and locking it lie microseconds; between moving something to the trash
-/// and deleting it, seconds. Nothing younger is touched.
-const YOUNG: i64 = 60;
+/// What is removed is moved to the trash first and deleted within seconds; older than this, in
+/// seconds, its remover is dead.
+const TRASH_AGE: i64 = 60;
 
-/// Sweeps both. What somebody is filling is locked and stays.
+/// Sweeps both. What somebody is filling or removing stays.
 pub fn sweep(store: &Store) -> Result<(), Error> {
-    sweep_older(store, YOUNG)
+    let failed = |source| Error::System {
+        what: "sweep tmp and trash".to_owned(),
+        source,
+    };
+    sweep_tmp(store.open_dir(Place::Tmp)?).map_err(failed)?;
+    sweep_trash(store.open_dir(Place::Trash)?, TRASH_AGE).map_err(failed)
 }
 
-fn sweep_older(store: &Store, seconds: i64) -> Result<(), Error> {
-    for place in [Place::Tmp, Place::Trash] {
-        let dir = store.open_dir(place)?;
-        let what = || format!("sweep {}", place.path().display());
-        let failed = |source| Error::System {
-            what: what(),
-            source,
+/// Never waits: while anybody begins something in `tmp/`, another command will do it.
+fn sweep_tmp(tmp: &Dir) -> SysResult<()> {
+    let Some(gate) = Lock::try_exclusive(tmp.reopen()?.into_fd().into())? else {
+        return Ok(());
+    };
+    let mut dead = Vec::new();
+    for name in tmp.entries()? {
+        match tmp.find(&name)?.map(|found| found.kind()) {
+            Some(FileKind::Directory) => dead.extend(dead_dir(tmp, &name)),
+            Some(FileKind::File) => sweep_file(tmp, &name)?,
+            _ => {}
+        }
+    }
+    // Trees take a while to go; they are locked, by us.
+    drop(gate);
+    for (name, _lock) in dead {
+        remove_tree(tmp, &name)?;
+    }
+    Ok(())
+}
+
+fn dead_dir(dir: &Dir, name: &OsStr) -> Option<(OsString, Lock)> {
+    let own = dir.open_dir(name).ok()?;
+    let lock = Lock::try_exclusive(own.into_fd().into()).ok()??;
+    Some((name.to_owned(), lock))
+}
+
+/// Blobs are locked by their writers, records are written behind the gate.
+fn sweep_file(tmp: &Dir, name: &OsStr) -> SysResult<()> {
+    let text = name.to_string_lossy();
+    let is_dead = if text.starts_with(BLOB_PREFIX) {
+        Lock::try_exclusive(tmp.open_file(name)?)?.is_some()
+    } else {
+        text.starts_with(record::PREFIX)
+    };
+    if is_dead {
+        tmp.remove_file(name)
+    } else {
+        Ok(())
+    }
+}
+
+fn sweep_trash(trash: &Dir, age: i64) -> SysResult<()> {
+    let now = Timestamp::now().as_second();
+    for name in trash.entries()? {
+        let Some(metadata) = trash.find(&name)? else {
+            continue;
         };
-        for name in dir.entries().map_err(failed)? {
-            sweep_one(dir, &name, seconds).map_err(failed)?;
+        if now - metadata.changed() < age {
+            continue;
+        }
+        // Locked while it goes, so that of two sweepers one goes on to the next.
+        if let Some((name, _lock)) = dead_dir(trash, &name) {
+            remove_tree(trash, &name)?;
         }
     }
     Ok(())
 }
 
-fn sweep_one(dir: &Dir, name: &OsStr, seconds: i64) -> SysResult<()> {
-    let Some(metadata) = dir.find(name)? else {
-        return Ok(());
-    };
-    if Timestamp::now().as_second() - metadata.changed() < seconds {
-        return Ok(());
-    }
-    let open = if metadata.is_dir() {
-        dir.open_dir(name).map(|own| File::from(own.into_fd()))
-    } else {
-        dir.open_file(name)
-    };
-    let Ok(file) = open else { return Ok(()) };
-    // Held while it is removed, so that of two sweepers one goes on to the next.
-    let Some(_lock) = Lock::try_exclusive(file)? else {
-        return Ok(());
-    };
-    remove_tree(dir, name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{Blobs, Staging},
+        super::{Blobs, Staging, staging::gate},
         *,
     };
 
-    #[test]
-    fn what_is_being_filled_stays_and_the_rest_goes() {
+    fn store() -> (tempfile::TempDir, Store) {
         let scratch = tempfile::tempdir().unwrap();
         let store = Store::open(scratch.path()).unwrap();
+        (scratch, store)
+    }
+
+    #[test]
+    fn what_is_being_filled_stays_and_the_rest_goes() {
+        let (_scratch, store) = store();
         let tmp = store.open_dir(Place::Tmp).unwrap();
         let busy = Staging::begin(&store, "busy").unwrap();
         let blobs = Blobs::open(&store).unwrap();
         let blob = blobs.begin().unwrap();
         let living = tmp.sorted_entries().unwrap();
         tmp.make_dir("dead", 0o700).unwrap();
-        tmp.create_file("blob-dead", 0o600).unwrap();
-        store
-            .open_dir(Place::Trash)
-            .unwrap()
-            .make_dir("half-removed", 0o700)
-            .unwrap();
+        for dead in ["blob-1", "record-1"] {
+            tmp.create_file(dead, 0o600).unwrap();
+        }
         sweep(&store).unwrap();
-        assert_eq!(tmp.entries().unwrap().len(), 4, "all are young");
-        sweep_older(&store, 0).unwrap();
         assert_eq!(tmp.sorted_entries().unwrap(), living);
-        assert!(
-            store
-                .open_dir(Place::Trash)
-                .unwrap()
-                .entries()
-                .unwrap()
-                .is_empty()
-        );
         drop((busy, blob));
+        assert!(tmp.entries().unwrap().is_empty());
+    }
+
+    #[test]
+    fn nobody_sweeps_while_somebody_begins() {
+        let (_scratch, store) = store();
+        let tmp = store.open_dir(Place::Tmp).unwrap();
+        let gate = gate(tmp).unwrap();
+        tmp.make_dir("not-locked-yet", 0o700).unwrap();
+        sweep(&store).unwrap();
+        assert_eq!(tmp.entries().unwrap(), ["not-locked-yet"]);
+        drop(gate);
+        sweep(&store).unwrap();
+        assert!(tmp.entries().unwrap().is_empty());
+    }
+
+    #[test]
+    fn old_trash_goes_and_young_trash_stays() {
+        let (_scratch, store) = store();
+        let trash = store.open_dir(Place::Trash).unwrap();
+        trash.make_dir("half-removed", 0o700).unwrap();
+        sweep(&store).unwrap();
+        assert_eq!(trash.entries().unwrap(), ["half-removed"]);
+        sweep_trash(trash, 0).unwrap();
+        assert!(trash.entries().unwrap().is_empty());
     }
 }

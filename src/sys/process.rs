@@ -140,16 +140,16 @@ pub fn rename_self(name: &str) -> Result<()> {
     // The second field may hold anything; proc_pid_stat(5) counts 48 and 49 from the first.
     let fields = status.rsplit_once(')').map_or("", |(_, rest)| rest);
     let mut fields = fields.split_whitespace().skip(45).map(str::parse::<u64>);
-    let (Some(Ok(start)), Some(Ok(end))) = (fields.next(), fields.next()) else {
+    let (Some(Ok(begin)), Some(Ok(end))) = (fields.next(), fields.next()) else {
         return Ok(());
     };
     let mut text = name.as_bytes().to_vec();
-    text.resize(usize::try_from(end.saturating_sub(start)).unwrap_or(0), 0);
+    text.resize(usize::try_from(end.saturating_sub(begin)).unwrap_or(0), 0);
     let memory = std::fs::OpenOptions::new()
         .write(true)
         .open("/proc/self/mem");
     let memory = memory.at("open", || "/proc/self/mem")?;
-    std::os::unix::fs::FileExt::write_all_at(&memory, &text, start).at("pwrite", || "arguments")
+    std::os::unix::fs::FileExt::write_all_at(&memory, &text, begin).at("pwrite", || "arguments")
 }
 
 /// Makes standard input, output and error out of these descriptors.

@@ -51,7 +51,7 @@ pub(crate) fn run(engine: &Engine, args: &ImagesArgs) -> Outcome {
     }
     if args.format.as_deref() == Some("json") {
         for line in &lines {
-            output::json(&object(line))?;
+            output::json(&object(line, args.no_trunc))?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -100,8 +100,16 @@ fn lines(engine: &Engine, wanted: Option<&str>) -> Result<Vec<Line>, cowshed::co
         }));
     }
     if let Some(wanted) = wanted {
-        let fits =
-            |name: &Reference| name.familiar_repository() == wanted || name.familiar() == wanted;
+        let has_tag = wanted
+            .rsplit('/')
+            .next()
+            .is_some_and(|last| last.contains(':'));
+        // As one would name it to `run`: with or without Docker's own registry before it.
+        let wanted: Reference = wanted.parse()?;
+        let fits = |name: &Reference| {
+            name.familiar_repository() == wanted.familiar_repository()
+                && (!has_tag || name.tag() == wanted.tag())
+        };
         lines.retain(|line| line.name.as_ref().is_some_and(fits));
     }
     lines.sort_by_key(|line| std::cmp::Reverse(line.created));
@@ -127,14 +135,14 @@ fn id(line: &Line, whole: bool) -> String {
     }
 }
 
-fn object(line: &Line) -> serde_json::Value {
+fn object(line: &Line, whole: bool) -> serde_json::Value {
     let (repository, tag) = repository_and_tag(line);
     serde_json::json!({
         "Containers": "N/A",
         "CreatedAt": line.created.map_or_else(String::new, |created| created.table()),
         "CreatedSince": text::ago(line.created),
         "Digest": line.record.manifest,
-        "ID": line.record.id.short(),
+        "ID": id(line, whole),
         "Repository": repository,
         "SharedSize": "N/A",
         "Size": text::size(line.record.bytes(), 3),
