@@ -25,7 +25,9 @@ impl Engine {
             lease,
         } = created;
         let outcome = self.start(&record, &snapshot, &lease, explain);
-        if let Err(error) = &outcome {
+        if let Err(error) = &outcome
+            && !record.auto_remove
+        {
             supervisor::record_failure(self, &lease, error)?;
         }
         if record.auto_remove {
@@ -54,7 +56,7 @@ impl Engine {
         let relay = Relay::new()?;
         let running = spawn(&plan, &spec, explain)
             .map_err(|error| super::attach::wrong_type(error, &plan))?;
-        supervisor::supervise(self, record, (lease, running), relay)
+        supervisor::supervise(self, record, lease, (running, relay))
     }
 
     fn tidy_up(&self, record: &ContainerRecord, lease: Lease) -> Result<(), Error> {

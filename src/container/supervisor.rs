@@ -3,20 +3,25 @@
 //! In the foreground the command itself is the supervisor. A detached one will be a fork that calls
 //! the same function; nothing here depends on who calls.
 
+use std::os::fd::AsFd as _;
+
+use nix::sys::signal::Signal;
+
 use super::{ContainerRecord, Engine, Error, State};
 use crate::{
     ident::Timestamp,
     process::{Relay, Running},
     store::Lease,
-    sys::process::Ended,
+    sys::process::{self, Ended},
 };
 
-/// Records that the container runs, moves its bytes until it has ended, and records that.
+/// Records that the container runs, moves its bytes until it has ended, and records that, unless
+/// the record goes at once.
 pub(super) fn supervise(
     engine: &Engine,
     record: &ContainerRecord,
-    (lease, running): (&Lease, Running),
-    relay: Relay,
+    lease: &Lease,
+    (running, relay): (Running, Relay),
 ) -> Result<Ended, Error> {
     let started = Some(Timestamp::now());
     let pid = running.pid;
@@ -27,10 +32,17 @@ pub(super) fn supervise(
         exit_code: 0,
         error: String::new(),
     };
-    engine.write_state(&lease.dir, &state)?;
-    let ended = relay.run(running, record.interactive)?;
+    let pidfd = running.pidfd.try_clone().ok();
+    let recorded = engine.write_state(&lease.dir, &state);
+    let ended = recorded.and_then(|()| Ok(relay.run(running, record.interactive)?));
+    if let (Err(_), Some(pidfd)) = (&ended, pidfd) {
+        // What nobody looks after must not go on beside the clean-up.
+        process::send_signal(pidfd.as_fd(), Signal::SIGKILL as i32).ok();
+        process::wait(pidfd.as_fd()).ok();
+    }
+    let ended = ended?;
     if record.auto_remove {
-        // Nobody will read it.
+        // The store may be full by now; the program's code is worth more than a record of it.
         return Ok(ended);
     }
     state.pid = 0;

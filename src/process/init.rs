@@ -167,6 +167,7 @@ impl Child<'_> {
             process::give_stream(stream, who.uid, who.gid);
         }
         capability::bound_to_default()?;
+        capability::clear_inheritable()?;
         process::become_user(who.uid, who.gid, &who.groups)?;
         if who.uid == 0 {
             capability::limit_to_default()?;

@@ -19,13 +19,17 @@ pub(super) fn split(report: OwnedFd) -> Result<OwnedFd> {
     // Blocked before the fork, so that none is lost in between.
     let everything = SigSet::all();
     everything.thread_block().ok();
+    // Before there is anybody who could look: descriptors of the host are still open here. The
+    // program may be traced again as soon as it is executed.
+    process::forbid_core_dump_and_trace()?;
     match fork::clone_into(fork::Namespaces::NONE)? {
         fork::Side::Child => {
             process::die_with_parent()?;
+            // A job of its own: what is typed at the terminal reaches it once, not through us, too.
+            process::lead_terminal();
             Ok(report)
         }
         fork::Side::Parent { pid, .. } => {
-            process::forbid_core_dump_and_trace().ok();
             // Its end is how the supervisor learns that the program runs.
             drop(report);
             // Directories of the host among them: none may stay open beside the program.

@@ -51,16 +51,20 @@ pub fn bound_to_default() -> Result<()> {
     Ok(())
 }
 
+/// Nothing is passed on through execve(2), to whatever user (CVE-2022-24769). Ambient capabilities
+/// go with it (capabilities(7)).
+pub fn clear_inheritable() -> Result<()> {
+    caps::clear(None, CapSet::Inheritable).map_err(|error| failed("inheritable", &error))
+}
+
 /// For a process that stays root: effective and permitted become the defaults as far as we have
-/// them, inheritable and ambient become empty (CVE-2022-24769).
+/// them.
 pub fn limit_to_default() -> Result<()> {
     let have = caps::read(None, CapSet::Permitted).map_err(|error| failed("permitted", &error))?;
     let allowed: HashSet<_> = DEFAULT
         .into_iter()
         .filter(|one| have.contains(one))
         .collect();
-    let none = HashSet::new();
-    caps::set(None, CapSet::Inheritable, &none).map_err(|error| failed("inheritable", &error))?;
     caps::set(None, CapSet::Effective, &allowed).map_err(|error| failed("effective", &error))?;
     caps::set(None, CapSet::Permitted, &allowed).map_err(|error| failed("permitted", &error))
 }

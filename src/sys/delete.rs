@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 
 use nix::errno::Errno;
 
-use super::{Dir, Result, SysError};
+use super::{Dir, Result};
 
 /// Deeper trees than this are removed by renaming subtrees up first; descriptors are finite.
 const DEPTH_MAX: usize = 256;
@@ -27,15 +27,7 @@ pub fn remove_tree(parent: &Dir, name: impl AsRef<OsStr>) -> Result<()> {
             _ => return Err(error),
         },
     }
-    let top = parent.open_dir(name)?;
-    let device = top.own_metadata()?.dev();
-    if device != parent.own_metadata()?.dev() {
-        return Err(SysError::new(
-            "unlinkat",
-            format!("{}: a mount", name.display()),
-            Errno::EXDEV,
-        ));
-    }
+    let top = parent.open_own_dir(name)?;
     // No name of the tree's own can be in the way.
     let random = super::random_bytes()?;
     let stem = format!(
@@ -44,7 +36,6 @@ pub fn remove_tree(parent: &Dir, name: impl AsRef<OsStr>) -> Result<()> {
     );
     let mut sweep = Sweep {
         top: &top,
-        device,
         stem,
         lifted: 0,
     };
@@ -53,7 +44,7 @@ pub fn remove_tree(parent: &Dir, name: impl AsRef<OsStr>) -> Result<()> {
         let lifted = std::mem::take(&mut sweep.lifted);
         for number in 0..lifted {
             let name = format!("{}-{number}", sweep.stem);
-            if let Ok(dir) = top.open_dir(&name) {
+            if let Ok(dir) = top.open_own_dir(&name) {
                 let renamed = format!("{}-now", sweep.stem);
                 top.rename(&name, &top, &renamed)?;
                 sweep.empty(&dir, 1)?;
@@ -66,7 +57,6 @@ pub fn remove_tree(parent: &Dir, name: impl AsRef<OsStr>) -> Result<()> {
 
 struct Sweep<'a> {
     top: &'a Dir,
-    device: u64,
     stem: String,
     /// Subtrees too deep for one pass, renamed to the top for the next.
     lifted: usize,
@@ -88,11 +78,7 @@ impl Sweep<'_> {
                 self.lifted += 1;
                 continue;
             }
-            let below = dir.open_dir(&name)?;
-            if below.own_metadata()?.dev() != self.device {
-                let what = format!("{}: a mount", name.display());
-                return Err(SysError::new("unlinkat", what, Errno::EXDEV));
-            }
+            let below = dir.open_own_dir(&name)?;
             self.empty(&below, depth + 1)?;
             dir.remove_dir(&name)?;
         }

@@ -15,7 +15,10 @@ use std::{
 
 use nix::{
     errno::Errno,
-    fcntl::{AT_FDCWD, AtFlags, OFlag, RenameFlags, openat, readlinkat, renameat2},
+    fcntl::{
+        AT_FDCWD, AtFlags, OFlag, OpenHow, RenameFlags, ResolveFlag, openat, openat2, readlinkat,
+        renameat2,
+    },
     sys::{
         stat::{
             FchmodatFlags, FileStat, Mode, SFlag, UtimensatFlags, fchmodat, fstat, fstatat,
@@ -171,6 +174,21 @@ impl Dir {
             .at("openat", || {
                 format!("{}, O_DIRECTORY|O_NOFOLLOW", name.display())
             })
+    }
+
+    /// [`Dir::open_dir`], but EXDEV where something is mounted on it, of whatever file system.
+    pub fn open_own_dir(&self, name: impl AsRef<OsStr>) -> Result<Self> {
+        let name = name.as_ref();
+        let resolve = ResolveFlag::RESOLVE_BENEATH
+            | ResolveFlag::RESOLVE_NO_SYMLINKS
+            | ResolveFlag::RESOLVE_NO_XDEV;
+        openat2(
+            &self.0,
+            one(name)?,
+            OpenHow::new().flags(OPEN_DIR).resolve(resolve),
+        )
+        .map(Self)
+        .at("openat2", || format!("{}, RESOLVE_NO_XDEV", name.display()))
     }
 
     /// Opens the file `name` for reading; a fifo does not block, a link is an error.

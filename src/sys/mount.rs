@@ -166,14 +166,3 @@ pub fn pivot_here() -> Result<()> {
     nix::unistd::pivot_root(".", ".").at("pivot_root", || "., .")?;
     umount2(".", MntFlags::MNT_DETACH).at("umount2", || "., MNT_DETACH")
 }
-
-/// Detaches the mount at a path of ours.
-pub fn detach(path: &Path) -> Result<()> {
-    umount2(path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)
-        .at("umount2", || format!("{}, MNT_DETACH", path.display()))
-}
-
-/// Unmounts; EBUSY where it is in use.
-pub fn unmount(path: &Path) -> Result<()> {
-    umount2(path, MntFlags::UMOUNT_NOFOLLOW).at("umount2", || path.display().to_string())
-}

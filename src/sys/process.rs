@@ -105,14 +105,18 @@ pub fn die_with_parent() -> Result<()> {
     prctl::set_pdeathsig(Signal::SIGKILL).at("prctl", || "PR_SET_PDEATHSIG, SIGKILL")
 }
 
-/// Whether the process with this id is alive.
-pub fn is_alive(pid: i32) -> bool {
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) != Err(Errno::ESRCH)
-}
-
 /// A session of its own, so that no terminal of ours can be typed into (CVE-2017-5226).
 pub fn new_session() -> Result<()> {
     nix::unistd::setsid().map(drop).at("setsid", String::new)
+}
+
+/// A process group of its own, in the foreground of its terminal where there is one. SIGTTOU must
+/// be blocked.
+pub fn lead_terminal() {
+    let own = nix::unistd::getpid();
+    if nix::unistd::setpgid(own, own).is_ok() {
+        nix::unistd::tcsetpgrp(std::io::stdin(), own).ok();
+    }
 }
 
 /// Becomes this user: supplementary groups first, then group, then user, as rights shrink.

@@ -13,6 +13,7 @@ mod isolation;
 mod many;
 mod placing;
 mod process;
+mod stores;
 mod streams;
 mod tmpfs;
 mod volume_commands;

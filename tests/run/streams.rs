@@ -154,6 +154,23 @@ fn root_closed_streams_are_no_trouble() {
     shed.assert_no_containers();
 }
 
+#[test]
+#[ignore = "needs root"]
+fn root_output_that_cannot_be_written_ends_the_container() {
+    let shed = Shed::new();
+    let mut command = shed.command("run --rm base sh -c 'yes; sleep 100'");
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    command.stdout(full).stderr(Stdio::piped());
+    let output = command.spawn().unwrap().wait_with_output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(125), "{error}");
+    assert!(
+        error.contains("our output") && error.contains("ENOSPC"),
+        "{error}"
+    );
+    shed.assert_no_containers();
+}
+
 /// Runs a command on a new terminal; everything that appears on it.
 fn on_terminal(shed: &Shed, line: &str, typed: &str) -> (String, Option<i32>) {
     let terminal = nix::pty::openpty(None, None).unwrap();
