@@ -18,8 +18,11 @@ use crate::{
         mount::{Depth, PropagationType},
         mountinfo, open_handle,
     },
-    volume::{self, Fill, Volumes},
+    volume::{self, Fill, Filled, Volumes},
 };
+
+/// What the filling child answers when there was something to copy.
+const COPIED: &[u8] = b"copied";
 
 /// The mounts of a record, in its order; pure.
 pub(super) fn mounts(record: &ContainerRecord, volumes: &Volumes<'_>) -> Vec<Mount> {
@@ -166,6 +169,7 @@ impl Engine {
                 }
                 lease => lease?,
             };
+            volume::finish(&lease.dir, name.as_str())?;
             let fill = !wanted.no_copy && !mount.inherited && wanted.subpath.is_none();
             let empty = fill
                 && volume::is_empty(&lease.dir)
@@ -207,7 +211,8 @@ impl Engine {
             // An empty directory of the same image: copied before.
             return Ok(());
         }
-        rootfs::with_view(snapshot, |root| {
+        let copied = rootfs::with_view(snapshot, |root| {
+            crate::sys::process::raise_file_limit();
             // A file or nothing there: nothing to copy (semantics 28, as the newer engine).
             let Ok(handle) = root.locate(&target) else {
                 return Ok(Vec::new());
@@ -216,12 +221,19 @@ impl Engine {
                 return Ok(Vec::new());
             }
             let from = root.open_dir(&target)?;
-            volume::fill(volume_dir, name.as_str(), &from)
-                .map(|_| Vec::new())
-                .map_err(volume::Error::into_system)
+            match volume::fill(volume_dir, name.as_str(), &from) {
+                Ok(Filled::Copied(report)) if report.entries > 0 => Ok(COPIED.to_vec()),
+                Ok(_) => Ok(Vec::new()),
+                Err(error) => Err(error.into_system()),
+            }
         })?;
-        volume.filled = Some(this);
-        Ok(volumes.update(&volume)?)
+        // Only an empty directory needs to be remembered: a volume that was emptied later is filled
+        // again (semantics 26).
+        if copied != COPIED {
+            volume.filled = Some(this);
+            volumes.update(&volume)?;
+        }
+        Ok(())
     }
 }
 

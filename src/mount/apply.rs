@@ -15,7 +15,8 @@ use std::{
 use nix::errno::Errno;
 
 use super::{
-    Access, Action, Bind, Furniture, Mount, Origin, Overlay, ReadOnly, Source, TmpfsOptions,
+    Access, Action, Bind, BindKind, Furniture, Mount, Origin, Overlay, ReadOnly, Source,
+    TmpfsOptions,
     system::{self, Hidden},
 };
 use crate::sys::{
@@ -171,6 +172,14 @@ impl Stage {
         };
         if let Some(depth) = depth {
             mount::change_attributes(&tree, depth, Attributes::READ_ONLY, Attributes::NONE)?;
+        }
+        if bind.kind == BindKind::Volume {
+            mount::change_attributes(
+                &tree,
+                Depth::Recursive,
+                Attributes::NO_DEV,
+                Attributes::NONE,
+            )?;
         }
         // A clone starts in the peer group of its source; anything but shared must leave it.
         let (kind, depth) = bind.propagation.to_kernel();

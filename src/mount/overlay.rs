@@ -82,7 +82,8 @@ impl Overlay {
         if self.volatile {
             overlay.set_flag("volatile")?;
         }
-        overlay.mount(Attributes::NONE)
+        // A device made in the container must not open the host's: there is no device filter yet.
+        overlay.mount(Attributes::NO_DEV)
     }
 
     /// kernel(6.8): remove when Debian 12's 6.1 is out of support.

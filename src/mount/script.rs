@@ -6,8 +6,8 @@
 use std::{os::unix::ffi::OsStrExt as _, path::Path};
 
 use super::{
-    Access, Action, Bind, Furniture, Mount, Overlay, ReadOnly, Source, TmpfsOptions, overlay,
-    system,
+    Access, Action, Bind, BindKind, Furniture, Mount, Overlay, ReadOnly, Source, TmpfsOptions,
+    overlay, system,
 };
 use crate::sys::mount::Depth;
 
@@ -95,7 +95,9 @@ fn union(overlay: &Overlay) -> Vec<String> {
     for (key, value) in overlay::OPTIONS {
         options.extend([",", key, "=", value]);
     }
-    lines.push(format!("mount -t overlay overlay -o \"{options}\" \"$M\""));
+    lines.push(format!(
+        "mount -t overlay overlay -o \"nodev,{options}\" \"$M\""
+    ));
     lines
 }
 
@@ -171,10 +173,17 @@ fn attach_bind(mount: &Mount, bind: &Bind, word: &dyn Fn(&Path) -> String) -> Ve
         format!("mount --{how} {source} {target}"),
         format!("mount --make-{propagation} {target}"),
     ];
-    if bind.read_only != ReadOnly::No {
-        lines.push(format!(
-            "mount -o remount,bind,ro {target}   # a bind ignores ro: two steps"
-        ));
+    let nodev = if bind.kind == BindKind::Volume {
+        ",nodev"
+    } else {
+        ""
+    };
+    match (bind.read_only, nodev) {
+        (ReadOnly::No, "") => {}
+        (ReadOnly::No, _) => lines.push(format!("mount -o remount,bind{nodev} {target}")),
+        (ReadOnly::Top | ReadOnly::Recursive, _) => lines.push(format!(
+            "mount -o remount,bind,ro{nodev} {target}   # a bind ignores ro: two steps"
+        )),
     }
     lines
 }

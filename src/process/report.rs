@@ -19,6 +19,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::sys::{At as _, Result, SysError, receive_with_fd};
 
+/// As much of a failed call's arguments as is passed on, in characters.
+const DETAIL_MAX: usize = 1000;
+
 /// One packet.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Report {
@@ -52,7 +55,8 @@ impl Report {
         Self::Failed {
             step,
             call: error.call().to_owned(),
-            detail: error.detail().to_owned(),
+            // One packet holds it.
+            detail: error.detail().chars().take(DETAIL_MAX).collect(),
             errno: error.errno().unwrap_or(Errno::EINVAL) as i32,
         }
     }

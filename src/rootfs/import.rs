@@ -197,7 +197,9 @@ impl<'s> Import<'s, '_> {
             .as_ref()
             .map(|blob| self.blobs.size(blob.digest))
             .transpose()?;
-        let blob = if known.flatten().is_some() {
+        // One of another size is damaged, and written again.
+        let wanted = source.blob.as_ref().map(|blob| blob.size);
+        let blob = if known.flatten().is_some() && known.flatten() == wanted {
             None
         } else {
             Some(self.blobs.begin()?)

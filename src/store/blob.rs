@@ -113,7 +113,7 @@ impl<'s> Blobs<'s> {
     /// [`Blobs::sync_names`].
     pub fn put(&self, bytes: &[u8]) -> Result<Digest, Error> {
         let digest = Digest::of(bytes);
-        if self.size(digest)?.is_some() {
+        if self.size(digest)? == Some(bytes.len() as u64) {
             return Ok(digest);
         }
         let mut blob = self.begin()?;

@@ -147,7 +147,7 @@ pub fn set_namespace_propagation(propagation: PropagationType) -> Result<()> {
 
 /// mount(2) of an overlay with an option string, for kernels without `lowerdir+` (before 6.8).
 pub fn overlay_by_options(target: &Path, options: &str) -> Result<()> {
-    let flags = MsFlags::empty();
+    let flags = MsFlags::MS_NODEV;
     nix::mount::mount(
         Some("overlay"),
         target,

@@ -194,7 +194,7 @@ impl<'s> Volumes<'s> {
         }
     }
 
-    /// Replaces a volume's record; not synced, because losing it loses no data.
+    /// Replaces a volume's record.
     pub fn update(&self, record: &VolumeRecord) -> Result<(), Error> {
         let name = record.name.as_str();
         let dir = self
@@ -206,7 +206,7 @@ impl<'s> Volumes<'s> {
             &dir,
             RECORD,
             record,
-            Durability::Volatile,
+            Durability::Synced,
         )?)
     }
 

@@ -10,7 +10,7 @@ mod populate;
 mod record;
 
 pub use local::{Created, NewVolume, Volume, Volumes};
-pub use populate::{Filled, fill, is_empty};
+pub use populate::{Filled, fill, finish, is_empty};
 pub use record::{Fill, Origin, VolumeRecord};
 
 use crate::{

@@ -4,14 +4,17 @@
 //! the data, and when it is whole its entries are moved in one by one. `filling` is an unfinished
 //! copy (garbage), `filled` a whole one whose moving somebody must finish.
 
+use nix::errno::Errno;
+
 use super::{
     Error,
     local::{DATA, failed},
 };
-use crate::sys::{CopyReport, Dir, Result as SysResult, copy_tree, lock::Lock, remove_tree};
+use crate::sys::{CopyReport, Dir, Result as SysResult, copy_tree, lock::Lock, remove_tree, sync};
 
 const FILLING: &str = "filling";
 const FILLED: &str = "filled";
+const LOCK: &str = "fill.lock";
 
 /// What filling found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,33 +31,59 @@ pub fn fill(volume: &Dir, name: &str, from: &Dir) -> Result<Filled, Error> {
     fill_locked(volume, from).map_err(|source| failed("populate", name, source))
 }
 
-/// Whether the volume may have to be filled: it holds nothing, or a copy is half moved in.
+/// Finishes what a crash interrupted: a whole copy whose entries were being moved in.
+pub fn finish(volume: &Dir, name: &str) -> Result<(), Error> {
+    let finish = || -> SysResult<()> {
+        if volume.find(FILLED)?.is_none() {
+            return Ok(());
+        }
+        let _lock = lock(volume)?;
+        if volume.find(FILLED)?.is_some() {
+            move_in(volume)
+        } else {
+            Ok(())
+        }
+    };
+    finish().map_err(|source| failed("populate", name, source))
+}
+
+/// Whether the volume holds nothing.
 pub fn is_empty(volume: &Dir) -> SysResult<bool> {
-    Ok(volume.find(FILLED)?.is_some() || volume.open_dir(DATA)?.entries()?.is_empty())
+    Ok(volume.open_dir(DATA)?.entries()?.is_empty())
+}
+
+/// Beside the data, where no container can hold it; not the volume itself, which is leased by
+/// whoever has it mounted.
+fn lock(volume: &Dir) -> SysResult<Lock> {
+    Lock::exclusive(volume.open_or_create_file(LOCK, 0o600)?)
 }
 
 fn fill_locked(volume: &Dir, from: &Dir) -> SysResult<Filled> {
-    let data = volume.open_dir(DATA)?;
-    // On the data, not on the volume: that one is leased by whoever has it mounted.
-    let _lock = Lock::exclusive(data.try_clone()?.into_fd().into())?;
+    let _lock = lock(volume)?;
     if volume.find(FILLED)?.is_some() {
-        move_in(volume, &data)?;
+        move_in(volume)?;
     }
-    if !data.entries()?.is_empty() {
+    if !is_empty(volume)? {
         return Ok(Filled::NotEmpty);
     }
     remove_tree(volume, FILLING)?;
     volume.make_dir(FILLING, 0o700)?;
     let report = copy_tree(from, &volume.open_dir(FILLING)?)?;
+    // A copy that counts as whole must be whole after a power cut, too.
+    sync::file_system(volume)?;
     volume.rename(FILLING, volume, FILLED)?;
-    move_in(volume, &data)?;
+    move_in(volume)?;
     Ok(Filled::Copied(report))
 }
 
-fn move_in(volume: &Dir, data: &Dir) -> SysResult<()> {
-    let filled = volume.open_dir(FILLED)?;
+/// What somebody wrote meanwhile stays.
+fn move_in(volume: &Dir) -> SysResult<()> {
+    let (filled, data) = (volume.open_dir(FILLED)?, volume.open_dir(DATA)?);
     for name in filled.entries()? {
-        filled.rename(&name, data, &name)?;
+        match filled.rename_new(&name, &data, &name) {
+            Err(error) if error.errno() == Some(Errno::EEXIST) => remove_tree(&filled, &name)?,
+            moved => moved?,
+        }
     }
     let top = filled.own_metadata()?;
     volume.chown(DATA, top.uid(), top.gid())?;
@@ -92,7 +121,7 @@ mod tests {
         let data = volume.open_dir(DATA).unwrap();
         assert_eq!(data.entries().unwrap(), ["seed"]);
         assert_eq!(fill(&volume, "v", &image).unwrap(), Filled::NotEmpty);
-        assert_eq!(volume.sorted_entries().unwrap(), [DATA]);
+        assert_eq!(volume.sorted_entries().unwrap(), [DATA, LOCK]);
     }
 
     #[test]
@@ -120,12 +149,26 @@ mod tests {
             .unwrap()
             .create_file("early", 0o644)
             .unwrap();
-        assert!(is_empty(&volume).unwrap());
+        finish(&volume, "v").unwrap();
         assert_eq!(fill(&volume, "v", &image).unwrap(), Filled::NotEmpty);
         assert_eq!(
             volume.open_dir(DATA).unwrap().sorted_entries().unwrap(),
             ["early", "late"]
         );
+    }
+
+    #[test]
+    fn what_a_container_wrote_meanwhile_stays() {
+        let (_scratch, volume, _image) = tree();
+        volume.make_dir(FILLED, 0o755).unwrap();
+        let (filled, data) = (
+            volume.open_dir(FILLED).unwrap(),
+            volume.open_dir(DATA).unwrap(),
+        );
+        filled.make_dir("same", 0o755).unwrap();
+        data.create_file("same", 0o600).unwrap();
+        finish(&volume, "v").unwrap();
+        assert!(!data.metadata("same").unwrap().is_dir());
     }
 
     #[test]
