@@ -1,6 +1,6 @@
 //! The whole story, in order, with supervision, undo and recovery.
 //!
-//! Flow: a [`RunRequest`] becomes a [`ContainerRecord`] ([`create`](Engine::create)), the record a
+//! Flow: a [`RunRequest`] becomes a [`ContainerRecord`] (`Engine::create`), the record a
 //! plan and a process ([`run`](Engine::run)); the supervisor holds the container's lease while it
 //! runs, and everything that a command line can ask of images, volumes and containers is a method
 //! of [`Engine`].
