@@ -2,10 +2,10 @@
 //!
 //! # Flow
 //!
-//! [`unpack`] runs two threads: the first reads, hashes and inflates the blob, the second hashes
+//! [`unpack()`] runs two threads: the first reads, hashes and inflates the blob, the second hashes
 //! the tar, splits it into frames, turns each into an entry (here all hostile input dies) and makes
 //! it on disk. What depends on the layers below is only noted, so that layers can be unpacked in
-//! any order and at the same time; [`settle`] applies the [`Notes`] once the layers below are there.
+//! any order and at the same time; [`settle()`] applies the [`Notes`] once the layers below are there.
 //!
 //! # Invariants
 //!

@@ -1,6 +1,6 @@
 //! From a spec to a running, waited-for process in namespaces.
 //!
-//! Flow: [`ProcessSpec`] and the mount plan become a list of [`InitStep`]s; [`spawn`] forks, the
+//! Flow: [`ProcessSpec`] and the mount plan become a list of [`InitStep`]s; [`spawn()`] forks, the
 //! child performs them in order and executes the program; [`Relay`] moves its bytes and waits.
 //!
 //! Not here: records, locks and clean-up (`container`).
