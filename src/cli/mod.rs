@@ -82,24 +82,31 @@ fn dispatch(cli: Cli) -> Outcome {
         require_root()?;
         Ok(Engine::open(&cli.root)?.with_notes(report::note))
     };
+    // What a killed command left is put away by the next one, but for `run`, which is in a hurry.
+    let open_tidy = || -> Result<Engine, Exit> {
+        let engine = open()?;
+        // A record that cannot be read is told by whoever needs it.
+        engine.tidy().ok();
+        Ok(engine)
+    };
     match cli.command {
         Command::Run(args) => {
             let engine = open().map_err(|exit| exit.or_code(125))?;
             run::run(&engine, *args)
         }
-        Command::Ps(args) => ps::run(&open()?, &args),
-        Command::Inspect(args) => inspect::run(&open()?, &args),
-        Command::Rm(args) => rm::run(&open()?, &args),
-        Command::Diff(args) => diff::run(&open()?, &args),
-        Command::Load(args) => load::run(&open()?, &args),
-        Command::Import(args) => import::run(&open()?, args),
-        Command::Images(args) => images::run(&open()?, &args),
-        Command::Tag(args) => tag::run(&open()?, &args),
-        Command::Rmi(args) => rmi::run(&open()?, &args),
-        Command::Image(args) => image::run(&open()?, args),
-        Command::Container(args) => command::container::run(&open()?, args),
-        Command::Volume(args) => volume::run(&open()?, args),
-        Command::Info(args) => info::run(&open()?, &args),
+        Command::Ps(args) => ps::run(&open_tidy()?, &args),
+        Command::Inspect(args) => inspect::run(&open_tidy()?, &args),
+        Command::Rm(args) => rm::run(&open_tidy()?, &args),
+        Command::Diff(args) => diff::run(&open_tidy()?, &args),
+        Command::Load(args) => load::run(&open_tidy()?, &args),
+        Command::Import(args) => import::run(&open_tidy()?, args),
+        Command::Images(args) => images::run(&open_tidy()?, &args),
+        Command::Tag(args) => tag::run(&open_tidy()?, &args),
+        Command::Rmi(args) => rmi::run(&open_tidy()?, &args),
+        Command::Image(args) => image::run(&open_tidy()?, args),
+        Command::Container(args) => command::container::run(&open_tidy()?, args),
+        Command::Volume(args) => volume::run(&open_tidy()?, args),
+        Command::Info(args) => info::run(&open_tidy()?, &args),
         Command::Version(args) => command::version::run(&args),
     }
 }

@@ -4,9 +4,11 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-/// Writes a line.
+use super::text::printable;
+
+/// Writes a line; what would drive a terminal is made harmless.
 pub(crate) fn line(text: &str) -> io::Result<()> {
-    writeln!(io::stdout(), "{text}")
+    writeln!(io::stdout(), "{}", printable(text))
 }
 
 /// Writes text as it is.
@@ -43,7 +45,7 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
     for row in std::iter::once(&header).chain(rows) {
         let last = row.len().saturating_sub(1);
         for (column, cell) in row.iter().enumerate() {
-            text.push_str(cell);
+            text.push_str(&printable(cell));
             if column < last {
                 let filling = (widths[column] + 3).max(10).saturating_sub(width(cell));
                 text.extend(std::iter::repeat_n(' ', filling));

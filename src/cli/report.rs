@@ -4,6 +4,8 @@ use std::{io::Write as _, process::ExitCode};
 
 use cowshed::error::Failure;
 
+use super::text::printable;
+
 /// What a command ends with: an exit code, or an error.
 pub(crate) type Outcome = Result<ExitCode, Exit>;
 
@@ -126,7 +128,7 @@ pub(crate) fn note(text: &str) {
 
 /// A line for whoever watches, such as `--explain`.
 pub(crate) fn line(text: &str) {
-    writeln!(std::io::stderr(), "{text}").ok();
+    writeln!(std::io::stderr(), "{}", printable(text)).ok();
 }
 
 impl Exit {
@@ -150,19 +152,15 @@ impl Exit {
         };
         lines.extend(hint.map(|hint| format!("hint: {hint}")));
         // Nothing can be done where standard error is closed.
-        writeln!(std::io::stderr(), "{}", escape(&lines.join("\n"))).ok();
+        writeln!(
+            std::io::stderr(),
+            "{}",
+            lines
+                .iter()
+                .map(|line| printable(line))
+                .collect::<Vec<_>>()
+                .join("\n")
+        )
+        .ok();
     }
-}
-
-/// Names of a stranger's image must not drive the terminal.
-fn escape(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() && c != '\n' && c != '\t' {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
-        .collect()
 }

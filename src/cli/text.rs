@@ -27,6 +27,19 @@ pub(crate) fn size(bytes: u64, digits: usize) -> String {
     format!("{text}{}", UNITS[unit])
 }
 
+/// Text of a stranger's image must not drive the terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\t' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
 /// `2 weeks`, as in "2 weeks ago".
 pub(crate) fn duration(seconds: i64) -> String {
     const STEPS: [(i64, i64, &str); 6] = [

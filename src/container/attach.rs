@@ -157,8 +157,7 @@ impl Engine {
         let volumes = self.volumes()?;
         let mut leases = Vec::new();
         for mount in &record.mounts {
-            let (RequestKind::Volume(wanted), Some(name)) = (&mount.request.kind, &mount.volume)
-            else {
+            let Some(name) = &mount.volume else {
                 continue;
             };
             let lease = match volumes.attach(name) {
@@ -170,8 +169,7 @@ impl Engine {
                 lease => lease?,
             };
             volume::finish(&lease.dir, name.as_str())?;
-            let fill = !wanted.no_copy && !mount.inherited && wanted.subpath.is_none();
-            let empty = fill
+            let empty = mount.is_filled()
                 && volume::is_empty(&lease.dir)
                     .map_err(|source| failed("look into volume", source))?;
             if empty {

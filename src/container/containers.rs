@@ -112,14 +112,21 @@ impl Engine {
             // Its layers are not garbage because it cannot be read.
             Err(source) => return Err(failed("open container", source)),
         };
-        let Some(record) = record::find(&own, CONFIG)? else {
+        let damaged = |source| Error::Damaged {
+            id: id.clone(),
+            source,
+        };
+        let Some(record) = record::find(&own, CONFIG).map_err(damaged)? else {
             return Ok(None);
         };
-        let state: Option<State> = record::find(&own, STATE)?;
+        let state: Option<State> = record::find(&own, STATE).map_err(damaged)?;
         let lock = Lock::try_shared(own.into_fd().into());
         let free = lock
             .map_err(|source| failed("look at lease", source))?
             .is_some();
+        // A program can slip its leash (it is gone after executing a setuid file): it runs as long as
+        // its process does.
+        let free = free && !state.as_ref().is_some_and(State::is_alive);
         let status = match (&state, free) {
             (_, false) => Status::Running,
             (Some(state), true) if state.started.is_some() => Status::Exited,
@@ -161,8 +168,10 @@ impl Engine {
             let Some(holder) = self.holder_of(name)? else {
                 continue;
             };
-            let alive =
-                self.exists(Place::Containers, &holder)? || self.exists(Place::Tmp, &holder)?;
+            // In the order in which it moves: born in tmp, and alive there only while it is locked.
+            let tmp = self.store().open_dir(Place::Tmp)?;
+            let alive = matches!(try_lease(tmp, holder.as_str())?, Tried::Busy)
+                || self.exists(Place::Containers, &holder)?;
             if alive {
                 return Err(Error::NameTaken {
                     name: name.to_string(),
@@ -192,8 +201,13 @@ impl Engine {
     }
 
     /// Removes a container.
-    pub fn remove_container(&self, text: &str, removal: Removal) -> Result<ContainerRecord, Error> {
-        let container = self.container(text)?;
+    pub fn remove_container(&self, text: &str, removal: Removal) -> Result<ContainerId, Error> {
+        let container = match self.container(text) {
+            Err(Error::Damaged { id, .. }) if id.as_str().starts_with(text) => {
+                return self.remove_damaged(&id);
+            }
+            container => container?,
+        };
         let Container {
             record,
             state,
@@ -205,12 +219,42 @@ impl Engine {
                     name: record.name.to_string(),
                 });
             }
-            if let Some(state) = state {
-                kill(state.pid);
+            if let Some(state) = state.as_ref().filter(|state| state.is_alive()) {
+                crate::sys::process::kill(state.pid);
             }
         }
         self.remove_stopped(record, removal)?;
-        Ok(container.record)
+        Ok(container.record.id)
+    }
+
+    /// What is left of a container whose record says nothing any more; nobody can hold on to it.
+    fn remove_damaged(&self, id: &ContainerId) -> Result<ContainerId, Error> {
+        let dir = self.containers_dir()?;
+        match try_lease(dir, id.as_str())? {
+            Tried::Got(_lease) => self.store().discard(dir, id.as_str())?,
+            Tried::Absent => {}
+            Tried::Busy => {
+                return Err(Error::Running {
+                    name: id.short().to_owned(),
+                });
+            }
+        }
+        Ok(id.clone())
+    }
+
+    /// Removes `--rm` containers whose supervisor was killed before it could.
+    ///
+    /// There is no `create` yet, so one that never started was being started, too.
+    pub fn tidy(&self) -> Result<(), Error> {
+        let left = |one: &Container| one.record.auto_remove && one.status != Status::Running;
+        let removal = Removal {
+            force: false,
+            volumes: true,
+        };
+        for container in self.containers()?.iter().filter(|one| left(one)) {
+            self.remove_stopped(&container.record, removal)?;
+        }
+        Ok(())
     }
 
     /// Waits a moment for the lease: a lister holds it for microseconds, a supervisor whose
@@ -302,12 +346,6 @@ fn settled(state: State) -> State {
         exit_code: 137,
         error,
         ..state
-    }
-}
-
-fn kill(pid: i32) {
-    if pid > 1 {
-        crate::sys::process::kill(pid);
     }
 }
 

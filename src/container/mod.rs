@@ -143,6 +143,20 @@ pub enum Error {
         /// The rule.
         what: String,
     },
+    /// A signal came before the program ran.
+    #[error("start container: stopped by signal {signal}")]
+    Interrupted {
+        /// Its number.
+        signal: i32,
+    },
+    /// A container whose record cannot be read.
+    #[error("read container {id}")]
+    Damaged {
+        /// Its directory's name.
+        id: ident::ContainerId,
+        /// Why.
+        source: store::Error,
+    },
     /// A system call failed.
     #[error("{what}")]
     System {
@@ -190,6 +204,8 @@ impl Failure for Error {
             | Error::NotShared { .. }
             | Error::WrongType { .. }
             | Error::Usage { .. } => ErrorKind::Invalid,
+            Error::Interrupted { .. } => ErrorKind::System,
+            Error::Damaged { source, .. } => source.kind(),
             Error::System { source, .. } => source.kind(),
             Error::Ident(error) => error.kind(),
             Error::Mount(error) => error.kind(),
@@ -219,7 +235,10 @@ impl Failure for Error {
             Error::NoCreate { name } => format!("cowshed volume create {name}"),
             Error::ImageInUse { .. } => "remove what uses it first: cowshed ps -a".to_owned(),
             Error::MustForce { .. } => "cowshed rmi -f".to_owned(),
-            Error::Usage { .. } => return None,
+            Error::Usage { .. } | Error::Interrupted { .. } => return None,
+            Error::Damaged { id, .. } => {
+                format!("cowshed rm {} removes what is left of it", id.short())
+            }
             Error::System { source, .. } => return source.hint(),
             Error::Ident(error) => return error.hint(),
             Error::Mount(error) => return error.hint(),

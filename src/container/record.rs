@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ident::{ChainId, ContainerId, ContainerName, Digest, Timestamp, VolumeName},
-    mount::{Access, MountRequest},
+    mount::{Access, MountRequest, RequestKind},
     process::Network,
+    sys::process,
 };
 
 /// config.json: everything that does not change in a container's life.
@@ -80,6 +81,18 @@ pub struct AttachedMount {
     pub inherited: bool,
 }
 
+impl AttachedMount {
+    /// Whether an empty volume gets the image's directory (semantics 26, 29).
+    pub fn is_filled(&self) -> bool {
+        match &self.request.kind {
+            RequestKind::Volume(wanted) => {
+                !wanted.no_copy && wanted.subpath.is_none() && !self.inherited
+            }
+            RequestKind::Bind(_) | RequestKind::Tmpfs(_) => false,
+        }
+    }
+}
+
 impl ContainerRecord {
     /// The volumes it uses.
     pub fn volumes(&self) -> impl Iterator<Item = &VolumeName> {
@@ -101,4 +114,19 @@ pub struct State {
     pub exit_code: i32,
     /// Why it did not start.
     pub error: String,
+    /// Boot and start time of the process `pid`, so that another one with its number is not taken
+    /// for it.
+    #[serde(default)]
+    pub identity: Option<(String, u64)>,
+}
+impl State {
+    /// Whether process 1 of the container still runs, whoever supervises it.
+    pub fn is_alive(&self) -> bool {
+        let Some((boot, start_time)) = &self.identity else {
+            return false;
+        };
+        self.finished.is_none()
+            && process::start_time(self.pid) == Some(*start_time)
+            && process::boot_id() == *boot
+    }
 }

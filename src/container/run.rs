@@ -18,13 +18,15 @@ impl Engine {
     ///
     /// With `--rm` nothing of it is left, however it ended.
     pub fn run(&self, request: RunRequest, explain: &mut Explain<'_>) -> Result<Ended, Error> {
+        // First of all, so that a signal never ends us half-way.
+        let relay = Relay::new()?;
         let created = explain.step(|| self.create(request), narrate_create)?;
         let CreatedContainer {
             record,
             snapshot,
             lease,
         } = created;
-        let outcome = self.start(&record, &snapshot, &lease, explain);
+        let outcome = self.start(&record, &snapshot, (&lease, relay), explain);
         if let Err(error) = &outcome
             && !record.auto_remove
         {
@@ -44,16 +46,19 @@ impl Engine {
         &self,
         record: &ContainerRecord,
         snapshot: &Snapshot,
-        lease: &Lease,
+        (lease, relay): (&Lease, Relay),
         explain: &mut Explain<'_>,
     ) -> Result<Ended, Error> {
         let prepare = || {
             self.make_sources(record)?;
             self.attach_volumes(record, snapshot)
         };
-        let _volumes = explain.step(prepare, |_| narrate_volumes(record))?;
+        let volumes = explain.step(prepare, |_| narrate_volumes(record));
+        if let Some(signal) = relay.interrupted()? {
+            return Err(Error::Interrupted { signal });
+        }
+        let _volumes = volumes?;
         let (plan, spec) = self.plan(record, snapshot)?;
-        let relay = Relay::new()?;
         let running = spawn(&plan, &spec, explain)
             .map_err(|error| super::attach::wrong_type(error, &plan))?;
         supervisor::supervise(self, record, lease, (running, relay))

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, path::Path};
 
-use super::DryRun;
+use super::{AttachedMount, DryRun};
 use crate::{
     mount::{Action, BindKind, quote},
     process::{InitStep, Network},
@@ -20,8 +20,15 @@ const OUTER: &str = r#"if [ "${1-}" != inside ]; then
 fi
 # From here on: process 1 of the new namespaces.
 C=$2
-M=$C/merged
+M=$(readlink -f "$C")/merged
 mkdir "$M"
+# Commands of the host would follow a link of the image out of it: then rather not.
+inside() {
+  case $(readlink -m "$M/$1") in "$M" | "$M"/*) ;; *)
+    echo "$1 leads out of the image through a link: this script cannot mount there" >&2
+    exit 1 ;;
+  esac
+}
 "#;
 
 /// The union becomes the root. Programs of the host are out of reach by then, so those that are
@@ -117,16 +124,21 @@ impl DryRun {
 
     /// An empty volume gets what the image has at its place.
     fn fill_volumes(&self) -> Vec<String> {
-        let volumes = self
-            .plan
-            .binds()
-            .filter(|(_, bind)| bind.kind == BindKind::Volume);
+        let filled = |target: &Path| {
+            let own = self
+                .record
+                .mounts
+                .iter()
+                .find(|mount| mount.request.target == target);
+            own.is_some_and(AttachedMount::is_filled)
+        };
         let fill = |(target, source): (String, String)| {
             format!(
-                "if [ -d \"$M\"{target} ] && [ -z \"$(ls -A {source})\" ]; then cp -a \"$M\"{target}/. \
-                 {source}/; fi"
+                "inside {target}; if [ -d \"$M\"{target} ] && [ -z \"$(ls -A {source})\" ]; then \
+                 cp -a \"$M\"{target}/. {source}/; fi"
             )
         };
+        let volumes = self.plan.binds().filter(|(target, _)| filled(target));
         volumes
             .map(|(target, bind)| fill((quote(target), self.word(&bind.source))))
             .collect()

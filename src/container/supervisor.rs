@@ -31,6 +31,7 @@ pub(super) fn supervise(
         finished: None,
         exit_code: 0,
         error: String::new(),
+        identity: process::start_time(pid).map(|start_time| (process::boot_id(), start_time)),
     };
     let pidfd = running.pidfd.try_clone().ok();
     let recorded = engine.write_state(&lease.dir, &state);
@@ -68,6 +69,7 @@ pub(super) fn record_failure(engine: &Engine, lease: &Lease, error: &Error) -> R
         finished: None,
         exit_code,
         error: text,
+        identity: None,
     };
     engine.write_state(&lease.dir, &state)
 }
@@ -76,10 +78,14 @@ impl Error {
     /// The exit code of `run` for a container that did not start: 126 and 127 as a shell's, 125
     /// for everything else (semantics 60).
     pub fn exit_code(&self) -> i32 {
-        if let Error::Process(error) = self {
-            error.exit_code()
-        } else {
-            125
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "everything else is our own failure"
+        )]
+        match self {
+            Error::Process(error) => error.exit_code(),
+            Error::Interrupted { signal } => 128 + signal,
+            _ => 125,
         }
     }
 }

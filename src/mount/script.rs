@@ -109,6 +109,11 @@ fn top(overlay: &Overlay) -> String {
 }
 
 fn attach(mount: &Mount, word: &dyn Fn(&Path) -> String) -> Vec<String> {
+    let guard = format!("inside {}", quote(&mount.target));
+    [guard].into_iter().chain(commands(mount, word)).collect()
+}
+
+fn commands(mount: &Mount, word: &dyn Fn(&Path) -> String) -> Vec<String> {
     let target = inside(&mount.target);
     let directory = format!("mkdir -p {target}");
     let kernel = |kind: &str, options: &str| {

@@ -91,6 +91,10 @@ impl Child<'_> {
         match step {
             InitStep::Leash => {
                 process::die_with_parent()?;
+                // It may have died before it could take us with it.
+                if self.report.as_ref().is_some_and(process::is_hung_up) {
+                    fork::exit_now(125);
+                }
                 // Every mode below is meant as written.
                 process::set_umask(0);
                 if self.keeps_process_1() {

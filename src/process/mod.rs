@@ -6,6 +6,7 @@
 //! Not here: records, locks and clean-up (`container`).
 
 mod init;
+mod output;
 mod reaper;
 mod relay;
 mod report;

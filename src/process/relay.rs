@@ -15,7 +15,10 @@ use nix::{
     sys::{signal::Signal, signalfd::SignalFd},
 };
 
-use super::{Error, Running};
+use super::{
+    Error, Running,
+    output::{EIO, Output, is_transient},
+};
 use crate::sys::{
     At as _, SysError,
     console::{self, RawMode},
@@ -45,12 +48,6 @@ pub struct Relay {
     pending: Vec<u8>,
 }
 
-/// One direction: from a container's stream to one of ours.
-struct Output {
-    from: Option<File>,
-    to: File,
-}
-
 /// Our standard input on its way in.
 struct Input {
     from: Option<File>,
@@ -70,6 +67,18 @@ impl Relay {
             buffer: vec![0; BUFFER],
             pending: Vec::new(),
         })
+    }
+
+    /// A signal that came before there was a container to pass it to, and that means an end.
+    pub fn interrupted(&self) -> Result<Option<i32>, Error> {
+        let end = [
+            Signal::SIGHUP,
+            Signal::SIGINT,
+            Signal::SIGQUIT,
+            Signal::SIGTERM,
+        ];
+        let signal = process::read_signal(&self.signals).map_err(failed("read signals"))?;
+        Ok(signal.filter(|signal| end.iter().any(|end| *end as i32 == *signal)))
     }
 
     /// Moves everything between the container and our standard streams until it has ended and
@@ -98,7 +107,7 @@ impl Relay {
             Some(main) => Some(main.try_clone().at("dup", || "terminal")?),
             None => stdin,
         };
-        if let (Some(to), None) = (&to_container, &terminal) {
+        if let Some(to) = &to_container {
             process::set_nonblocking(to)?;
         }
         let mut input = Input {
@@ -112,15 +121,10 @@ impl Relay {
         let main_out = terminal
             .as_ref()
             .map(|main| main.try_clone().at("dup", || "terminal"));
+        let stdout = main_out.transpose()?.or(stdout).map(File::from);
         let mut outputs = [
-            Output {
-                from: main_out.transpose()?.or(stdout).map(File::from),
-                to: duplicate(std::io::stdout().as_fd())?,
-            },
-            Output {
-                from: stderr.map(File::from),
-                to: duplicate(std::io::stderr().as_fd())?,
-            },
+            Output::new(stdout, std::io::stdout().as_fd())?,
+            Output::new(stderr.map(File::from), std::io::stderr().as_fd())?,
         ];
         let ended = self.pump(&pidfd, terminal.as_ref(), &mut input, &mut outputs);
         drop(raw_mode);
@@ -137,17 +141,24 @@ impl Relay {
         let mut ended = None;
         loop {
             if let Some(ended) = ended
-                && outputs.iter().all(|output| output.from.is_none())
+                && outputs.iter().all(Output::is_done)
             {
                 return Ok(ended);
             }
             let ready = self.wait(ended.is_none().then_some(pidfd), input, outputs)?;
             if ready.signal {
                 self.forward(pidfd, terminal)?;
+                // Whoever stops us does not want the rest of what nobody reads.
+                if let Some(ended) = ended {
+                    return Ok(ended);
+                }
             }
-            for (output, ready) in outputs.iter_mut().zip(ready.outputs) {
-                if ready {
-                    output.pump(&mut self.buffer)?;
+            for (output, (readable, writable)) in outputs.iter_mut().zip(ready.outputs) {
+                if readable {
+                    output.read(&mut self.buffer)?;
+                }
+                if writable {
+                    output.write()?;
                 }
             }
             if ready.input_from {
@@ -160,8 +171,7 @@ impl Relay {
                 ended = process::try_wait(pidfd.as_fd())?;
                 // A terminal has no end of file while its main side lives.
                 if ended.is_some() && terminal.is_some() {
-                    outputs[0].drain(&mut self.buffer)?;
-                    outputs[0].from = None;
+                    outputs[0].finish_terminal(&mut self.buffer);
                 }
             }
         }
@@ -174,17 +184,17 @@ impl Relay {
         outputs: &[Output; 2],
     ) -> Result<Ready, SysError> {
         let (readable, writable) = (PollFlags::POLLIN, PollFlags::POLLOUT);
-        let [out, err] = outputs
-            .each_ref()
-            .map(|output| output.from.as_ref().map(File::as_fd));
+        let [(out_from, out_to), (err_from, err_to)] = outputs.each_ref().map(Output::wanted);
         // Read on only when the last piece is delivered: one buffer, whatever comes.
         let room = self.pending.is_empty();
         let from = input.from.as_ref().filter(|_| room).map(File::as_fd);
         let to = input.to.as_ref().filter(|_| !room).map(File::as_fd);
         let wanted = [
             (Some(self.signals.as_fd()), readable),
-            (out, readable),
-            (err, readable),
+            (out_from, readable),
+            (out_to, writable),
+            (err_from, readable),
+            (err_to, writable),
             (from, readable),
             (to, writable),
             (pidfd.map(OwnedFd::as_fd), readable),
@@ -205,7 +215,7 @@ impl Relay {
         let mut next = || fired.next() == Some(true);
         Ok(Ready {
             signal: next(),
-            outputs: [next(), next()],
+            outputs: [(next(), next()), (next(), next())],
             input_from: next(),
             input_to: next(),
             ended: next(),
@@ -281,69 +291,12 @@ impl Relay {
 )]
 struct Ready {
     signal: bool,
-    outputs: [bool; 2],
+    /// To read, to write.
+    outputs: [(bool, bool); 2],
     input_from: bool,
     input_to: bool,
     ended: bool,
 }
-
-impl Output {
-    /// One read, written out whole.
-    fn pump(&mut self, buffer: &mut [u8]) -> Result<(), SysError> {
-        let Some(from) = &mut self.from else {
-            return Ok(());
-        };
-        let length = match from.read(buffer) {
-            Ok(length) => length,
-            Err(error) if is_transient(&error) => return Ok(()),
-            // A terminal whose last user has gone reads as EIO.
-            Err(error) if error.raw_os_error() == Some(EIO) => 0,
-            Err(error) => return Err(SysError::from_io("read", "container's output", &error)),
-        };
-        if length == 0 {
-            self.from = None;
-            return Ok(());
-        }
-        match self.to.write_all(&buffer[..length]) {
-            Ok(()) => Ok(()),
-            // Our reader has gone: the container's writer shall learn it too.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-                self.from = None;
-                Ok(())
-            }
-            Err(error) => Err(SysError::from_io("write", "our output", &error)),
-        }
-    }
-
-    /// What is left in a terminal after its program has ended.
-    fn drain(&mut self, buffer: &mut [u8]) -> Result<(), SysError> {
-        if let Some(from) = &self.from {
-            process::set_nonblocking(from)?;
-        }
-        while self.from.is_some() && self.readable()? {
-            self.pump(buffer)?;
-        }
-        Ok(())
-    }
-
-    fn readable(&self) -> Result<bool, SysError> {
-        let Some(from) = &self.from else {
-            return Ok(false);
-        };
-        let mut set = [PollFd::new(from.as_fd(), PollFlags::POLLIN)];
-        let count = poll(&mut set, PollTimeout::ZERO).at("poll", || "terminal")?;
-        Ok(count > 0)
-    }
-}
-
-fn is_transient(error: &std::io::Error) -> bool {
-    matches!(
-        error.kind(),
-        std::io::ErrorKind::WouldBlock | std::io::ErrorKind::Interrupted
-    )
-}
-
-const EIO: i32 = Errno::EIO as i32;
 
 fn duplicate(fd: BorrowedFd<'_>) -> Result<File, SysError> {
     fd.try_clone_to_owned()

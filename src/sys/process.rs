@@ -211,10 +211,14 @@ pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
     nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).at("pipe2", || "O_CLOEXEC")
 }
 
+/// A path that means this very open file (proc_pid_fd(5)).
+pub fn handle_path(fd: impl AsFd) -> String {
+    format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd())
+}
+
 /// The path of an open file for messages, as /proc knows it.
 pub fn path_of(fd: impl AsFd) -> String {
-    let link = format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd());
-    std::fs::read_link(link)
+    std::fs::read_link(handle_path(fd))
         .map(|path| path.display().to_string())
         .unwrap_or_default()
 }
@@ -259,4 +263,28 @@ pub fn is_root() -> bool {
 /// Kills a process of ours by number; gone already is fine.
 pub fn kill(pid: i32) {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL).ok();
+}
+
+/// Whether the other end of a socket or pipe is closed.
+pub fn is_hung_up(fd: impl AsFd) -> bool {
+    let mut set = [nix::poll::PollFd::new(
+        fd.as_fd(),
+        nix::poll::PollFlags::empty(),
+    )];
+    let polled = nix::poll::poll(&mut set, nix::poll::PollTimeout::ZERO);
+    polled.is_ok_and(|count| count > 0)
+}
+
+/// When a process began, in clock ticks since boot (proc_pid_stat(5), field 22): with its number,
+/// its identity. `None` where there is no such process.
+pub fn start_time(pid: i32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = status.rsplit_once(')')?;
+    fields.split_whitespace().nth(19)?.parse().ok()
+}
+
+/// Which boot of the machine this is (proc(5), `random/boot_id`).
+pub fn boot_id() -> String {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    text.trim().to_owned()
 }
