@@ -4,7 +4,7 @@ use std::{fmt::Write as _, path::Path};
 
 use super::{AttachedMount, DryRun};
 use crate::{
-    mount::{Action, BindKind, quote},
+    mount::{Action, quote},
     process::{InitStep, Network},
     sys::capability,
 };

@@ -21,8 +21,8 @@ use nix::{
     },
     sys::{
         stat::{
-            FchmodatFlags, FileStat, Mode, SFlag, UtimensatFlags, fchmodat, fstat, fstatat,
-            makedev, mkdirat, mknodat, utimensat,
+            FchmodatFlags, Mode, SFlag, UtimensatFlags, fchmodat, fstat, fstatat, makedev, mkdirat,
+            mknodat, utimensat,
         },
         time::TimeSpec as NixTime,
     },
@@ -31,107 +31,7 @@ use nix::{
     },
 };
 
-use super::{At as _, Result, SysError, raw};
-
-/// Seconds and nanoseconds since the epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct TimeSpec {
-    /// Seconds, negative before 1970.
-    pub seconds: i64,
-    /// 0 to 999 999 999.
-    pub nanoseconds: i64,
-}
-
-/// The type of an inode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the names are the documentation")]
-pub enum FileKind {
-    File,
-    Directory,
-    Symlink,
-    CharDevice,
-    BlockDevice,
-    Fifo,
-    Socket,
-}
-
-/// What stat(2) tells.
-#[derive(Debug, Clone, Copy)]
-pub struct Metadata(FileStat);
-
-#[expect(missing_docs, reason = "the fields of stat(2) under their names")]
-impl Metadata {
-    pub fn kind(&self) -> FileKind {
-        match SFlag::from_bits_truncate(self.0.st_mode) & SFlag::S_IFMT {
-            SFlag::S_IFDIR => FileKind::Directory,
-            SFlag::S_IFLNK => FileKind::Symlink,
-            SFlag::S_IFCHR => FileKind::CharDevice,
-            SFlag::S_IFBLK => FileKind::BlockDevice,
-            SFlag::S_IFIFO => FileKind::Fifo,
-            SFlag::S_IFSOCK => FileKind::Socket,
-            _ => FileKind::File,
-        }
-    }
-
-    pub fn is_dir(&self) -> bool {
-        self.kind() == FileKind::Directory
-    }
-
-    /// Permission bits with setuid, setgid and sticky.
-    pub fn mode(&self) -> u32 {
-        self.0.st_mode & 0o7777
-    }
-
-    pub fn uid(&self) -> u32 {
-        self.0.st_uid
-    }
-
-    pub fn gid(&self) -> u32 {
-        self.0.st_gid
-    }
-
-    pub fn size(&self) -> u64 {
-        u64::try_from(self.0.st_size).unwrap_or(0)
-    }
-
-    /// Bytes allocated on disk.
-    pub fn allocated(&self) -> u64 {
-        u64::try_from(self.0.st_blocks).unwrap_or(0) * 512
-    }
-
-    pub fn dev(&self) -> u64 {
-        self.0.st_dev
-    }
-
-    pub fn ino(&self) -> u64 {
-        self.0.st_ino
-    }
-
-    pub fn nlink(&self) -> u64 {
-        self.0.st_nlink
-    }
-
-    pub fn rdev(&self) -> u64 {
-        self.0.st_rdev
-    }
-
-    pub fn mtime(&self) -> TimeSpec {
-        TimeSpec {
-            seconds: self.0.st_mtime,
-            nanoseconds: self.0.st_mtime_nsec,
-        }
-    }
-
-    /// When anything about the inode changed, its name included; in seconds since the epoch.
-    pub fn changed(&self) -> i64 {
-        self.0.st_ctime
-    }
-
-    /// Whether this is overlayfs's whiteout: a character device 0:0 (overlayfs.rst, "whiteouts").
-    pub fn is_whiteout(&self) -> bool {
-        self.kind() == FileKind::CharDevice && self.0.st_rdev == 0
-    }
-}
+use super::{At as _, FileKind, Metadata, Result, SysError, TimeSpec, raw};
 
 /// An open directory.
 #[derive(Debug)]
@@ -453,11 +353,6 @@ impl AsFd for Dir {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
-}
-
-/// stat(2) of an open file of any kind.
-pub fn metadata_of(fd: impl AsFd) -> Result<Metadata> {
-    fstat(fd).map(Metadata).at("fstat", String::new)
 }
 
 /// A second open file of the same inode, with a position of its own, for reading.
