@@ -63,7 +63,7 @@ sequential=(sh -c 'for layer in "$1"/*.tar.gz; do tar xzf "$layer" -C "$2" || ex
 for ((round = 0; round < import_rounds; round++)); do
 	once tar-xzf "${sequential[@]}"
 	once cowshed-load "$COWSHED" --root "$disk/store" load -i "$reference/oci.tar"
-	once cowshed-load-dir "$COWSHED" --root "$disk/store" load -i "$reference/oci"
+	once cowshed-load-nosync "$COWSHED" --root "$disk/store" load --sync none -i "$reference/oci.tar" # as the peers do
 	if ((round < import_peer_rounds)); then peer_round; fi
 done
 timer -t "$samples"

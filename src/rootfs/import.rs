@@ -13,6 +13,7 @@ use std::{
 use super::{
     Error, Layers, init_layer,
     layers::{DIFF, LayerRecord, RECORD},
+    writeback,
 };
 use crate::{
     ident::{ChainId, DiffId, Digest},
@@ -95,6 +96,7 @@ pub fn import<'a>(
         blobs,
         sources,
         limits: Limits::default(),
+        durability,
     };
     let diff_ids: Vec<_> = sources.iter().map(|source| source.diff_id).collect();
     let chains = ChainId::stack(&diff_ids);
@@ -111,6 +113,7 @@ struct Import<'s, 'a> {
     blobs: Blobs<'s>,
     sources: &'a [LayerSource<'a>],
     limits: Limits,
+    durability: Sync,
 }
 
 /// What one layer needs.
@@ -149,10 +152,19 @@ impl<'s> Import<'s, '_> {
         let workers = queue.len().min(2 * cores).min(8);
         let done: Vec<Mutex<Option<Done<'s>>>> = chains.iter().map(|_| Mutex::new(None)).collect();
         let (queue, failure) = (Mutex::new(queue), Mutex::new(None));
+        let (stop, until) = std::sync::mpsc::channel::<()>();
         std::thread::scope(|scope| {
-            for _ in 0..workers {
-                scope.spawn(|| self.work(&queue, &done, &failure));
+            if self.durability == Sync::Full {
+                scope.spawn(move || writeback::keep_going(self.blobs.dir(), &until));
             }
+            let work = || self.work(&queue, &done, &failure);
+            let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+            for worker in workers {
+                worker
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            }
+            drop(stop);
         });
         let unpoison = |error: std::sync::PoisonError<_>| error.into_inner();
         let done: Vec<_> = done

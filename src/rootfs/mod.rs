@@ -18,6 +18,7 @@ mod init_layer;
 mod layers;
 mod prepare;
 mod view;
+mod writeback;
 
 pub use diff::{Change, ChangeKind, diff};
 pub use import::{Imported, LayerSource, Reader, Sync, import};
