@@ -22,17 +22,19 @@
 //! there are no lock files to go stale: a killed process lets go by dying, and a directory that is
 //! born in `tmp/` keeps its lock when it is renamed into place.
 //!
-//! | lock | shared by | exclusive for |
-//! |---|---|---|
-//! | `overlay2/` | whoever relies on a layer that no record of its own names yet | removing layers and blobs |
-//! | `images/` | – | changing names and image records |
-//! | `volumes/<name>/` | containers that have it mounted | removing, populating |
-//! | `containers/<id>/` | – | the supervisor, as long as the container runs; `rm` |
-//! | `tmp/<x>` | – | whoever fills it |
-//! | `tmp/` | whoever begins something in it, until that is locked | sweeping, which never waits |
+//! | lock | shared by | exclusive for | waits |
+//! |---|---|---|---|
+//! | `overlay2/` | whoever relies on a layer that no record of its own names yet | removing layers and blobs | both |
+//! | `images/` | – | changing names and image records | yes |
+//! | `tmp/` | whoever begins something in it, until that is locked | sweeping | makers only |
+//! | `tmp/<x>` | – | whoever fills it | no: it is new |
+//! | `containers/<id>/` | listers, for a moment | the supervisor, as long as it runs; `rm` | no |
+//! | `volumes/<name>/` | containers that have it mounted | removing | users only |
+//! | `volumes/<name>/fill.lock` | – | filling it from an image | yes |
 //!
-//! Always taken in this order, so that nobody waits in a circle. Readers take none: they see whole
-//! records only, because records are replaced by rename.
+//! Whoever waits takes them in this order, so that nobody waits in a circle; whoever wants the last
+//! three exclusively only tries, but for the filling, which holds nothing that another filler wants.
+//! Records are read without a lock: they are replaced by rename, so a reader sees a whole one.
 
 mod blob;
 mod format;
