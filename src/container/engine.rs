@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Error;
-use crate::{image::Images, store::Store, volume::Volumes};
+use crate::{image::Images, rootfs, store::Store, volume::Volumes};
 
 /// Everything that a command works with.
 #[derive(Debug)]
@@ -15,8 +15,10 @@ pub struct Engine {
 impl Engine {
     /// Opens the store at `root`, making it where there is none.
     pub fn open(root: &Path) -> Result<Self, Error> {
+        let store = Store::open(root)?;
+        rootfs::ensure_init(&store)?;
         Ok(Self {
-            store: Store::open(root)?,
+            store,
             notes: |_| (),
         })
     }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Error, Layers, init_layer,
+    Error, Layers,
     layers::{DIFF, LayerRecord, RECORD},
     writeback,
 };
@@ -86,8 +86,6 @@ pub fn import<'a>(
     // Each layer has a handful of files open until all are committed.
     crate::sys::process::raise_file_limit();
     let layers = Layers::open(store)?;
-    // With the first image, so that looking at a run, `--dry-run`, has nothing left to make.
-    init_layer::ensure(store, layers.dir)?;
     let lease = lease_place(store, Place::Layers, false)?;
     let blobs = Blobs::open(store)?;
     let import = Import {

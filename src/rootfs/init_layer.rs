@@ -10,8 +10,9 @@ use crate::{
 /// Its directory below `overlay2/`.
 pub const INIT: &str = "init";
 
-/// Makes it unless it is there.
-pub(super) fn ensure(store: &Store, layers: &Dir) -> Result<(), Error> {
+/// Makes it unless it is there; a store without it is not complete.
+pub fn ensure_init(store: &Store) -> Result<(), Error> {
+    let layers = store.open_dir(Place::Layers)?;
     let failed = |source| Error::System {
         what: "make init layer".to_owned(),
         source,

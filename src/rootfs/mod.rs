@@ -22,7 +22,7 @@ mod writeback;
 
 pub use diff::{Change, ChangeKind, diff};
 pub use import::{Imported, LayerSource, Reader, Sync, import};
-pub use init_layer::INIT;
+pub use init_layer::{INIT, ensure_init};
 pub use layers::{LayerRecord, Layers};
 pub use prepare::{Snapshot, prepare};
 pub use view::{has_directory, with_view};

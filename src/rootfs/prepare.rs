@@ -27,7 +27,6 @@ pub struct Snapshot {
 /// the init layer, once.
 pub fn prepare(store: &Store, chains: &[ChainId], id: &ContainerId) -> Result<Snapshot, Error> {
     let layers = Layers::open(store)?;
-    init_layer::ensure(store, layers.dir)?;
     let mut lowers = vec![Place::Layers.path().join(init_layer::INIT).join(DIFF)];
     let root = match chains.last() {
         Some(top) => layers.open_diff(*top)?.own_metadata().map(Some),

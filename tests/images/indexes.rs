@@ -204,7 +204,7 @@ fn root_dockers_media_types_are_taken() {
     layout.entries.push(named(list, "sample:1"));
     home.load(&home.write("x.tar", &layout.tar()));
     is_the_sample(&home, "sample:1");
-    let media = &home.inspect("sample:1")["Layers"][0]["blob"]["media_type"];
+    let media = &home.inspect("sample:1")["Layers"][0]["MediaType"];
     assert_eq!(media, "application/vnd.docker.image.rootfs.diff.tar.gzip");
 }
 

@@ -205,7 +205,7 @@ fn root_blobs_are_there_again_when_a_kept_layer_comes_in_another_form() {
     home.load(&home.write("z.tar", &crate::support::tar_of(&archive)));
     let blobs = home.names_in("blobs/sha256");
     for layer in home.inspect("third:1")["Layers"].as_array().unwrap() {
-        let digest = layer["blob"]["digest"].as_str().unwrap();
+        let digest = layer["Blob"].as_str().unwrap();
         assert!(
             blobs.contains(&digest[7..].to_owned()),
             "{digest} of {blobs:?}"
