@@ -217,12 +217,29 @@ impl Random {
     }
 }
 
-/// A mount namespace of this thread's own with a tmpfs: nothing needs cleaning up.
-fn private_tmpfs(at: &Path) {
-    unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_FS).expect("this test needs root");
-    let none: Option<&str> = None;
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
-    mount(Some("oracle"), at, Some("tmpfs"), MsFlags::empty(), none).unwrap();
+/// A tmpfs in a mount namespace of this thread's own; with it goes the directory it is on.
+struct PrivateTmpfs(tempfile::TempDir);
+
+impl PrivateTmpfs {
+    fn new() -> Self {
+        unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_FS).expect("this test needs root");
+        let scratch = tempfile::tempdir().unwrap();
+        let none: Option<&str> = None;
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
+        let flags = MsFlags::empty();
+        mount(Some("oracle"), scratch.path(), Some("tmpfs"), flags, none).unwrap();
+        Self(scratch)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for PrivateTmpfs {
+    fn drop(&mut self) {
+        umount2(self.0.path(), MntFlags::MNT_DETACH).ok();
+    }
 }
 
 fn unpack_at(dir: &Path, lines: &[Line]) -> Notes {
@@ -277,8 +294,7 @@ fn mounted(base: &Path, lowers: &[String]) -> String {
 #[test]
 #[ignore = "needs root"]
 fn root_generated_stacks_look_like_the_model_says() {
-    let scratch = tempfile::tempdir().unwrap();
-    private_tmpfs(scratch.path());
+    let scratch = PrivateTmpfs::new();
     for seed in 0..1500 {
         let mut random = Random(seed);
         let count = 1 + random.below(4);
@@ -301,8 +317,7 @@ fn root_generated_stacks_look_like_the_model_says() {
 #[test]
 #[ignore = "needs root"]
 fn root_the_order_of_a_layers_entries_does_not_matter() {
-    let scratch = tempfile::tempdir().unwrap();
-    private_tmpfs(scratch.path());
+    let scratch = PrivateTmpfs::new();
     for seed in 0..200 {
         let mut random = Random(seed + 1_000_000);
         let below = random.layer(0);
