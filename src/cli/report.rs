@@ -114,9 +114,20 @@ pub(crate) fn print(exit: &Exit) {
     exit.print();
 }
 
-/// Reports an error and goes on.
-pub(crate) fn say(error: impl Into<Exit>) {
-    error.into().print();
+/// Does something for each name, going on after an error (semantics 36).
+pub(crate) fn each(names: &[String], mut work: impl FnMut(&str) -> Result<(), Exit>) -> Outcome {
+    let mut failed = false;
+    for name in names {
+        if let Err(exit) = work(name) {
+            exit.print();
+            failed = true;
+        }
+    }
+    if failed {
+        Err(Exit::said())
+    } else {
+        Ok(ExitCode::SUCCESS)
+    }
 }
 
 /// Tells a person at a terminal what was made without being asked for by name.

@@ -1,13 +1,11 @@
 //! `cowshed rm`
 
-use std::process::ExitCode;
-
 use clap::Args;
 use cowshed::container::{Engine, Removal};
 
 use crate::cli::{
     output,
-    report::{self, Exit, Outcome},
+    report::{self, Outcome},
 };
 
 #[derive(Debug, Args)]
@@ -28,20 +26,12 @@ pub(crate) fn run(engine: &Engine, args: &RmArgs) -> Outcome {
         force: args.force,
         volumes: args.volumes,
     };
-    let mut failed = false;
-    for name in &args.containers {
+    report::each(&args.containers, |name| {
         match engine.remove_container(name, removal) {
             Ok(_) => output::line(name)?,
             Err(cowshed::container::Error::NotFound { .. }) if args.force => {}
-            Err(error) => {
-                report::say(error);
-                failed = true;
-            }
+            Err(error) => return Err(error.into()),
         }
-    }
-    if failed {
-        Err(Exit::said())
-    } else {
-        Ok(ExitCode::SUCCESS)
-    }
+        Ok(())
+    })
 }

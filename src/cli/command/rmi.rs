@@ -1,13 +1,11 @@
 //! `cowshed rmi`
 
-use std::process::ExitCode;
-
 use clap::Args;
 use cowshed::container::Engine;
 
 use crate::cli::{
     output,
-    report::{self, Exit, Outcome},
+    report::{self, Outcome},
 };
 
 #[derive(Debug, Args)]
@@ -21,26 +19,14 @@ pub(crate) struct RmiArgs {
 }
 
 pub(crate) fn run(engine: &Engine, args: &RmiArgs) -> Outcome {
-    let mut failed = false;
-    for image in &args.images {
-        match engine.remove_image(image, args.force) {
-            Ok(untagged) => {
-                for name in untagged.names {
-                    output::line(&format!("Untagged: {}", name.familiar()))?;
-                }
-                for digest in untagged.deleted {
-                    output::line(&format!("Deleted: {digest}"))?;
-                }
-            }
-            Err(error) => {
-                report::say(error);
-                failed = true;
-            }
+    report::each(&args.images, |image| {
+        let untagged = engine.remove_image(image, args.force)?;
+        for name in untagged.names {
+            output::line(&format!("Untagged: {}", name.familiar()))?;
         }
-    }
-    if failed {
-        Err(Exit::said())
-    } else {
-        Ok(ExitCode::SUCCESS)
-    }
+        for digest in untagged.deleted {
+            output::line(&format!("Deleted: {digest}"))?;
+        }
+        Ok(())
+    })
 }

@@ -166,26 +166,14 @@ fn object(volume: &Volume) -> serde_json::Value {
 }
 
 fn rm(engine: &Engine, args: &RmArgs) -> Outcome {
-    let mut failed = false;
-    for name in &args.names {
+    report::each(&args.names, |name| {
         match engine.remove_volume(name) {
-            Ok(_) => output::line(name)?,
             Err(cowshed::container::Error::Volume(cowshed::volume::Error::NotFound { .. }))
-                if args.force =>
-            {
-                output::line(name)?;
-            }
-            Err(error) => {
-                report::say(error);
-                failed = true;
-            }
+                if args.force => {}
+            removed => drop(removed?),
         }
-    }
-    if failed {
-        Err(Exit::said())
-    } else {
-        Ok(ExitCode::SUCCESS)
-    }
+        Ok(output::line(name)?)
+    })
 }
 
 /// One `--filter`; several values of one key are alternatives (semantics 43, 48).
