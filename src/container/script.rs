@@ -100,7 +100,7 @@ impl DryRun {
                 )]
             }
             InitStep::Loopback => {
-                vec!["ip link set lo up 2>/dev/null || ifconfig lo up".to_owned()]
+                vec!["ip link set lo up 2>/dev/null || ifconfig lo up 2>/dev/null || echo 'loopback stays down: no ip(8) here' >&2".to_owned()]
             }
             InitStep::Identity { user, .. } => identity(user),
             InitStep::Exec { args, .. } => vec![self.exec(args)],
