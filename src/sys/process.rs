@@ -276,10 +276,13 @@ pub fn is_hung_up(fd: impl AsFd) -> bool {
 }
 
 /// When a process began, in clock ticks since boot (proc_pid_stat(5), field 22): with its number,
-/// its identity. `None` where there is no such process.
+/// its identity. `None` where there is no such process, or only a zombie that nobody has reaped.
 pub fn start_time(pid: i32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, fields) = status.rsplit_once(')')?;
+    if fields.trim_start().starts_with(['Z', 'X']) {
+        return None;
+    }
     fields.split_whitespace().nth(19)?.parse().ok()
 }
 
@@ -287,4 +290,28 @@ pub fn start_time(pid: i32) -> Option<u64> {
 pub fn boot_id() -> String {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     text.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zombie_has_no_start_time() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn();
+        let child = child.as_mut().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        assert!(start_time(pid).is_some());
+        child.kill().unwrap();
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while start_time(pid).is_some() {
+            assert!(
+                std::time::Instant::now() < end,
+                "the zombie counts as alive"
+            );
+            std::thread::yield_now();
+        }
+        assert!(std::path::Path::new(&format!("/proc/{pid}")).exists());
+        child.wait().unwrap();
+    }
 }
