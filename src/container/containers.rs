@@ -64,13 +64,8 @@ impl Engine {
     /// All containers, newest first.
     pub fn containers(&self) -> Result<Vec<Container>, Error> {
         let dir = self.containers_dir()?;
-        let names = dir
-            .entries()
-            .map_err(|source| failed("list containers", source))?;
-        let ids = names
-            .iter()
-            .filter_map(|name| name.to_str()?.parse::<ContainerId>().ok());
-        let found = ids.map(|id| Self::read_container(dir, &id));
+        let ids = ids_in(dir)?;
+        let found = ids.iter().map(|id| Self::read_container(dir, id));
         let mut all: Vec<_> = found
             .filter_map(Result::transpose)
             .collect::<Result<_, _>>()?;
@@ -349,18 +344,22 @@ fn settled(state: State) -> State {
     }
 }
 
+/// What else lies in the directory is no container.
+fn ids_in(dir: &Dir) -> Result<Vec<ContainerId>, Error> {
+    let names = dir
+        .entries()
+        .map_err(|source| failed("list containers", source))?;
+    let ids = names.iter().filter_map(|name| name.to_str()?.parse().ok());
+    Ok(ids.collect())
+}
+
 fn find_prefix(dir: &Dir, prefix: &str) -> Result<Option<ContainerId>, Error> {
     let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     if prefix.is_empty() || !prefix.bytes().all(hex) {
         return Ok(None);
     }
-    let names = dir
-        .entries()
-        .map_err(|source| failed("list containers", source))?;
-    let ids = names
-        .iter()
-        .filter_map(|name| name.to_str()?.parse::<ContainerId>().ok());
-    let mut fitting: Vec<_> = ids.filter(|id| id.as_str().starts_with(prefix)).collect();
+    let mut fitting = ids_in(dir)?;
+    fitting.retain(|id| id.as_str().starts_with(prefix));
     match fitting.len() {
         0 | 1 => Ok(fitting.pop()),
         count => Err(Error::Ambiguous {

@@ -233,38 +233,25 @@ mod tests {
         assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 1);
     }
 
-    #[test]
-    fn a_newer_store_is_refused() {
+    fn open_again(format: &serde_json::Value) -> Error {
         let scratch = tempfile::tempdir().unwrap();
         let store = Store::open(scratch.path()).unwrap();
-        let newer = serde_json::json!({"format": 99, "driver": "overlay2"});
-        record::replace(
-            &store,
-            store.root(),
-            format::FILE,
-            &newer,
-            Durability::Volatile,
-        )
-        .unwrap();
-        let error = Store::open(scratch.path()).unwrap_err();
+        let root = store.root();
+        record::replace(&store, root, format::FILE, format, Durability::Volatile).unwrap();
+        Store::open(scratch.path()).unwrap_err()
+    }
+
+    #[test]
+    fn a_newer_store_is_refused() {
+        let error = open_again(&serde_json::json!({"format": 99, "driver": "overlay2"}));
         assert!(matches!(error, Error::Format { found: 99, .. }));
     }
 
     #[test]
     fn a_store_with_an_unknown_feature_is_refused_by_its_name() {
-        let scratch = tempfile::tempdir().unwrap();
-        let store = Store::open(scratch.path()).unwrap();
         let newer =
             serde_json::json!({"format": 1, "driver": "overlay2", "incompatible": ["packs"]});
-        record::replace(
-            &store,
-            store.root(),
-            format::FILE,
-            &newer,
-            Durability::Volatile,
-        )
-        .unwrap();
-        let error = Store::open(scratch.path()).unwrap_err();
+        let error = open_again(&newer);
         assert!(matches!(error, Error::Feature { feature, .. } if feature == "packs"));
     }
 }
