@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod archive;
+mod extended;
 mod gnu_tar;
 mod names;
 mod packing;
