@@ -7,7 +7,7 @@ use crate::{
     ident::{ContainerId, ContainerName},
     mount::Overlay,
     rootfs::{self, Change},
-    store::{Durability, Place, Tried, record, try_lease},
+    store::{Durability, Lease, Place, Tried, record, try_lease},
     sys::{Dir, SysError, lock::Lock},
 };
 
@@ -258,15 +258,7 @@ impl Engine {
         let dir = self.containers_dir()?;
         for _ in 0..RETRIES {
             match try_lease(dir, record.id.as_str())? {
-                Tried::Got(_lease) => {
-                    self.store().discard(dir, record.id.as_str())?;
-                    self.release_name(&record.name, &record.id)?;
-                    return if removal.volumes {
-                        self.remove_anonymous(record)
-                    } else {
-                        Ok(())
-                    };
-                }
+                Tried::Got(lease) => return self.take_away(record, lease, removal.volumes),
                 Tried::Absent => return Ok(()),
                 Tried::Busy => std::thread::sleep(Duration::from_millis(2)),
             }
@@ -276,9 +268,29 @@ impl Engine {
         })
     }
 
+    /// Removes a container that we hold: its directory, its name and, if wanted, its anonymous volumes.
+    pub(super) fn take_away(
+        &self,
+        record: &ContainerRecord,
+        lease: Lease,
+        volumes: bool,
+    ) -> Result<(), Error> {
+        let dir = self.containers_dir()?;
+        // The lease is ours until the directory is out of sight.
+        self.store().discard(dir, record.id.as_str())?;
+        drop(lease);
+        if record.name_chosen {
+            self.release_name(&record.name, &record.id)?;
+        }
+        if volumes {
+            self.remove_anonymous(record)?;
+        }
+        Ok(())
+    }
+
     /// Removes the anonymous volumes of a container that is gone; one that another container uses
     /// is left, quietly (semantics 34).
-    pub(super) fn remove_anonymous(&self, record: &ContainerRecord) -> Result<(), Error> {
+    fn remove_anonymous(&self, record: &ContainerRecord) -> Result<(), Error> {
         let own = record.mounts.iter().filter(|mount| mount.anonymous);
         let names: Vec<_> = own.filter_map(|mount| mount.volume.as_ref()).collect();
         if names.is_empty() {

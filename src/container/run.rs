@@ -34,7 +34,7 @@ impl Engine {
         }
         if record.auto_remove {
             explain.step(
-                || self.tidy_up(&record, lease),
+                || self.take_away(&record, lease, true),
                 |_| narrate_removal(&record),
             )?;
         }
@@ -62,17 +62,6 @@ impl Engine {
         let running = spawn(&plan, &spec, explain)
             .map_err(|error| super::attach::wrong_type(error, &plan))?;
         supervisor::supervise(self, record, lease, (running, relay))
-    }
-
-    fn tidy_up(&self, record: &ContainerRecord, lease: Lease) -> Result<(), Error> {
-        let dir = self.containers_dir()?;
-        // The lease is ours until the directory is out of sight.
-        self.store().discard(dir, record.id.as_str())?;
-        drop(lease);
-        if record.name_chosen {
-            self.release_name(&record.name, &record.id)?;
-        }
-        self.remove_anonymous(record)
     }
 }
 
