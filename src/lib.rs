@@ -27,9 +27,11 @@
 //! | `rootfs` | the storage driver: stack layers, hand out the union mount, diff, usage | `ident` `sys` `mount` `store` `layer` `image` |
 //! | `volume` | named data that outlives containers: the local driver, populate, use | `ident` `sys` `mount` `store` |
 //! | `process` | from a spec to a running, waited-for process in namespaces | `ident` `sys` `mount` |
-//! | `container` | the whole story, in order, with supervision, undo and recovery | `ident` `sys` `mount` `store` `layer` `image` `rootfs` `volume` `process` |
+//! | `control` | the conversation with a running container: its socket, its clients, the supervisor's loop | `sys` `process` |
+//! | `container` | the whole story, in order, with supervision, undo and recovery | `ident` `sys` `mount` `store` `layer` `image` `rootfs` `volume` `process` `control` |
 
 pub mod container;
+pub mod control;
 pub mod error;
 pub mod ident;
 pub mod image;

@@ -10,7 +10,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use cowshed::container::Engine;
 
-use command::{diff, image, images, import, info, inspect, load, ps, rm, rmi, run, tag, volume};
+use command::{image, images, import, info, inspect, life, load, ps, rmi, tag, volume};
 use report::{Exit, Outcome};
 
 const DEFAULT_ROOT: &str = "/var/lib/cowshed";
@@ -33,16 +33,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Create and run a container, in the foreground
-    Run(Box<run::RunArgs>),
+    #[command(flatten)]
+    Life(life::LifeCommand),
     /// List containers
     Ps(ps::PsArgs),
     /// Show everything about containers, images or volumes as JSON
     Inspect(inspect::InspectArgs),
-    /// Remove containers
-    Rm(rm::RmArgs),
-    /// List what a container changed in its root
-    Diff(diff::DiffArgs),
     /// Take in images from an OCI layout or a docker-archive
     Load(load::LoadArgs),
     /// Make an image of a root file system: a tar or a directory
@@ -90,14 +86,13 @@ fn dispatch(cli: Cli) -> Outcome {
         Ok(engine)
     };
     match cli.command {
-        Command::Run(args) => {
+        Command::Life(command) if command.is_in_a_hurry() => {
             let engine = open().map_err(|exit| exit.or_code(125))?;
-            run::run(&engine, *args)
+            life::run(&engine, command)
         }
+        Command::Life(command) => life::run(&open_tidy()?, command),
         Command::Ps(args) => ps::run(&open_tidy()?, &args),
         Command::Inspect(args) => inspect::run(&open_tidy()?, &args),
-        Command::Rm(args) => rm::run(&open_tidy()?, &args),
-        Command::Diff(args) => diff::run(&open_tidy()?, &args),
         Command::Load(args) => load::run(&open_tidy()?, &args),
         Command::Import(args) => import::run(&open_tidy()?, args),
         Command::Images(args) => images::run(&open_tidy()?, &args),

@@ -72,6 +72,7 @@ macro_rules! from_failures {
 
 from_failures!(
     cowshed::container::Error,
+    cowshed::control::Error,
     cowshed::ident::Error,
     cowshed::image::Error,
     cowshed::mount::Error,

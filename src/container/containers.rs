@@ -1,13 +1,13 @@
-//! Finding, listing and removing containers.
+//! Finding and listing containers.
 
-use std::{ffi::OsStr, time::Duration};
+use std::ffi::OsStr;
 
 use super::{ContainerRecord, Engine, Error, State};
 use crate::{
     ident::{ContainerId, ContainerName},
     mount::Overlay,
     rootfs::{self, Change},
-    store::{Durability, Lease, Place, Tried, record, try_lease},
+    store::{Durability, Place, Tried, record, try_lease},
     sys::{Dir, SysError, lock::Lock},
 };
 
@@ -19,8 +19,12 @@ pub(super) const STATE: &str = "state.json";
 pub enum Status {
     /// Never started.
     Created,
-    /// Somebody holds its lease.
+    /// Its program runs.
     Running,
+    /// Its processes are frozen.
+    Paused,
+    /// It waits for its next start.
+    Restarting,
     /// Ended.
     Exited,
 }
@@ -31,7 +35,17 @@ impl Status {
         match self {
             Status::Created => "created",
             Status::Running => "running",
+            Status::Paused => "paused",
+            Status::Restarting => "restarting",
             Status::Exited => "exited",
+        }
+    }
+
+    /// Whether a supervisor keeps it.
+    pub fn is_live(self) -> bool {
+        match self {
+            Status::Running | Status::Paused | Status::Restarting => true,
+            Status::Created | Status::Exited => false,
         }
     }
 }
@@ -45,15 +59,6 @@ pub struct Container {
     pub state: Option<State>,
     /// Whether it runs.
     pub status: Status,
-}
-
-/// How to remove.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Removal {
-    /// Kill it first.
-    pub force: bool,
-    /// Its anonymous volumes, too.
-    pub volumes: bool,
 }
 
 impl Engine {
@@ -123,11 +128,12 @@ impl Engine {
         // its process does.
         let free = free && !state.as_ref().is_some_and(State::is_alive);
         let status = match (&state, free) {
+            (Some(state), false) if state.restarting => Status::Restarting,
             (_, false) => Status::Running,
             (Some(state), true) if state.started.is_some() => Status::Exited,
             (_, true) => Status::Created,
         };
-        let state = state.map(|state| if free { settled(state) } else { state });
+        let state = state.map(|state| if free { state.settled() } else { state });
         Ok(Some(Container {
             record,
             state,
@@ -195,125 +201,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Removes a container.
-    pub fn remove_container(&self, text: &str, removal: Removal) -> Result<ContainerId, Error> {
-        let container = match self.container(text) {
-            Err(Error::Damaged { id, .. }) if id.as_str().starts_with(text) => {
-                return self.remove_damaged(&id);
-            }
-            container => container?,
-        };
-        let Container {
-            record,
-            state,
-            status,
-        } = &container;
-        if *status == Status::Running {
-            if !removal.force {
-                return Err(Error::Running {
-                    name: record.name.to_string(),
-                });
-            }
-            if let Some(state) = state.as_ref().filter(|state| state.is_alive()) {
-                crate::sys::process::kill(state.pid);
-            }
-        }
-        self.remove_stopped(record, removal)?;
-        Ok(container.record.id)
-    }
-
-    /// What is left of a container whose record says nothing any more; nobody can hold on to it.
-    fn remove_damaged(&self, id: &ContainerId) -> Result<ContainerId, Error> {
-        let dir = self.containers_dir()?;
-        match try_lease(dir, id.as_str())? {
-            Tried::Got(_lease) => self.store().discard(dir, id.as_str())?,
-            Tried::Absent => {}
-            Tried::Busy => {
-                return Err(Error::Running {
-                    name: id.short().to_owned(),
-                });
-            }
-        }
-        Ok(id.clone())
-    }
-
-    /// Removes `--rm` containers whose supervisor was killed before it could.
-    ///
-    /// There is no `create` yet, so one that never started was being started, too.
-    pub fn tidy(&self) -> Result<(), Error> {
-        let left = |one: &Container| one.record.auto_remove && one.status != Status::Running;
-        let removal = Removal {
-            force: false,
-            volumes: true,
-        };
-        for container in self.containers()?.iter().filter(|one| left(one)) {
-            self.remove_stopped(&container.record, removal)?;
-        }
-        Ok(())
-    }
-
-    /// Waits a moment for the lease: a lister holds it for microseconds, a supervisor whose
-    /// container was killed until it has tidied up.
-    fn remove_stopped(&self, record: &ContainerRecord, removal: Removal) -> Result<(), Error> {
-        let dir = self.containers_dir()?;
-        for _ in 0..RETRIES {
-            match try_lease(dir, record.id.as_str())? {
-                Tried::Got(lease) => return self.take_away(record, lease, removal.volumes),
-                Tried::Absent => return Ok(()),
-                Tried::Busy => std::thread::sleep(Duration::from_millis(2)),
-            }
-        }
-        Err(Error::Running {
-            name: record.name.to_string(),
-        })
-    }
-
-    /// Removes a container that we hold: its directory, its name and, if wanted, its anonymous volumes.
-    pub(super) fn take_away(
-        &self,
-        record: &ContainerRecord,
-        lease: Lease,
-        volumes: bool,
-    ) -> Result<(), Error> {
-        let dir = self.containers_dir()?;
-        // The lease is ours until the directory is out of sight.
-        self.store().discard(dir, record.id.as_str())?;
-        drop(lease);
-        if record.name_chosen {
-            self.release_name(&record.name, &record.id)?;
-        }
-        if volumes {
-            self.remove_anonymous(record)?;
-        }
-        Ok(())
-    }
-
-    /// Removes the anonymous volumes of a container that is gone; one that another container uses
-    /// is left, quietly (semantics 34).
-    fn remove_anonymous(&self, record: &ContainerRecord) -> Result<(), Error> {
-        let own = record.mounts.iter().filter(|mount| mount.anonymous);
-        let names: Vec<_> = own.filter_map(|mount| mount.volume.as_ref()).collect();
-        if names.is_empty() {
-            return Ok(());
-        }
-        let others = self.containers()?;
-        let volumes = self.volumes()?;
-        for name in names {
-            let used = others
-                .iter()
-                .any(|other| other.record.volumes().any(|used| used == name));
-            if used {
-                continue;
-            }
-            match volumes.remove(name) {
-                Err(crate::volume::Error::InUse { .. } | crate::volume::Error::NotFound { .. })
-                | Ok(()) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
-    }
-
     /// What a container changed in its root, parents before children.
     pub fn diff(&self, text: &str) -> Result<Vec<Change>, Error> {
         let record = self.container(text)?.record;
@@ -336,23 +223,6 @@ impl Engine {
             state,
             volatile,
         )?)
-    }
-}
-
-/// 2 s in all.
-const RETRIES: usize = 1000;
-
-/// What a supervisor that was killed could not write any more.
-fn settled(state: State) -> State {
-    if state.finished.is_some() || state.started.is_none() {
-        return state;
-    }
-    let error = "its supervisor was killed".to_owned();
-    State {
-        pid: 0,
-        exit_code: 137,
-        error,
-        ..state
     }
 }
 

@@ -2,7 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{AttachedMount, ContainerRecord, Engine, Error, RunRequest, containers, environment};
+use nix::sys::signal::Signal;
+
+use super::{
+    AttachedMount, ContainerRecord, DEFAULT_STOP_TIMEOUT, Engine, Error, RunRequest, containers,
+    environment, signal,
+};
 use crate::{
     ident::{ContainerId, Timestamp, VolumeName},
     image::{ImageConfig, ImageRecord},
@@ -214,6 +219,11 @@ fn decide(
     labels.extend(request.labels);
     let env = environment::variables(&hostname, request.terminal, &config.env, &request.env);
     let cwd = working_directory(request.workdir.as_deref(), &config.working_dir)?;
+    let stop_signal = match (request.stop_signal, &config.stop_signal) {
+        (Some(signal), _) => signal,
+        (None, Some(text)) if !text.is_empty() => signal::parse(text)?,
+        (None, _) => Signal::SIGTERM as i32,
+    };
     let name_chosen = request.name.is_some();
     let name = request
         .name
@@ -237,6 +247,13 @@ fn decide(
         reaper: request.reaper,
         terminal: request.terminal,
         interactive: request.interactive,
+        stdin_once: request.interactive && request.stdin_once,
+        restart: request.restart,
+        stop_signal,
+        stop_timeout: match request.stop_timeout {
+            None => Some(DEFAULT_STOP_TIMEOUT),
+            Some(seconds) => u32::try_from(seconds).ok(),
+        },
         auto_remove: request.auto_remove,
         shm_bytes: request.shm_bytes,
         mounts,

@@ -16,14 +16,20 @@ pub(super) fn variables(
     if terminal {
         variables.push("TERM=xterm".to_owned());
     }
-    for variable in image.iter().chain(user) {
+    merge(&mut variables, image);
+    merge(&mut variables, user);
+    variables
+}
+
+/// Adds variables; a later one takes the place of an earlier one of its name.
+pub(super) fn merge(variables: &mut Vec<String>, more: &[String]) {
+    for variable in more {
         let name = name_of(variable);
         match variables.iter_mut().find(|known| name_of(known) == name) {
             Some(known) => known.clone_from(variable),
             None => variables.push(variable.clone()),
         }
     }
-    variables
 }
 
 fn name_of(variable: &str) -> &str {

@@ -12,30 +12,49 @@ mod containers;
 mod create;
 mod engine;
 mod environment;
+mod exec;
 mod explain;
 mod images;
 mod info;
+mod keeper;
+mod launch;
+mod live;
 mod plan;
 mod record;
+mod remove;
+mod rename;
 mod request;
+mod restart;
 mod run;
 mod script;
+mod signal;
+mod state;
 mod supervisor;
+mod told;
 mod volumes;
 
-pub use containers::{Container, Removal, Status};
+pub use containers::{Container, Status};
 pub use engine::Engine;
+pub use exec::ExecRequest;
 pub use explain::{Event, Explain, Listener};
 pub use images::{ImportRequest, Loaded, Untagged};
 pub use info::{Features, Info};
+pub use launch::{Ran, Way};
 pub use plan::DryRun;
-pub use record::{AttachedMount, ContainerRecord, State};
+pub use record::{AttachedMount, ContainerRecord, DEFAULT_STOP_TIMEOUT};
+pub use remove::Removal;
 pub use request::RunRequest;
+pub use restart::RestartPolicy;
+pub use run::Made;
+pub use signal::{name as signal_name, parse as parse_signal};
+pub use state::State;
+pub use told::Cause;
 pub use volumes::{Pruned, VolumeUse};
 
 use std::path::PathBuf;
 
 use crate::{
+    control,
     error::{ErrorKind, Failure},
     ident, image, mount, process, rootfs, store,
     sys::SysError,
@@ -70,12 +89,37 @@ pub enum Error {
         /// Id of its holder.
         holder: String,
     },
-    /// The container runs.
-    #[error("cannot remove container \"/{name}\": container is running")]
-    Running {
+    /// The container is not in a state for this. Docker's words.
+    #[error("{operation}: container {what}")]
+    State {
+        /// What was wanted, with its object: `cannot remove container "/x"`.
+        operation: String,
+        /// What it is: `is running`.
+        what: &'static str,
+        /// What to type first.
+        remedy: String,
+    },
+    /// The supervisor was killed while we waited for it, and the program with it.
+    #[error("wait for container {name}: its supervisor was killed, and the container with it")]
+    Lost {
         /// Its name.
         name: String,
     },
+    /// Another process of ours failed, and this is what it said.
+    #[error("{message}")]
+    Told {
+        /// Operation and object.
+        message: String,
+        /// Why.
+        source: Option<Box<Cause>>,
+        /// What to type next.
+        hint: Option<String>,
+        /// What `run` exits with.
+        exit_code: i32,
+    },
+    /// The conversation with a supervisor failed.
+    #[error(transparent)]
+    Control(#[from] control::Error),
     /// Neither the user nor the image says what to run. Docker's text.
     #[error("No command specified")]
     NoCommand,
@@ -195,7 +239,7 @@ impl Failure for Error {
                 ErrorKind::NotFound
             }
             Error::NameTaken { .. } => ErrorKind::AlreadyExists,
-            Error::Running { .. } | Error::ImageInUse { .. } | Error::MustForce { .. } => {
+            Error::State { .. } | Error::ImageInUse { .. } | Error::MustForce { .. } => {
                 ErrorKind::InUse
             }
             Error::Ambiguous { .. }
@@ -204,7 +248,10 @@ impl Failure for Error {
             | Error::NotShared { .. }
             | Error::WrongType { .. }
             | Error::Usage { .. } => ErrorKind::Invalid,
-            Error::Interrupted { .. } => ErrorKind::System,
+            Error::Interrupted { .. } | Error::Lost { .. } | Error::Told { .. } => {
+                ErrorKind::System
+            }
+            Error::Control(error) => error.kind(),
             Error::Damaged { source, .. } => source.kind(),
             Error::System { source, .. } => source.kind(),
             Error::Ident(error) => error.kind(),
@@ -222,7 +269,10 @@ impl Failure for Error {
             Error::NotFound { .. } => "cowshed ps -a lists all containers".to_owned(),
             Error::Ambiguous { .. } => "type more digits".to_owned(),
             Error::NameTaken { name, .. } => format!("cowshed rm {name}, or choose another --name"),
-            Error::Running { name } => format!("cowshed rm -f {name} kills it first"),
+            Error::State { remedy, .. } => remedy.clone(),
+            Error::Lost { name } => format!("cowshed start {name}"),
+            Error::Told { hint, .. } => return hint.clone(),
+            Error::Control(error) => return error.hint(),
             Error::NoCommand => "name a program after the image".to_owned(),
             Error::WorkingDirectory { path } => format!("-w /{path}"),
             Error::NoSource { path } => format!("mkdir -p {}", mount::quote(path)),

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::RestartPolicy;
 use crate::{
+    control::StopRequest,
     ident::{ChainId, ContainerId, ContainerName, Digest, Timestamp, VolumeName},
     mount::{Access, MountRequest, RequestKind},
     process::Network,
-    sys::process,
 };
 
 /// config.json: everything that does not change in a container's life.
@@ -58,6 +59,18 @@ pub struct ContainerRecord {
     pub terminal: bool,
     /// `-i`
     pub interactive: bool,
+    /// Its input ends when the first client's does: the command that ran it was attached.
+    #[serde(default)]
+    pub stdin_once: bool,
+    /// `--restart`
+    #[serde(default)]
+    pub restart: RestartPolicy,
+    /// What `stop` sends first.
+    #[serde(default = "sigterm")]
+    pub stop_signal: i32,
+    /// Seconds until `stop` kills; `None` waits for ever.
+    #[serde(default = "ten_seconds")]
+    pub stop_timeout: Option<u32>,
     /// `--rm`
     pub auto_remove: bool,
     /// Size of /dev/shm in bytes.
@@ -65,6 +78,18 @@ pub struct ContainerRecord {
     /// Everything mounted on top, anonymous volumes named.
     pub mounts: Vec<AttachedMount>,
 }
+
+fn sigterm() -> i32 {
+    nix::sys::signal::Signal::SIGTERM as i32
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the field's type")]
+fn ten_seconds() -> Option<u32> {
+    Some(DEFAULT_STOP_TIMEOUT)
+}
+
+/// Docker's patience, in seconds.
+pub const DEFAULT_STOP_TIMEOUT: u32 = 10;
 
 /// A mount request that has found its volume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,39 +119,16 @@ impl AttachedMount {
 }
 
 impl ContainerRecord {
+    /// How it is asked to end unless somebody says otherwise.
+    pub fn stop_request(&self) -> StopRequest {
+        StopRequest {
+            signal: self.stop_signal,
+            seconds: self.stop_timeout,
+        }
+    }
+
     /// The volumes it uses.
     pub fn volumes(&self) -> impl Iterator<Item = &VolumeName> {
         self.mounts.iter().filter_map(|mount| mount.volume.as_ref())
-    }
-}
-
-/// state.json: what happened to it; absent until it was started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct State {
-    /// Process 1 as the host numbers it; 0 when it has ended.
-    pub pid: i32,
-    /// When the program was executed.
-    pub started: Option<Timestamp>,
-    /// When it ended.
-    pub finished: Option<Timestamp>,
-    /// The program's code, or 125–127 when it did not start.
-    pub exit_code: i32,
-    /// Why it did not start.
-    pub error: String,
-    /// Boot and start time of the process `pid`, so that another one with its number is not taken
-    /// for it.
-    #[serde(default)]
-    pub identity: Option<(String, u64)>,
-}
-impl State {
-    /// Whether process 1 of the container still runs, whoever supervises it.
-    pub fn is_alive(&self) -> bool {
-        let Some((boot, start_time)) = &self.identity else {
-            return false;
-        };
-        self.finished.is_none()
-            && process::start_time(self.pid) == Some(*start_time)
-            && process::boot_id() == *boot
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::RestartPolicy;
 use crate::{
     ident::ContainerName,
     mount::{Access, MountRequest, VolumesFrom},
@@ -43,6 +44,14 @@ pub struct RunRequest {
     pub terminal: bool,
     /// `-i`
     pub interactive: bool,
+    /// A command is attached from the beginning, and its input is all there will be.
+    pub stdin_once: bool,
+    /// `--restart`
+    pub restart: RestartPolicy,
+    /// `--stop-signal`
+    pub stop_signal: Option<i32>,
+    /// `--stop-timeout`, in seconds; a negative one waits for ever.
+    pub stop_timeout: Option<i32>,
     /// `--rm`
     pub auto_remove: bool,
     /// `--shm-size`, in bytes.
@@ -71,6 +80,10 @@ impl RunRequest {
             reaper: false,
             terminal: false,
             interactive: false,
+            stdin_once: true,
+            restart: RestartPolicy::No,
+            stop_signal: None,
+            stop_timeout: None,
             auto_remove: false,
             shm_bytes: 64 * 1024 * 1024,
             mounts: Vec::new(),

@@ -1,77 +1,98 @@
 //! The story: create, plan, spawn, supervise, tidy up.
 
-use std::time::{Duration, Instant};
+use std::{
+    os::fd::BorrowedFd,
+    time::{Duration, Instant},
+};
 
 use super::{
-    ContainerRecord, Engine, Error, Explain, RunRequest, create::CreatedContainer, supervisor,
+    ContainerRecord, Engine, Error, Explain, Ran, RunRequest, State, Way, create::CreatedContainer,
+    launch::Startable,
 };
 use crate::{
+    control::Console,
+    ident::ContainerId,
     mount::{MountPlan, Narration},
-    process::{self, ProcessSpec, Relay},
-    rootfs::Snapshot,
-    store::Lease,
-    sys::process::Ended,
+    process::{self, ProcessSpec},
 };
 
+/// A container that exists, is held, and waits for its start.
+#[derive(Debug)]
+pub struct Made {
+    container: Startable,
+    /// Holds signals, so that none ends us half-way.
+    console: Console,
+}
+
+impl Made {
+    /// Its id.
+    pub fn id(&self) -> &ContainerId {
+        &self.container.record.id
+    }
+}
+
 impl Engine {
-    /// Runs a container in the foreground and returns how its program ended.
+    /// Creates a container and starts it, in the foreground or detached.
     ///
     /// With `--rm` nothing of it is left, however it ended.
-    pub fn run(&self, request: RunRequest, explain: &mut Explain<'_>) -> Result<Ended, Error> {
-        // First of all, so that a signal never ends us half-way.
-        let relay = Relay::new()?;
+    pub fn run(
+        &self,
+        request: RunRequest,
+        way: Way,
+        explain: &mut Explain<'_>,
+    ) -> Result<Ran, Error> {
+        let made = self.make(request, explain)?;
+        self.launch(made, way, explain)
+    }
+
+    /// The first half of [`run`](Self::run).
+    pub fn make(&self, request: RunRequest, explain: &mut Explain<'_>) -> Result<Made, Error> {
+        let console = Console::new()?;
         let created = explain.step(|| self.create(request), narrate_create)?;
         let CreatedContainer {
             record,
             snapshot,
             lease,
         } = created;
-        let outcome = self.start(&record, &snapshot, (&lease, relay), explain);
-        if let Err(error) = &outcome
-            && !record.auto_remove
-        {
-            supervisor::record_failure(self, &lease, error)?;
-        }
-        if record.auto_remove {
-            explain.step(
-                || self.take_away(&record, lease, true),
-                |_| narrate_removal(&record),
-            )?;
-        }
-        outcome
+        let container = Startable {
+            record,
+            snapshot,
+            lease,
+        };
+        Ok(Made { container, console })
     }
 
-    /// Starts a container that exists and waits for its end.
-    fn start(
-        &self,
-        record: &ContainerRecord,
-        snapshot: &Snapshot,
-        (lease, relay): (&Lease, Relay),
-        explain: &mut Explain<'_>,
-    ) -> Result<Ended, Error> {
-        let prepare = || {
-            self.make_sources(record)?;
-            self.attach_volumes(record, snapshot)
-        };
-        let volumes = explain.step(prepare, |_| narrate_volumes(record));
-        if let Some(signal) = relay.interrupted()? {
+    /// The second half of [`run`](Self::run).
+    pub fn launch(&self, made: Made, way: Way, explain: &mut Explain<'_>) -> Result<Ran, Error> {
+        let Made { container, console } = made;
+        if let Some(signal) = console.interrupted()? {
+            if container.record.auto_remove {
+                self.take_away(&container.record, container.lease, true)?;
+            } else {
+                self.write_state(&container.lease.dir, &State::default())?;
+            }
             return Err(Error::Interrupted { signal });
         }
-        let _volumes = volumes?;
-        let (plan, spec) = self.plan(record, snapshot)?;
-        let running = spawn(&plan, &spec, explain)
-            .map_err(|error| super::attach::wrong_type(error, &plan))?;
-        supervisor::supervise(self, record, lease, (running, relay))
+        self.supervise(container, (way, console), explain)
+    }
+
+    /// Creates a container and does not start it.
+    pub fn create_container(&self, request: RunRequest) -> Result<ContainerId, Error> {
+        let created = self.create(request)?;
+        // Without a state it would be the leftover of a `run`.
+        self.write_state(&created.lease.dir, &State::default())?;
+        Ok(created.record.id)
     }
 }
 
-fn spawn(
+pub(super) fn spawn(
     plan: &MountPlan,
     spec: &ProcessSpec,
+    cgroup: Option<BorrowedFd<'_>>,
     explain: &mut Explain<'_>,
 ) -> Result<process::Running, process::Error> {
     if !explain.is_wanted() {
-        return process::spawn(plan, spec, None);
+        return process::spawn(plan, spec, cgroup, None);
     }
     let forked = Instant::now();
     let mut in_child = false;
@@ -86,7 +107,7 @@ fn spawn(
         }
         explain.tell(step.narrate(), took);
     };
-    process::spawn(plan, spec, Some(&mut observer))
+    process::spawn(plan, spec, cgroup, Some(&mut observer))
 }
 
 fn narrate_namespaces(spec: &ProcessSpec) -> Narration {
@@ -126,7 +147,7 @@ fn narrate_create(created: &Result<CreatedContainer, Error>) -> Narration {
     }
 }
 
-fn narrate_volumes(record: &ContainerRecord) -> Narration {
+pub(super) fn narrate_volumes(record: &ContainerRecord) -> Narration {
     let calls = record
         .volumes()
         .map(|name| format!("flock(volumes/{name}, LOCK_SH)"))
@@ -139,7 +160,7 @@ fn narrate_volumes(record: &ContainerRecord) -> Narration {
     }
 }
 
-fn narrate_removal(record: &ContainerRecord) -> Narration {
+pub(super) fn narrate_removal(record: &ContainerRecord) -> Narration {
     let calls = vec![format!(
         "renameat2(containers/{0}, trash/{0}); unlink",
         record.id.short()

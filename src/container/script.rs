@@ -84,7 +84,7 @@ impl DryRun {
 
     fn step(&self, step: &InitStep) -> Vec<String> {
         match step {
-            InitStep::Leash | InitStep::Streams(_) => Vec::new(),
+            InitStep::Leash | InitStep::Enter | InitStep::Streams(_) => Vec::new(),
             InitStep::Mount(Action::HoldSources(_)) => self.make_volumes(),
             InitStep::Mount(action @ Action::Overlay(_)) => {
                 let mut lines = action.script(&|source| self.word(source));

@@ -1,77 +1,265 @@
-//! The supervisor: holds the lease, waits, records the end.
+//! The supervisor: a fork that holds the lease, keeps the process, records its ends, starts it
+//! again, and tidies up.
 //!
-//! In the foreground the command itself is the supervisor. A detached one will be a fork that calls
-//! the same function; nothing here depends on who calls.
+//! The same for the foreground and for `-d`: whoever looks at the container is a client at the
+//! other end of a link (`control`). The lease is the running state; it goes when we die, and the
+//! process goes with us (its leash, prctl(2)).
 
-use std::os::fd::AsFd as _;
+use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
-
-use super::{ContainerRecord, Engine, Error, State};
+use super::{
+    ContainerRecord, Engine, Error, Explain, State, containers, keeper::House, restart, run, told,
+};
 use crate::{
+    control::{Attach, Idle, Link, Listener, Pump, Reply},
     ident::Timestamp,
-    process::{Relay, Running},
-    store::Lease,
+    process::Running,
+    rootfs::Snapshot,
+    store::{Lease, record},
     sys::process::{self, Ended},
 };
 
-/// Records that the container runs, moves its bytes until it has ended, and records that, unless
-/// the record goes at once.
-pub(super) fn supervise(
-    engine: &Engine,
-    record: &ContainerRecord,
-    lease: &Lease,
-    (running, relay): (Running, Relay),
-) -> Result<Ended, Error> {
-    let started = Some(Timestamp::now());
-    let pid = running.pid;
-    let mut state = State {
-        pid,
-        started,
-        finished: None,
-        exit_code: 0,
-        error: String::new(),
-        identity: process::start_time(pid).map(|start_time| (process::boot_id(), start_time)),
-    };
-    let pidfd = running.pidfd.try_clone().ok();
-    let recorded = engine.write_state(&lease.dir, &state);
-    let ended = recorded.and_then(|()| Ok(relay.run(running, record.interactive)?));
-    if let (Err(_), Some(pidfd)) = (&ended, pidfd) {
-        // What nobody looks after must not go on beside the clean-up.
-        process::send_signal(pidfd.as_fd(), Signal::SIGKILL as i32).ok();
-        process::wait(pidfd.as_fd()).ok();
-    }
-    let ended = ended?;
-    if record.auto_remove {
-        // The store may be full by now; the program's code is worth more than a record of it.
-        return Ok(ended);
-    }
-    state.pid = 0;
-    state.finished = Some(Timestamp::now());
-    state.exit_code = ended.code();
-    engine.write_state(&lease.dir, &state)?;
-    Ok(ended)
+/// What a supervisor is given.
+#[derive(Debug)]
+pub(super) struct Job<'e> {
+    pub(super) engine: &'e Engine,
+    pub(super) record: ContainerRecord,
+    pub(super) snapshot: Snapshot,
+    pub(super) lease: Lease,
+    /// The command that wants the start.
+    pub(super) link: Link,
+    /// What it wants of the streams.
+    pub(super) attach: Attach,
 }
 
-/// Records why a container did not start; it stays `created` (semantics 63).
-pub(super) fn record_failure(engine: &Engine, lease: &Lease, error: &Error) -> Result<(), Error> {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    let exit_code = error.exit_code();
-    let state = State {
-        pid: 0,
-        started: None,
-        finished: None,
-        exit_code,
-        error: text,
-        identity: None,
+/// Supervises until the container has ended for good. Runs in a fork; answers its exit code.
+pub(super) fn supervise(job: Job<'_>, explain: &mut Explain<'_>) -> i32 {
+    let prepared = prepare(&job);
+    let Job {
+        engine,
+        record,
+        snapshot,
+        lease,
+        link,
+        attach,
+    } = job;
+    let pump = match prepared {
+        Ok(mut pump) => {
+            pump.welcome(link, attach);
+            pump
+        }
+        Err(error) => {
+            // Nobody to talk through but the link itself.
+            link.say(&Reply::Failed(told::pack(&error))).ok();
+            return 125;
+        }
     };
-    engine.write_state(&lease.dir, &state)
+    let before: Option<State> = record::find(&lease.dir, containers::STATE).ok().flatten();
+    let supervisor = Supervisor {
+        house: House::new(&record, &lease),
+        engine,
+        record,
+        snapshot,
+        lease,
+        pump,
+        state: State {
+            restarts: 0,
+            ..before.unwrap_or_default()
+        },
+        keeps_streams: explain.is_wanted() && attach.owner,
+    };
+    supervisor.run(explain)
+}
+
+fn prepare(job: &Job<'_>) -> Result<Pump, Error> {
+    let failed = |source| containers::failed("begin supervision", source);
+    process::new_session().map_err(failed)?;
+    let listener = Listener::open(&job.lease.dir)?;
+    Ok(Pump::new(Some(listener), job.record.stdin_once)?)
+}
+
+struct Supervisor<'e> {
+    engine: &'e Engine,
+    record: ContainerRecord,
+    snapshot: Snapshot,
+    lease: Lease,
+    pump: Pump,
+    house: House,
+    state: State,
+    /// Somebody reads what we tell about our steps.
+    keeps_streams: bool,
+}
+
+/// How a run of the program ended.
+struct Run {
+    code: i32,
+    ran_for: Duration,
+}
+
+impl Supervisor<'_> {
+    fn run(mut self, explain: &mut Explain<'_>) -> i32 {
+        let mut delay = None;
+        let mut first = true;
+        loop {
+            let run = match self.run_once(first, explain) {
+                Ok(run) => run,
+                Err(error) if first => return self.give_up(&error, explain),
+                Err(error) => {
+                    self.state.error = told::line(&error);
+                    Run {
+                        code: error.exit_code(),
+                        ran_for: Duration::ZERO,
+                    }
+                }
+            };
+            first = false;
+            let outcome = restart::Outcome {
+                code: run.code,
+                ran_for: run.ran_for,
+                restarts: self.state.restarts,
+                delay,
+            };
+            if self.pump.wants_restart() {
+                self.record_end(&run, false);
+                (delay, self.state.restarts) = (None, 0);
+                continue;
+            }
+            let wanted = self.pump.is_stopped() || self.pump.is_dismissed();
+            delay = self.record.restart.decide(outcome).filter(|_| !wanted);
+            let Some(pause) = delay else {
+                return self.end(&run, explain);
+            };
+            self.record_end(&run, true);
+            self.pump.ended(&Reply::Ended { code: run.code }, true);
+            self.pump.begin_again();
+            match self.pump.idle(pause, &mut self.house) {
+                Ok(Idle::Elapsed) => self.state.restarts += 1,
+                Ok(Idle::Restart) => (delay, self.state.restarts) = (None, 0),
+                Ok(Idle::Stopped) | Err(_) => return self.end(&run, explain),
+            }
+        }
+    }
+
+    /// From the volumes to the end of the program.
+    fn run_once(&mut self, first: bool, explain: &mut Explain<'_>) -> Result<Run, Error> {
+        if !first {
+            self.pump.begin_again();
+            self.snapshot.renew(&self.lease.dir)?;
+        }
+        let prepare = || {
+            self.engine.make_sources(&self.record)?;
+            self.engine.attach_volumes(&self.record, &self.snapshot)
+        };
+        let volumes = explain.step(prepare, |_| run::narrate_volumes(&self.record))?;
+        // What was said to us while a volume was filled.
+        match self.pump.idle(Duration::ZERO, &mut self.house)? {
+            Idle::Elapsed => {}
+            // This is the new start.
+            Idle::Restart => self.pump.begin_again(),
+            Idle::Stopped => {
+                let signal = self.pump.last_signal();
+                return Err(Error::Interrupted { signal });
+            }
+        }
+        let (plan, spec) = self.engine.plan(&self.record, &self.snapshot)?;
+        let cgroup = self.house.begin(&self.record)?;
+        let running = run::spawn(&plan, &spec, cgroup, explain)
+            .map_err(|error| super::attach::wrong_type(error, &plan))?;
+        let began = Instant::now();
+        let ended = self.attend(running, first);
+        drop(volumes);
+        let code = ended?.code();
+        Ok(Run {
+            code,
+            ran_for: began.elapsed(),
+        })
+    }
+
+    /// Records that the program runs, and moves its bytes until it has ended.
+    fn attend(&mut self, running: Running, first: bool) -> Result<Ended, Error> {
+        let pid = running.pid;
+        self.state = State {
+            pid,
+            started: Some(Timestamp::now()),
+            identity: process::start_time(pid).map(|start| (process::boot_id(), start)),
+            restarts: self.state.restarts,
+            ..State::default()
+        };
+        let pidfd = running.pidfd.try_clone();
+        let began = self.engine.write_state(&self.lease.dir, &self.state);
+        let ended = began.and_then(|()| {
+            if first && !self.keeps_streams {
+                // Before anybody who waits for our start goes on without us.
+                let let_go = process::let_go_of_caller();
+                let_go.map_err(|source| containers::failed("leave caller's streams", source))?;
+            }
+            self.pump.started();
+            self.house.started(&self.record, pid);
+            Ok(self.pump.run(running, &mut self.house)?)
+        });
+        if let (Err(_), Ok(pidfd)) = (&ended, pidfd) {
+            use std::os::fd::AsFd as _;
+            // What nobody looks after must not go on beside the clean-up.
+            process::send_signal(pidfd.as_fd(), nix::sys::signal::Signal::SIGKILL as i32).ok();
+            process::wait(pidfd.as_fd()).ok();
+        }
+        self.state.oom_killed = self.house.ended();
+        ended
+    }
+
+    /// A full store does not keep us from going on: the program's code is worth more than a record
+    /// of it.
+    fn record_end(&mut self, run: &Run, restarting: bool) {
+        self.state.pid = 0;
+        self.state.identity = None;
+        self.state.finished = Some(Timestamp::now());
+        self.state.exit_code = run.code;
+        self.state.restarting = restarting;
+        self.state.stopped = self.pump.is_stopped();
+        self.engine.write_state(&self.lease.dir, &self.state).ok();
+    }
+
+    /// The container has ended for good.
+    fn end(mut self, run: &Run, explain: &mut Explain<'_>) -> i32 {
+        if !self.record.auto_remove {
+            self.record_end(run, false);
+        }
+        self.leave(&Reply::Ended { code: run.code }, explain)
+    }
+
+    /// It never ran: it stays `created` (semantics 63), or goes if it shall not stay.
+    fn give_up(mut self, error: &Error, explain: &mut Explain<'_>) -> i32 {
+        if !self.record.auto_remove {
+            self.state.exit_code = error.exit_code();
+            self.state.error = told::line(error);
+            // Told to the command that waits in any case.
+            self.engine.write_state(&self.lease.dir, &self.state).ok();
+        }
+        self.leave(&Reply::Failed(told::pack(error)), explain)
+    }
+
+    /// Gives everything back, in an order in which nobody sees half of it.
+    fn leave(mut self, last: &Reply, explain: &mut Explain<'_>) -> i32 {
+        self.pump.hang_up();
+        self.house.leave();
+        let mut last = last.clone();
+        if self.record.auto_remove {
+            // By the name it has by now.
+            let record = record::find(&self.lease.dir, containers::CONFIG);
+            let record = record.ok().flatten().unwrap_or(self.record);
+            let remove = || self.engine.take_away(&record, self.lease, true);
+            let removed = explain.step(remove, |_| run::narrate_removal(&record));
+            if let Err(error) = removed {
+                last = Reply::Failed(told::pack(&error));
+            }
+        } else {
+            drop(self.lease);
+        }
+        self.pump.ended(&last, false);
+        // Whoever does not want to hear it is not waited for.
+        self.pump.finish().ok();
+        0
+    }
 }
 
 impl Error {
@@ -85,6 +273,7 @@ impl Error {
         match self {
             Error::Process(error) => error.exit_code(),
             Error::Interrupted { signal } => 128 + signal,
+            Error::Told { exit_code, .. } => *exit_code,
             _ => 125,
         }
     }

@@ -52,6 +52,14 @@ impl Stage {
         }
     }
 
+    /// A stage for a process that is in a container already.
+    pub fn inside() -> Result<Self> {
+        Ok(Self {
+            root: Some(RootDir::open(Path::new("/"))?),
+            ..Self::default()
+        })
+    }
+
     /// The union, once it is there.
     pub fn root(&self) -> Result<&RootDir> {
         let missing = || SysError::new("openat2", "the root is not mounted yet", Errno::EINVAL);

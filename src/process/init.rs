@@ -7,7 +7,7 @@ use std::{
     convert::Infallible,
     ffi::CString,
     io::Read as _,
-    os::fd::{AsFd as _, OwnedFd},
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
     path::Path,
     time::Instant,
 };
@@ -15,7 +15,7 @@ use std::{
 use nix::errno::Errno;
 
 use super::{
-    Console, Identity, InitStep, UserError, reaper,
+    Console, Identity, InitStep, Rights, UserError, reaper,
     report::{self, Report, UserErrorKind},
     user,
 };
@@ -41,6 +41,8 @@ pub(super) struct Child<'a> {
     /// Our ends of the three pipes; `None` for /dev/null or a terminal.
     pub streams: [Option<OwnedFd>; 3],
     pub env: Vec<String>,
+    /// The container to join; `None` for its first process.
+    pub container: Option<BorrowedFd<'a>>,
 }
 
 enum Stop {
@@ -102,6 +104,12 @@ impl Child<'_> {
                     process::rename_self("cowshed-init")?;
                 }
             }
+            InitStep::Enter => {
+                if let Some(container) = self.container {
+                    namespace::enter_all(container)?;
+                }
+                self.stage = Stage::inside()?;
+            }
             InitStep::Mount(action) => self.stage.apply(action)?,
             InitStep::MakeDirectory(path) => {
                 self.stage.root()?.make_dirs(Path::new(path), 0o755)?;
@@ -109,7 +117,7 @@ impl Child<'_> {
             InitStep::Hostname(name) => namespace::set_hostname(name)?,
             InitStep::Loopback => namespace::loopback_up()?,
             InitStep::Streams(console) => self.streams(*console)?,
-            InitStep::Identity { cwd, user } => self.identity(cwd, user)?,
+            InitStep::Identity { cwd, user, rights } => self.identity(cwd, user, *rights)?,
             InitStep::Exec { args, reaper } => {
                 self.execute(args, *reaper)?;
             }
@@ -151,7 +159,12 @@ impl Child<'_> {
         }
     }
 
-    fn identity(&mut self, cwd: &str, wanted: &str) -> std::result::Result<(), Stop> {
+    fn identity(
+        &mut self,
+        cwd: &str,
+        wanted: &str,
+        rights: Rights,
+    ) -> std::result::Result<(), Stop> {
         let root = self.stage.root()?;
         let who = resolve(root, wanted)?;
         if !self
@@ -170,10 +183,12 @@ impl Child<'_> {
         for stream in 0..3 {
             process::give_stream(stream, who.uid, who.gid);
         }
-        capability::bound_to_default()?;
+        if rights == Rights::Default {
+            capability::bound_to_default()?;
+        }
         capability::clear_inheritable()?;
         process::become_user(who.uid, who.gid, &who.groups)?;
-        if who.uid == 0 {
+        if who.uid == 0 && rights == Rights::Default {
             capability::limit_to_default()?;
         }
         // A change of user clears it (prctl(2)).

@@ -1,23 +1,21 @@
 //! From a spec to a running, waited-for process in namespaces.
 //!
 //! Flow: [`ProcessSpec`] and the mount plan become a list of [`InitStep`]s; [`spawn()`] forks, the
-//! child performs them in order and executes the program; [`Relay`] moves its bytes and waits.
+//! child performs them in order and executes the program. [`join`] does the same inside a container
+//! that runs already.
 //!
-//! Not here: records, locks and clean-up (`container`).
+//! Not here: moving its bytes (`control`); records, locks and clean-up (`container`).
 
 mod init;
-mod output;
 mod reaper;
-mod relay;
 mod report;
 mod spawn;
 mod spec;
 mod step;
 mod user;
 
-pub use relay::Relay;
-pub use spawn::{Observer, Running, spawn};
-pub use spec::{Console, Network, ProcessSpec};
+pub use spawn::{Observer, Running, join, spawn};
+pub use spec::{Console, ExecSpec, Network, ProcessSpec, Rights};
 pub use step::InitStep;
 pub use user::{Identity, UserError, resolve as resolve_user};
 

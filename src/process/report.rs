@@ -3,21 +3,12 @@
 //! Over a packet socket that closes on exec: its end without a failure means that the program
 //! runs.
 
-use std::{
-    io::{IoSlice, IoSliceMut},
-    os::fd::{AsRawFd as _, OwnedFd},
-    time::Duration,
-};
+use std::{io::IoSliceMut, os::fd::OwnedFd, time::Duration};
 
-use nix::{
-    errno::Errno,
-    sys::socket::{
-        AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, sendmsg, socketpair,
-    },
-};
+use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
-use crate::sys::{At as _, Result, SysError, receive_with_fd};
+use crate::sys::{Result, SysError, packet_pair, receive_with_fd, send_packet};
 
 /// As much of a failed call's arguments as is passed on, in characters.
 const DETAIL_MAX: usize = 1000;
@@ -64,28 +55,12 @@ impl Report {
 
 /// Both ends.
 pub(super) fn channel() -> Result<(OwnedFd, OwnedFd)> {
-    let flags = SockFlag::SOCK_CLOEXEC;
-    socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)
-        .at("socketpair", || "AF_UNIX, SOCK_SEQPACKET")
+    packet_pair()
 }
 
 pub(super) fn send(socket: &OwnedFd, report: &Report, fd: Option<&OwnedFd>) -> Result<()> {
     let text = serde_json::to_vec(report).unwrap_or_default();
-    let raw = fd.map(|fd| [fd.as_raw_fd()]);
-    let control: Vec<_> = raw
-        .iter()
-        .map(|fds| ControlMessage::ScmRights(fds))
-        .collect();
-    let parts = [IoSlice::new(&text)];
-    sendmsg::<UnixAddr>(
-        socket.as_raw_fd(),
-        &parts,
-        &control,
-        MsgFlags::MSG_NOSIGNAL,
-        None,
-    )
-    .map(|_| ())
-    .at("sendmsg", || "report")
+    send_packet(socket, &text, fd)
 }
 
 /// The next packet, `None` at the end.

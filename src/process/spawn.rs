@@ -1,14 +1,14 @@
 //! The parent's side: pipes, fork, and waiting until the program runs or a step has failed.
 
 use std::{
-    os::fd::{AsFd as _, OwnedFd},
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
     time::{Duration, Instant},
 };
 
 use nix::errno::Errno;
 
 use super::{
-    Console, Error, InitStep, ProcessSpec, UserError,
+    Console, Error, ExecSpec, InitStep, ProcessSpec, UserError,
     init::Child,
     report::{self, Report, UserErrorKind},
 };
@@ -39,55 +39,56 @@ pub type Observer<'a> = &'a mut dyn FnMut(&InitStep, Duration);
 
 /// Forks into new namespaces, applies the plan there and executes the program.
 ///
-/// Returns when the program runs. On an error nothing is left: the namespaces and every mount in
-/// them went with the child.
+/// With `cgroup` the process is born in it. Returns when the program runs. On an error nothing is
+/// left: the namespaces and every mount in them went with the child.
 pub fn spawn(
     plan: &MountPlan,
     spec: &ProcessSpec,
+    cgroup: Option<BorrowedFd<'_>>,
     observer: Option<Observer<'_>>,
 ) -> Result<Running, Error> {
-    check_text(spec)?;
+    let more = [&spec.cwd, &spec.hostname];
+    check_text(spec.args.iter().chain(&spec.env).chain(more))?;
     let steps = InitStep::list(plan, spec);
-    let failed = |what| move |source| Error::System { what, source };
-    let (ours, theirs) = report::channel().map_err(failed("make report channel"))?;
-    let (mut running, streams) = streams(spec.console).map_err(failed("make pipes"))?;
-    match fork::clone_into(spec.namespaces()).map_err(failed("create namespaces"))? {
-        fork::Side::Child => {
-            drop((ours, running));
-            let stage = Stage::new(plan.overlay.merged_path());
-            let timed = observer.is_some();
-            let env = spec.env.clone();
-            Child {
-                steps: &steps,
-                stage,
-                report: Some(theirs),
-                timed,
-                streams,
-                env,
-            }
-            .run()
-        }
-        fork::Side::Parent { pid, pidfd } => {
-            drop((theirs, streams));
-            running.pid = pid;
-            running.pidfd = Some(pidfd);
-            Start {
-                steps: &steps,
-                observer,
-                report: ours,
-            }
-            .wait(running)
-        }
-    }
+    let start = Start {
+        steps: &steps,
+        observer,
+        console: spec.console,
+        env: &spec.env,
+        container: None,
+    };
+    let stage = Stage::new(plan.overlay.merged_path());
+    start.fork(stage, || fork::clone_in(spec.namespaces(), cgroup))
 }
 
-fn check_text(spec: &ProcessSpec) -> Result<(), Error> {
-    let texts = spec
-        .args
-        .iter()
-        .chain(&spec.env)
-        .chain([&spec.cwd, &spec.hostname]);
-    match texts.into_iter().find(|text| text.contains('\0')) {
+/// Forks into the namespaces of a running container and executes the program there.
+///
+/// `container` names its first process. Until then nothing of the new process can be looked at
+/// from inside (CVE-2016-9962): from here on this process cannot be traced either.
+pub fn join(
+    container: BorrowedFd<'_>,
+    spec: &ExecSpec,
+    cgroup: Option<BorrowedFd<'_>>,
+) -> Result<Running, Error> {
+    check_text(spec.args.iter().chain(&spec.env).chain([&spec.cwd]))?;
+    process::forbid_core_dump_and_trace().map_err(failed("hide descriptors"))?;
+    let steps = InitStep::list_exec(spec);
+    let start = Start {
+        steps: &steps,
+        observer: None,
+        console: spec.console,
+        env: &spec.env,
+        container: Some(container),
+    };
+    start.fork(Stage::default(), || fork::clone_beside(container, cgroup))
+}
+
+fn failed(what: &'static str) -> impl FnOnce(SysError) -> Error {
+    move |source| Error::System { what, source }
+}
+
+fn check_text<'t>(mut texts: impl Iterator<Item = &'t String>) -> Result<(), Error> {
+    match texts.find(|text| text.contains('\0')) {
         Some(text) => Err(Error::Nul {
             what: format!("{text:?}"),
         }),
@@ -125,19 +126,50 @@ fn streams(console: Console) -> Result<(Starting, [Option<OwnedFd>; 3]), SysErro
 struct Start<'a, 'o> {
     steps: &'a [InitStep],
     observer: Option<Observer<'o>>,
-    report: OwnedFd,
+    console: Console,
+    env: &'a [String],
+    container: Option<BorrowedFd<'a>>,
 }
 
 impl Start<'_, '_> {
-    fn wait(mut self, mut starting: Starting) -> Result<Running, Error> {
-        let failed = |what| move |source| Error::System { what, source };
+    fn fork(
+        self,
+        stage: Stage,
+        fork: impl FnOnce() -> Result<fork::Side, SysError>,
+    ) -> Result<Running, Error> {
+        let (ours, theirs) = report::channel().map_err(failed("make report channel"))?;
+        let (mut running, streams) = streams(self.console).map_err(failed("make pipes"))?;
+        match fork().map_err(failed("create namespaces"))? {
+            fork::Side::Child => {
+                drop((ours, running));
+                Child {
+                    steps: self.steps,
+                    stage,
+                    report: Some(theirs),
+                    timed: self.observer.is_some(),
+                    streams,
+                    env: self.env.to_vec(),
+                    container: self.container,
+                }
+                .run()
+            }
+            fork::Side::Parent { pid, pidfd } => {
+                drop((theirs, streams));
+                running.pid = pid;
+                running.pidfd = Some(pidfd);
+                self.wait(running, &ours)
+            }
+        }
+    }
+
+    fn wait(mut self, mut starting: Starting, channel: &OwnedFd) -> Result<Running, Error> {
         let pidfd = starting
             .pidfd
             .take()
             .expect("set by the parent's side of the fork");
         let mut executing = None;
         loop {
-            match report::receive(&self.report).map_err(failed("read report"))? {
+            match report::receive(channel).map_err(failed("read report"))? {
                 Some((Report::Terminal, fd)) => starting.terminal = fd,
                 Some((Report::Executing, _)) => executing = Some(Instant::now()),
                 Some((Report::Done { step, nanoseconds }, _)) => {

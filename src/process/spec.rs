@@ -24,6 +24,34 @@ pub enum Console {
     Terminal,
 }
 
+/// What a process may do to the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rights {
+    /// Docker's fourteen capabilities for root, none for others.
+    #[default]
+    Default,
+    /// `--privileged`: everything that we have.
+    All,
+}
+
+/// A process that joins a running container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecSpec {
+    /// Program and arguments; never empty.
+    pub args: Vec<String>,
+    /// `KEY=value`.
+    pub env: Vec<String>,
+    /// Absolute path in the container; must be there.
+    pub cwd: String,
+    /// `user[:group]` as names or numbers; empty means root.
+    pub user: String,
+    /// Standard streams.
+    pub console: Console,
+    /// Capabilities.
+    pub rights: Rights,
+}
+
 /// What runs and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessSpec {

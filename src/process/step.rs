@@ -1,6 +1,6 @@
 //! `InitStep`: everything a container's first process does before it executes the program.
 
-use super::{Console, Network, ProcessSpec};
+use super::{Console, ExecSpec, Network, ProcessSpec, Rights};
 use crate::{
     mount::{Action, MountPlan, Narration},
     sys::capability,
@@ -12,6 +12,8 @@ use crate::{
 pub enum InitStep {
     /// The process ends when its supervisor does.
     Leash,
+    /// The namespaces of a container that runs already.
+    Enter,
     /// A step of the mount plan.
     Mount(Action),
     /// The working directory is made where it is missing.
@@ -28,6 +30,8 @@ pub enum InitStep {
         cwd: String,
         /// `user[:group]`.
         user: String,
+        /// What it may do.
+        rights: Rights,
     },
     /// The program takes over.
     Exec {
@@ -57,12 +61,31 @@ impl InitStep {
         steps.push(Self::Identity {
             cwd: spec.cwd.clone(),
             user: spec.user.clone(),
+            rights: Rights::Default,
         });
         steps.push(Self::Exec {
             args: spec.args.clone(),
             reaper: spec.reaper,
         });
         steps
+    }
+
+    /// All steps of a process that joins a container, in order.
+    pub fn list_exec(spec: &ExecSpec) -> Vec<Self> {
+        vec![
+            Self::Leash,
+            Self::Enter,
+            Self::Streams(spec.console),
+            Self::Identity {
+                cwd: spec.cwd.clone(),
+                user: spec.user.clone(),
+                rights: spec.rights,
+            },
+            Self::Exec {
+                args: spec.args.clone(),
+                reaper: false,
+            },
+        ]
     }
 
     /// What the step is, for people.
@@ -73,6 +96,11 @@ impl InitStep {
                 "leash",
                 vec!["prctl(PR_SET_PDEATHSIG, SIGKILL)".to_owned()],
                 "no container outlives its supervisor",
+            ),
+            InitStep::Enter => (
+                "enter",
+                vec!["setns(pidfd, CLONE_NEWNS|NEWUTS|NEWIPC|NEWNET|NEWCGROUP)".to_owned()],
+                "the process sees what the container's first process sees",
             ),
             InitStep::MakeDirectory(path) => (
                 "workdir",
@@ -90,9 +118,9 @@ impl InitStep {
                 "a new network namespace has one interface, and that is down",
             ),
             InitStep::Streams(console) => ("streams", streams(*console), "input and output"),
-            InitStep::Identity { cwd, user } => (
+            InitStep::Identity { cwd, user, rights } => (
                 "identity",
-                identity(cwd, user),
+                identity(cwd, user, *rights),
                 "root in a container keeps 14 capabilities, any other user none",
             ),
             InitStep::Exec { args, .. } => (
@@ -120,12 +148,13 @@ fn streams(console: Console) -> Vec<String> {
     calls
 }
 
-fn identity(cwd: &str, user: &str) -> Vec<String> {
-    let keep = capability::default_names().join("|");
+fn identity(cwd: &str, user: &str, rights: Rights) -> Vec<String> {
     let user = if user.is_empty() { "root" } else { user };
-    vec![
-        format!("fchdir(\"{cwd}\")"),
-        format!("prctl(PR_CAPBSET_DROP, all but {keep})"),
-        format!("setgroups(); setresgid(); setresuid({user})"),
-    ]
+    let mut calls = vec![format!("fchdir(\"{cwd}\")")];
+    if rights == Rights::Default {
+        let keep = capability::default_names().join("|");
+        calls.push(format!("prctl(PR_CAPBSET_DROP, all but {keep})"));
+    }
+    calls.push(format!("setgroups(); setresgid(); setresuid({user})"));
+    calls
 }

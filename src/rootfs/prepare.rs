@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use nix::errno::Errno;
+
 use super::{Error, Layers, init_layer, layers::DIFF};
 use crate::{
     ident::{ChainId, ContainerId},
@@ -13,6 +15,10 @@ use crate::{
 /// The names of a container's directories, as Docker's `GraphDriver.Data` calls them.
 const UPPER: &str = "upper";
 const WORK: &str = "work";
+
+/// Where overlayfs marks what it must not mount again, below its own `work` (overlayfs.rst).
+const INCOMPAT: &str = "incompat";
+const VOLATILE: &str = "volatile";
 
 /// A container's filesystem: a stack of committed layers and an upper dir of its own.
 #[derive(Debug, Clone)]
@@ -79,6 +85,21 @@ impl Snapshot {
             container.chmod(UPPER, mode)?;
         }
         container.make_dir(WORK, 0o700)
+    }
+
+    /// Makes the container's directories fit for another mount: the kernel refuses an upper dir
+    /// that was mounted `volatile` before, because it cannot know that nothing crashed in between.
+    /// The caller knows: it has lived all the time.
+    pub fn renew(&self, container: &Dir) -> Result<(), Error> {
+        let open = || container.open_dir(WORK)?.open_dir(WORK)?.open_dir(INCOMPAT);
+        let removed = open().and_then(|dir| dir.remove_dir(VOLATILE));
+        match removed {
+            Err(error) if error.errno() == Some(Errno::ENOENT) => Ok(()),
+            removed => removed.map_err(|source| Error::System {
+                what: "clear mark of a volatile mount".to_owned(),
+                source,
+            }),
+        }
     }
 
     /// The stack without the container's changes, as absolute paths, topmost first.

@@ -26,10 +26,21 @@ pub fn is_terminal(fd: impl AsFd) -> bool {
     nix::unistd::isatty(fd).unwrap_or(false)
 }
 
-/// Gives `to` the window size of `from`.
-pub fn copy_window_size(from: impl AsFd, to: impl AsFd) -> Result<()> {
-    let size = raw::window_size(from.as_fd()).at("ioctl", || "TIOCGWINSZ")?;
-    raw::set_window_size(to.as_fd(), &size).at("ioctl", || "TIOCSWINSZ")
+/// Rows and columns of a terminal, in characters.
+pub fn window_size(tty: impl AsFd) -> Result<(u16, u16)> {
+    let size = raw::window_size(tty.as_fd()).at("ioctl", || "TIOCGWINSZ")?;
+    Ok((size.ws_row, size.ws_col))
+}
+
+/// Makes a terminal as large as this, in characters.
+pub fn set_window_size(tty: impl AsFd, rows: u16, columns: u16) -> Result<()> {
+    let size = libc::winsize {
+        ws_row: rows,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    raw::set_window_size(tty.as_fd(), &size).at("ioctl", || "TIOCSWINSZ")
 }
 
 /// A terminal in raw mode; dropping it gives the old mode back.

@@ -7,7 +7,7 @@
 
 use std::{
     fs::File,
-    os::fd::{FromRawFd as _, OwnedFd},
+    os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
 };
 
 use nix::errno::Errno;
@@ -62,6 +62,9 @@ impl Namespaces {
     }
 }
 
+/// clone3(2); the constant of libc does not fit its type.
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
 /// Which side of the fork we are on.
 #[derive(Debug)]
 pub enum Side {
@@ -82,9 +85,20 @@ pub enum Side {
 ///
 /// Where the process has a second thread: its locks would stay locked in the child.
 pub fn clone_into(namespaces: Namespaces) -> Result<Side> {
+    clone_in(namespaces, None)
+}
+
+/// [`clone_into`] that makes the child a member of a cgroup v2 from its first instruction on
+/// (`CLONE_INTO_CGROUP`).
+pub fn clone_in(namespaces: Namespaces, cgroup: Option<BorrowedFd<'_>>) -> Result<Side> {
     assert_single_threaded();
     let mut pidfd: libc::c_int = -1;
-    let flags = namespaces.0 | u64::from(libc::CLONE_PIDFD.unsigned_abs());
+    let mut flags = namespaces.0 | u64::from(libc::CLONE_PIDFD.unsigned_abs());
+    let mut group = 0;
+    if let Some(cgroup) = cgroup {
+        flags |= CLONE_INTO_CGROUP;
+        group = u64::from(cgroup.as_raw_fd().unsigned_abs());
+    }
     let arguments = libc::clone_args {
         flags,
         pidfd: (&raw mut pidfd).addr() as u64,
@@ -96,7 +110,7 @@ pub fn clone_into(namespaces: Namespaces) -> Result<Side> {
         tls: 0,
         set_tid: 0,
         set_tid_size: 0,
-        cgroup: 0,
+        cgroup: group,
     };
     let (address, size) = (
         std::ptr::from_ref(&arguments),
@@ -118,6 +132,18 @@ pub fn clone_into(namespaces: Namespaces) -> Result<Side> {
         }
         Err(errno) => Err(SysError::new("clone3", namespaces.names().join("|"), errno)),
     }
+}
+
+/// Forks into the pid namespace of the process that `beside` names, and nothing else of it: the
+/// child enters the rest itself. Our own later children are in ours again.
+pub fn clone_beside(beside: BorrowedFd<'_>, cgroup: Option<BorrowedFd<'_>>) -> Result<Side> {
+    let own = File::open("/proc/self/ns/pid").at("open", || "/proc/self/ns/pid")?;
+    super::namespace::enter_for_children(beside)?;
+    let side = clone_in(Namespaces::NONE, cgroup);
+    if !matches!(side, Ok(Side::Child)) {
+        super::namespace::enter_for_children(&own)?;
+    }
+    side
 }
 
 /// Runs `work` in a child with namespaces of its own and returns what it returns.

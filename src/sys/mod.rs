@@ -18,11 +18,11 @@ pub mod fs_context;
 mod hint;
 pub mod inode;
 pub mod lock;
-mod message;
 mod metadata;
 pub mod mount;
 pub mod mountinfo;
 pub mod namespace;
+mod packet;
 pub mod process;
 mod random;
 #[expect(unsafe_code, reason = "system calls that nix does not wrap")]
@@ -36,8 +36,11 @@ pub use copy::{CopyReport, copy_tree};
 pub use delete::remove_tree;
 pub use dir::{Dir, reopen};
 pub use error::{At, Result, SysError};
-pub use message::receive_with_fd;
 pub use metadata::{FileKind, Metadata, TimeSpec, metadata_of};
+pub use packet::{
+    accept, connect_in, listen_in, packet_pair, receive_packet, receive_with_fd, send_packet,
+    try_receive_packet, try_send_packet,
+};
 pub use random::random_bytes;
 pub use root_dir::{Made, RootDir, is_procfs, open_handle};
 pub use usage::{Usage, usage};

@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     ffi::CString,
+    fs::File,
     os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd},
 };
 
@@ -66,11 +67,29 @@ pub fn wait(pidfd: BorrowedFd<'_>) -> Result<Ended> {
     }
 }
 
+/// Waits until a process that is no child of ours has ended; whether it has.
+pub fn await_gone(pidfd: BorrowedFd<'_>, patience: std::time::Duration) -> Result<bool> {
+    let mut set = [nix::poll::PollFd::new(pidfd, nix::poll::PollFlags::POLLIN)];
+    let timeout = nix::poll::PollTimeout::try_from(patience);
+    let ready = nix::poll::poll(&mut set, timeout.unwrap_or(nix::poll::PollTimeout::MAX));
+    Ok(ready.at("poll", || "pidfd")? > 0)
+}
+
 /// Sends a signal to the process a pidfd names; gone already is fine.
 pub fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> Result<()> {
     match raw::pidfd_send_signal(pidfd, signal) {
         Err(Errno::ESRCH) => Ok(()),
         sent => sent.at("pidfd_send_signal", || signal.to_string()),
+    }
+}
+
+/// A descriptor of a process by its number; `None` where there is none. The number may have been
+/// given to another: compare [`start_time`] after this.
+pub fn open_pidfd(pid: i32) -> Result<Option<OwnedFd>> {
+    match raw::pidfd_open(pid) {
+        Ok(pidfd) => Ok(Some(pidfd)),
+        Err(Errno::ESRCH) => Ok(None),
+        Err(errno) => Err(errno).at("pidfd_open", || pid.to_string()),
     }
 }
 
@@ -185,6 +204,29 @@ pub fn set_umask(mask: u32) {
 pub fn unmask_this_thread() -> Result<()> {
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_FS).at("unshare", || "CLONE_FS")?;
     set_umask(0);
+    Ok(())
+}
+
+/// Makes /dev/null of the standard streams, and closes what our caller left open for its own use
+/// (it has no close-on-exec flag, or it would not be here): a process that stays behind must not
+/// keep anybody's pipe open.
+pub fn let_go_of_caller() -> Result<()> {
+    use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+    let null = File::options().read(true).write(true).open("/dev/null");
+    let null = null.at("open", || "/dev/null")?;
+    set_standard_streams([null.as_fd(); 3])?;
+    let open = std::fs::read_dir("/proc/self/fd").at("open", || "/proc/self/fd")?;
+    let numbers = open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    for number in numbers
+        .collect::<Vec<_>>()
+        .into_iter()
+        .filter(|number| *number > 2)
+    {
+        raw::close_inherited(number, |fd| {
+            let flags = fcntl(fd, FcntlArg::F_GETFD).unwrap_or(libc::FD_CLOEXEC);
+            !FdFlag::from_bits_truncate(flags).contains(FdFlag::FD_CLOEXEC)
+        });
+    }
     Ok(())
 }
 

@@ -27,6 +27,11 @@ fn fd_of(ret: c_long) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
 }
 
+/// Takes over a descriptor that a system call of nix has just returned as a number.
+pub(super) fn adopt(fd: RawFd) -> Result<OwnedFd> {
+    fd_of(c_long::from(fd))
+}
+
 pub(super) fn fsopen(fs: &CStr) -> Result<OwnedFd> {
     // SAFETY: `fs` is NUL-terminated and outlives the call; the kernel only reads it.
     fd_of(unsafe { libc::syscall(libc::SYS_fsopen, fs.as_ptr(), libc::FSOPEN_CLOEXEC) })
@@ -255,6 +260,23 @@ pub(super) fn start_writeback(file: BorrowedFd<'_>, offset: i64, length: i64) ->
     // SAFETY: no pointers.
     let ret = unsafe { libc::sync_file_range(file.as_raw_fd(), offset, length, flags) };
     Errno::result(ret).map(drop)
+}
+
+/// A descriptor of a process (pidfd_open(2)), close-on-exec.
+pub(super) fn pidfd_open(pid: c_int) -> Result<OwnedFd> {
+    // SAFETY: numbers only.
+    fd_of(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })
+}
+
+/// Closes a descriptor that nothing of ours owns, if `is_inherited` says so of it.
+pub(super) fn close_inherited(number: RawFd, is_inherited: impl FnOnce(BorrowedFd<'_>) -> bool) {
+    // SAFETY: only borrowed for the look; a number that is not open makes fcntl(2) fail with EBADF.
+    let fd = unsafe { BorrowedFd::borrow_raw(number) };
+    if is_inherited(fd) {
+        // SAFETY: everything we open is close-on-exec, so a descriptor without that flag came from
+        // our caller and has no owner in this process.
+        drop(unsafe { OwnedFd::from_raw_fd(number) });
+    }
 }
 
 /// Keeps descriptor types honest at the boundary: anything that has one may be borrowed.

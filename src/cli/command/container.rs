@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use cowshed::container::Engine;
 
-use super::{diff, inspect, ps, rm, run};
+use super::{inspect, life, ps};
 use crate::cli::report::Outcome;
 
 #[derive(Debug, Args)]
@@ -15,18 +15,13 @@ pub(crate) struct ContainerArgs {
 
 #[derive(Debug, Subcommand)]
 enum ContainerCommand {
-    /// Create and run a container, in the foreground
-    Run(Box<run::RunArgs>),
+    #[command(flatten)]
+    Life(life::LifeCommand),
     /// List containers
     #[command(aliases = ["list", "ps"])]
     Ls(ps::PsArgs),
     /// Show everything about containers as JSON
     Inspect(ContainerInspectArgs),
-    /// Remove containers
-    #[command(alias = "remove")]
-    Rm(rm::RmArgs),
-    /// List what a container changed in its root
-    Diff(diff::DiffArgs),
 }
 
 #[derive(Debug, Args)]
@@ -38,10 +33,8 @@ struct ContainerInspectArgs {
 
 pub(crate) fn run(engine: &Engine, args: ContainerArgs) -> Outcome {
     match args.command {
-        ContainerCommand::Run(args) => run::run(engine, *args),
+        ContainerCommand::Life(command) => life::run(engine, command),
         ContainerCommand::Ls(args) => ps::run(engine, &args),
         ContainerCommand::Inspect(args) => inspect::containers(engine, &args.containers),
-        ContainerCommand::Rm(args) => rm::run(engine, &args),
-        ContainerCommand::Diff(args) => diff::run(engine, &args),
     }
 }

@@ -93,7 +93,7 @@ fn state(status: Status, state: Option<&State>) -> Value {
     };
     json!({
         "Status": status.word(),
-        "Running": status == Status::Running,
+        "Running": status.is_live(),
         "Paused": false,
         "Restarting": false,
         "OOMKilled": false,

@@ -1,21 +1,30 @@
 //! One file a subcommand: its arguments, whose docs are the help, and what it does with them.
 
+pub(crate) mod attach;
+mod attach_args;
+mod cid_file;
 pub(crate) mod container;
+pub(crate) mod create;
+mod create_args;
 pub(crate) mod diff;
+mod each_container;
 mod env_file;
+pub(crate) mod exec;
 pub(crate) mod image;
 pub(crate) mod images;
 pub(crate) mod import;
 pub(crate) mod info;
 pub(crate) mod inspect;
 mod inspect_json;
+pub(crate) mod life;
 pub(crate) mod load;
 mod narrate;
 pub(crate) mod ps;
 pub(crate) mod rm;
 pub(crate) mod rmi;
 pub(crate) mod run;
-mod run_args;
+pub(crate) mod start;
+pub(crate) mod stop;
 mod sync_arg;
 pub(crate) mod tag;
 pub(crate) mod version;

@@ -28,7 +28,7 @@ pub(crate) struct PsArgs {
 
 pub(crate) fn run(engine: &Engine, args: &PsArgs) -> Outcome {
     let mut containers = engine.containers()?;
-    containers.retain(|container| args.all || container.status == Status::Running);
+    containers.retain(|container| args.all || container.status.is_live());
     if args.quiet {
         for container in &containers {
             output::line(&id(container, args.no_trunc))?;
@@ -93,7 +93,7 @@ pub(crate) fn status(container: &Container) -> String {
     let state = container.state.as_ref();
     let since = |then: Timestamp| Timestamp::now().as_second() - then.as_second();
     match (container.status, state) {
-        (Status::Running, state) => {
+        (Status::Running | Status::Paused | Status::Restarting, state) => {
             let started = state.and_then(|state| state.started);
             let started = started.unwrap_or(container.record.created);
             format!("Up {}", text::duration(since(started)))

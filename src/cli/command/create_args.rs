@@ -1,10 +1,10 @@
-//! The arguments of `run` and what they mean.
+//! The arguments that `create` and `run` share, and what they mean.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::{ArgAction, Args, ValueEnum};
 use cowshed::{
-    container::RunRequest,
+    container::{RestartPolicy, RunRequest, parse_signal},
     mount::{
         self, Access, MountRequest, parse_mount_flag, parse_tmpfs_flag, parse_volume_flag,
         parse_volumes_from,
@@ -12,7 +12,7 @@ use cowshed::{
     process::Network,
 };
 
-use super::env_file;
+use super::{cid_file::CidFile, env_file};
 use crate::cli::report::Exit;
 
 /// Which network a container sees.
@@ -24,24 +24,13 @@ enum NetworkArg {
     Host,
 }
 
-/// How `--explain` tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ExplainArg {
-    /// Every step, its system calls, why, and how long it took
-    Text,
-    /// A shell script that does the same; nothing is run
-    Sh,
-    /// One JSON object a step
-    Json,
-}
-
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of Docker's run"
 )]
-pub(crate) struct RunArgs {
+pub(crate) struct CreateArgs {
     /// Remove the container and its anonymous volumes when it ends
     #[arg(long)]
     rm: bool,
@@ -99,15 +88,23 @@ pub(crate) struct RunArgs {
     /// Mount what another container has mounted
     #[arg(long, value_name = "CONTAINER[:ro|rw]")]
     volumes_from: Vec<String>,
-    /// Run in the background (not in this version)
-    #[arg(short, long, hide = true)]
-    detach: bool,
-    /// Print the plan and do nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Tell every step
-    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "text")]
-    pub(crate) explain: Option<ExplainArg>,
+    /// When to start it again: no, on-failure[:N], always or unless-stopped
+    #[arg(
+        long,
+        value_name = "POLICY",
+        default_value = "no",
+        hide_default_value = true
+    )]
+    restart: String,
+    /// What `stop` sends first
+    #[arg(long, value_name = "SIGNAL")]
+    stop_signal: Option<String>,
+    /// Seconds that `stop` waits before it kills; -1 waits for ever
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    stop_timeout: Option<i32>,
+    /// Write the container's id to this new file
+    #[arg(long, value_name = "FILE")]
+    cidfile: Option<PathBuf>,
     /// Print help
     #[arg(long, action = ArgAction::Help)]
     help: Option<bool>,
@@ -121,14 +118,24 @@ pub(crate) struct RunArgs {
     image_and_command: Vec<String>,
 }
 
-impl RunArgs {
+impl CreateArgs {
+    /// `-i`
+    pub(crate) fn is_interactive(&self) -> bool {
+        self.interactive
+    }
+
+    /// `-t`
+    pub(crate) fn has_terminal(&self) -> bool {
+        self.tty
+    }
+
+    /// Where the id goes, too; a file that is there already is somebody's.
+    pub(crate) fn cidfile(&self) -> Result<CidFile, Exit> {
+        CidFile::new(self.cidfile.clone())
+    }
+
     /// Everything parsed; nothing looked up.
     pub(crate) fn request(self) -> Result<RunRequest, Exit> {
-        if self.detach {
-            return Err(Exit::usage(
-                "run -d: containers run in the foreground in this version",
-            ));
-        }
         let mounts = self.mounts()?;
         let env = self.variables()?;
         let labels = self.label.iter().map(|label| {
@@ -157,6 +164,13 @@ impl RunArgs {
             .map(|text| mount::parse_bytes(&text))
             .transpose();
         let usage = |error: mount::Error| Exit::from(error).or_code(125);
+        let refused = |error: cowshed::container::Error| Exit::from(error).or_code(125);
+        let restart: RestartPolicy = self.restart.parse().map_err(refused)?;
+        if self.rm && restart != RestartPolicy::No {
+            let what = "conflicting options: cannot specify both --restart and --rm";
+            return Err(Exit::usage(what));
+        }
+        let stop_signal = self.stop_signal.as_deref().map(parse_signal).transpose();
         let default = RunRequest::new(image);
         Ok(RunRequest {
             name: name.map_err(|error: cowshed::ident::Error| Exit::from(error).or_code(125))?,
@@ -179,6 +193,9 @@ impl RunArgs {
             reaper: self.init,
             terminal: self.tty,
             interactive: self.interactive,
+            restart,
+            stop_signal: stop_signal.map_err(refused)?,
+            stop_timeout: self.stop_timeout,
             auto_remove: self.rm,
             shm_bytes: shm.map_err(usage)?.unwrap_or(default.shm_bytes),
             mounts,

@@ -1,0 +1,202 @@
+//! Removing containers, and what killed supervisors left of them.
+
+use std::{os::fd::AsFd as _, time::Duration};
+
+use nix::sys::signal::Signal;
+
+use super::{Container, ContainerRecord, Engine, Error, State, Status};
+use crate::{
+    ident::ContainerId,
+    store::{Lease, Tried, try_lease},
+    sys::process,
+};
+
+/// How to remove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Removal {
+    /// Kill it first.
+    pub force: bool,
+    /// Its anonymous volumes, too.
+    pub volumes: bool,
+}
+
+/// 2 s in all.
+const RETRIES: usize = 1000;
+
+/// How long a killed program may take to die.
+const ORPHAN_PATIENCE: Duration = Duration::from_secs(5);
+
+impl Engine {
+    /// Removes a container.
+    pub fn remove_container(&self, text: &str, removal: Removal) -> Result<ContainerId, Error> {
+        let container = match self.container(text) {
+            Err(Error::Damaged { id, .. }) if id.as_str().starts_with(text) => {
+                return self.remove_damaged(&id);
+            }
+            container => container?,
+        };
+        let record = &container.record;
+        let refuse = |what, remedy: &str| Error::State {
+            operation: format!("cannot remove container \"/{}\"", record.name),
+            what,
+            remedy: format!("{remedy} {0}, or cowshed rm -f {0}", record.name),
+        };
+        match container.status {
+            Status::Created | Status::Exited => {}
+            _ if removal.force => self.force_end(&container)?,
+            Status::Running => {
+                let what = "is running: stop the container before removing or force remove";
+                return Err(refuse(what, "cowshed stop"));
+            }
+            Status::Paused => {
+                let what = "is paused and must be unpaused first";
+                return Err(refuse(what, "cowshed unpause"));
+            }
+            Status::Restarting => {
+                let what = "is restarting: stop the container before removing or force remove";
+                return Err(refuse(what, "cowshed stop"));
+            }
+        }
+        self.remove_stopped(record, removal)?;
+        Ok(container.record.id)
+    }
+
+    fn force_end(&self, container: &Container) -> Result<(), Error> {
+        let kill = Some(Signal::SIGKILL as i32);
+        match self.stop(container.record.id.as_str(), kill, Some(0)) {
+            // `--rm`, and quicker than we.
+            Err(Error::NotFound { .. }) => Ok(()),
+            done => done.map(drop),
+        }
+    }
+
+    /// What is left of a container whose record says nothing any more; nobody can hold on to it.
+    fn remove_damaged(&self, id: &ContainerId) -> Result<ContainerId, Error> {
+        let dir = self.containers_dir()?;
+        match try_lease(dir, id.as_str())? {
+            Tried::Got(_lease) => self.store().discard(dir, id.as_str())?,
+            Tried::Absent => {}
+            Tried::Busy => {
+                return Err(busy(id));
+            }
+        }
+        Ok(id.clone())
+    }
+
+    /// Ends what killed supervisors left: programs that slipped their leash, and `--rm` containers.
+    ///
+    /// One that was never started and has no state was about to be: a `create` writes one.
+    pub fn tidy(&self) -> Result<(), Error> {
+        let removal = Removal {
+            force: false,
+            volumes: true,
+        };
+        for container in self.containers()? {
+            let Container {
+                record,
+                state,
+                status,
+            } = &container;
+            if status.is_live() {
+                self.end_orphan(record, state.as_ref());
+            }
+            let over = match state {
+                Some(state) => state.started.is_some() && *status == Status::Exited,
+                None => !status.is_live(),
+            };
+            if record.auto_remove && over {
+                self.remove_stopped(record, removal)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Kills a program whose supervisor is gone: a setuid program has no leash (prctl(2),
+    /// `PR_SET_PDEATHSIG`).
+    pub(super) fn end_orphan(&self, record: &ContainerRecord, state: Option<&State>) {
+        let Some(state) = state.filter(|state| state.is_alive()) else {
+            return;
+        };
+        let supervised = self
+            .containers_dir()
+            .map(|dir| try_lease(dir, record.id.as_str()));
+        let Ok(Ok(Tried::Got(_lease))) = supervised else {
+            return;
+        };
+        // Opened first, looked at again then: the number cannot have changed hands in between.
+        if let Ok(Some(pidfd)) = process::open_pidfd(state.pid)
+            && state.is_alive()
+        {
+            process::send_signal(pidfd.as_fd(), Signal::SIGKILL as i32).ok();
+            process::await_gone(pidfd.as_fd(), ORPHAN_PATIENCE).ok();
+        }
+    }
+
+    /// Waits a moment for the lease: a lister holds it for microseconds, a supervisor whose
+    /// container was killed until it has tidied up.
+    fn remove_stopped(&self, record: &ContainerRecord, removal: Removal) -> Result<(), Error> {
+        let dir = self.containers_dir()?;
+        for _ in 0..RETRIES {
+            match try_lease(dir, record.id.as_str())? {
+                Tried::Got(lease) => return self.take_away(record, lease, removal.volumes),
+                Tried::Absent => return Ok(()),
+                Tried::Busy => std::thread::sleep(Duration::from_millis(2)),
+            }
+        }
+        Err(busy(&record.id))
+    }
+
+    /// Removes a container that we hold: its directory, its name and, if wanted, its anonymous volumes.
+    pub(super) fn take_away(
+        &self,
+        record: &ContainerRecord,
+        lease: Lease,
+        volumes: bool,
+    ) -> Result<(), Error> {
+        let dir = self.containers_dir()?;
+        // The lease is ours until the directory is out of sight.
+        self.store().discard(dir, record.id.as_str())?;
+        drop(lease);
+        if record.name_chosen {
+            self.release_name(&record.name, &record.id)?;
+        }
+        if volumes {
+            self.remove_anonymous(record)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the anonymous volumes of a container that is gone; one that another container uses
+    /// is left, quietly (semantics 34).
+    fn remove_anonymous(&self, record: &ContainerRecord) -> Result<(), Error> {
+        let own = record.mounts.iter().filter(|mount| mount.anonymous);
+        let names: Vec<_> = own.filter_map(|mount| mount.volume.as_ref()).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let others = self.containers()?;
+        let volumes = self.volumes()?;
+        for name in names {
+            let used = others
+                .iter()
+                .any(|other| other.record.volumes().any(|used| used == name));
+            if used {
+                continue;
+            }
+            match volumes.remove(name) {
+                Err(crate::volume::Error::InUse { .. } | crate::volume::Error::NotFound { .. })
+                | Ok(()) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn busy(id: &ContainerId) -> Error {
+    Error::State {
+        operation: format!("remove container {}", id.short()),
+        what: "is held by another command",
+        remedy: "try again in a moment".to_owned(),
+    }
+}

@@ -1,0 +1,598 @@
+//! `Pump`: the supervisor's loop. Moves a program's bytes, serves its clients, waits for its end.
+//!
+//! One thread, one poll(2), asleep while nothing happens. Output goes to the keeper (the log) and
+//! to every client that wants it; while one of them is behind, the program's outputs are not read,
+//! so that nothing is lost and nothing piles up.
+
+use std::{
+    os::fd::{AsFd as _, BorrowedFd},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    poll::PollFlags,
+    sys::{
+        signal::Signal::{self, SIGKILL},
+        signalfd::SignalFd,
+    },
+};
+
+use super::{
+    Attach, Error, Link, Listener, Reply, Request, StopRequest, Stream,
+    client::{Awaits, Client},
+    program::Program,
+    protocol::{DATA_MAX, Packet},
+    stop::Stopping,
+    wait::{self, Wanted},
+};
+use crate::{
+    process::Running,
+    sys::{
+        SysError,
+        process::{self, Ended},
+    },
+};
+
+/// A program's pipes end with it, unless one was passed to somebody outside: that one is not
+/// waited for any longer than this without a byte.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// What a machine that goes down, or somebody at a shell, sends to a supervisor.
+const ENDING: [Signal; 4] = [
+    Signal::SIGTERM,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGHUP,
+];
+
+/// What the loop asks of whoever keeps the container.
+pub trait Keeper {
+    /// Bytes of the program, before any client gets them.
+    fn output(&mut self, stream: Stream, bytes: &[u8]);
+
+    /// Sends a signal to process 1.
+    fn signal(&mut self, pidfd: BorrowedFd<'_>, signal: i32) -> Result<(), SysError>;
+
+    /// How the program is asked to end when the supervisor itself is.
+    fn farewell(&self) -> StopRequest;
+
+    /// What else is to be watched for reading.
+    fn sources(&self) -> Vec<BorrowedFd<'_>> {
+        Vec::new()
+    }
+
+    /// When to be woken even if nothing happens.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    /// One of the sources is ready, or the deadline is there.
+    fn wake(&mut self) {}
+}
+
+/// How a wait without a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Idle {
+    /// The time is over.
+    Elapsed,
+    /// Somebody wants no other start.
+    Stopped,
+    /// Somebody wants it now.
+    Restart,
+}
+
+/// See the head of this file.
+#[derive(Debug)]
+pub struct Pump {
+    listener: Option<Listener>,
+    signals: SignalFd,
+    clients: Vec<Client>,
+    next_client: u64,
+    stopping: Stopping,
+    last_signal: i32,
+    /// The machine goes down, or somebody sent the supervisor away.
+    dismissed: bool,
+    input_once: bool,
+    /// Input that came before there was a program to take it: a piece of each client.
+    early: Vec<(u64, Vec<u8>)>,
+    /// And that there will be no more.
+    early_end: bool,
+    /// Of the program.
+    buffer: Vec<u8>,
+    /// Of a client.
+    packet: Vec<u8>,
+}
+
+/// What was found ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Token {
+    Signal,
+    Call,
+    Program,
+    Output(Stream),
+    Input,
+    Hear(u64),
+    Tell(u64),
+    Keeper,
+}
+
+fn failed(what: &'static str) -> impl FnOnce(SysError) -> Error {
+    move |source| Error::System { what, source }
+}
+
+impl Pump {
+    /// Takes over signals and calls. With `input_once` the program's input ends with its client's.
+    pub fn new(listener: Option<Listener>, input_once: bool) -> Result<Self, Error> {
+        let signals = process::catch_signals(&ENDING).map_err(failed("catch signals"))?;
+        Ok(Self {
+            listener,
+            signals,
+            clients: Vec::new(),
+            next_client: 0,
+            stopping: Stopping::default(),
+            last_signal: SIGKILL as i32,
+            dismissed: false,
+            input_once,
+            early: Vec::new(),
+            early_end: false,
+            buffer: Vec::new(),
+            packet: Vec::new(),
+        })
+    }
+
+    /// The client that is there from the beginning; it is told of the start.
+    pub fn welcome(&mut self, link: Link, attached: Attach) {
+        let mut client = Client::new(self.next_client, link);
+        self.next_client += 1;
+        client.attached = attached;
+        client.awaits = Awaits::Start;
+        self.clients.push(client);
+    }
+
+    /// Tells whoever waits for it that the program runs.
+    pub fn started(&mut self) {
+        for client in &mut self.clients {
+            if client.awaits == Awaits::Start {
+                client.awaits = Awaits::Nothing;
+                client.reply(&Reply::Started);
+            }
+        }
+    }
+
+    /// Tells whoever waits for an end, or saw it coming, and lets them go; whoever waits for a
+    /// start goes on waiting if there will be one.
+    pub fn ended(&mut self, reply: &Reply, starts_again: bool) {
+        for client in &mut self.clients {
+            match client.awaits {
+                Awaits::Start if starts_again => {}
+                Awaits::Nothing if !client.attached.any() => {}
+                Awaits::Start | Awaits::End | Awaits::Nothing => client.dismiss(reply),
+            }
+        }
+    }
+
+    /// Whether somebody wants a new start at once.
+    pub fn wants_restart(&self) -> bool {
+        self.stopping.restart && !self.dismissed
+    }
+
+    /// Whether somebody wanted the end.
+    pub fn is_stopped(&self) -> bool {
+        self.stopping.wanted
+    }
+
+    /// What came last before there was a program to send it to.
+    pub fn last_signal(&self) -> i32 {
+        self.last_signal
+    }
+
+    /// Whether the supervisor itself was asked to end.
+    pub fn is_dismissed(&self) -> bool {
+        self.dismissed
+    }
+
+    /// Forgets what was wanted of the last run.
+    pub fn begin_again(&mut self) {
+        self.stopping = Stopping::default();
+    }
+
+    /// Takes no more calls. Before the lease is given back.
+    pub fn hang_up(&mut self) {
+        if let Some(listener) = self.listener.take() {
+            listener.close();
+        }
+    }
+
+    /// Waits until every client has what it was told.
+    pub fn finish(mut self) -> Result<(), Error> {
+        self.clients.retain(Client::is_behind);
+        while !self.clients.is_empty() {
+            let behind = self.clients.iter().map(|client| Wanted {
+                fd: client.wants_writing(),
+                flags: PollFlags::POLLOUT,
+                token: (),
+            });
+            let behind: Vec<_> = behind.collect();
+            wait::for_any(&behind, None).map_err(failed("wait for clients"))?;
+            for client in &mut self.clients {
+                client.flush();
+            }
+            self.clients.retain(Client::is_behind);
+        }
+        Ok(())
+    }
+
+    /// Runs until the program has ended and its last byte is out.
+    pub fn run(&mut self, running: Running, keeper: &mut dyn Keeper) -> Result<Ended, Error> {
+        self.buffer.resize(DATA_MAX, 0);
+        let mut program = Program::new(running).map_err(failed("relay streams"))?;
+        for (id, bytes) in std::mem::take(&mut self.early) {
+            let put = program.input.put(id, &bytes);
+            put.map_err(failed("relay streams"))?;
+        }
+        if std::mem::take(&mut self.early_end) {
+            program.end_input();
+        }
+        let mut ended: Option<Ended> = None;
+        let mut last_byte = Instant::now();
+        loop {
+            if let Some(ended) = ended
+                && (program.is_silent() || last_byte.elapsed() >= LINGER)
+            {
+                return Ok(ended);
+            }
+            for id in program.input.taken() {
+                if let Some(client) = self.client(id) {
+                    client.reply(&Reply::Taken);
+                }
+            }
+            let linger = ended.map(|_| last_byte + LINGER);
+            let ready = self.wait((Some(&program), ended.is_some()), keeper, linger)?;
+            for token in ready {
+                match token {
+                    Token::Output(stream) => {
+                        last_byte = Instant::now();
+                        self.pass_on(&mut program, stream, keeper)?;
+                    }
+                    Token::Input => program.input.write().map_err(failed("relay streams"))?,
+                    Token::Program => {
+                        ended = process::try_wait(program.pidfd.as_fd())
+                            .map_err(failed("wait for process 1"))?;
+                        last_byte = Instant::now();
+                        if ended.is_some() && program.terminal.is_some() {
+                            self.take_rest(&mut program, keeper);
+                        }
+                    }
+                    other => self.serve(other, Some(&mut program), keeper)?,
+                }
+            }
+            if self.stopping.is_due(Instant::now()) {
+                self.signal(&program, keeper, SIGKILL as i32)?;
+            }
+        }
+    }
+
+    /// Serves clients while there is no program, at least those that are there already.
+    pub fn idle(&mut self, time: Duration, keeper: &mut dyn Keeper) -> Result<Idle, Error> {
+        let until = Instant::now() + time;
+        loop {
+            for token in self.wait((None, false), keeper, Some(until))? {
+                self.serve(token, None, keeper)?;
+            }
+            if self.wants_restart() {
+                return Ok(Idle::Restart);
+            }
+            if self.dismissed || self.stopping.wanted {
+                return Ok(Idle::Stopped);
+            }
+            if Instant::now() >= until {
+                return Ok(Idle::Elapsed);
+            }
+        }
+    }
+
+    fn client(&mut self, id: u64) -> Option<&mut Client> {
+        self.clients.iter_mut().find(|client| client.id == id)
+    }
+
+    fn wait(
+        &self,
+        (program, ended): (Option<&Program>, bool),
+        keeper: &dyn Keeper,
+        until: Option<Instant>,
+    ) -> Result<Vec<Token>, Error> {
+        let read = |fd, token| Wanted {
+            fd,
+            flags: PollFlags::POLLIN,
+            token,
+        };
+        let write = |fd, token| Wanted {
+            flags: PollFlags::POLLOUT,
+            ..read(fd, token)
+        };
+        let mut wanted = vec![
+            read(Some(self.signals.as_fd()), Token::Signal),
+            read(self.listener.as_ref().map(Listener::as_fd), Token::Call),
+        ];
+        for client in &self.clients {
+            wanted.push(read(Some(client.link.as_fd()), Token::Hear(client.id)));
+            wanted.push(write(client.wants_writing(), Token::Tell(client.id)));
+        }
+        if let Some(program) = program {
+            // Read on only when everybody has the last piece.
+            let behind = self.clients.iter().any(Client::is_behind);
+            for stream in [Stream::Stdout, Stream::Stderr] {
+                let fd = program.output(stream).fd().filter(|_| !behind);
+                wanted.push(read(fd, Token::Output(stream)));
+            }
+            wanted.push(write(program.input.wanted(), Token::Input));
+            let pidfd = (!ended).then(|| program.pidfd.as_fd());
+            wanted.push(read(pidfd, Token::Program));
+        }
+        for source in keeper.sources() {
+            wanted.push(read(Some(source), Token::Keeper));
+        }
+        let deadlines = [until, self.stopping.deadline(), keeper.deadline()];
+        let until = deadlines.into_iter().flatten().min();
+        let mut ready = wait::for_any(&wanted, until).map_err(failed("wait for something"))?;
+        if keeper.deadline().is_some_and(|at| at <= Instant::now()) {
+            ready.push(Token::Keeper);
+        }
+        Ok(ready)
+    }
+
+    fn serve(
+        &mut self,
+        token: Token,
+        program: Option<&mut Program>,
+        keeper: &mut dyn Keeper,
+    ) -> Result<(), Error> {
+        match token {
+            Token::Signal => self.dismiss(program, keeper)?,
+            Token::Call => {
+                let listener = self.listener.as_ref();
+                let accept = listener.map_or(Ok(None), Listener::accept);
+                if let Some(link) = accept.map_err(failed("take a call"))? {
+                    self.clients.push(Client::new(self.next_client, link));
+                    self.next_client += 1;
+                }
+            }
+            Token::Tell(id) => {
+                if let Some(client) = self.client(id) {
+                    client.flush();
+                }
+            }
+            Token::Hear(id) => self.hear(id, program, keeper)?,
+            Token::Keeper => keeper.wake(),
+            Token::Program | Token::Output(_) | Token::Input => {}
+        }
+        self.clients.retain(|client| !client.is_gone());
+        Ok(())
+    }
+
+    /// SIGTERM to a supervisor ends its container as `stop` does; a policy starts it again when the
+    /// machine is back.
+    fn dismiss(
+        &mut self,
+        program: Option<&mut Program>,
+        keeper: &mut dyn Keeper,
+    ) -> Result<(), Error> {
+        while let Some(signal) =
+            process::read_signal(&self.signals).map_err(failed("read signals"))?
+        {
+            if signal == Signal::SIGHUP as i32 {
+                continue;
+            }
+            self.dismissed = true;
+            let request = keeper.farewell();
+            let wanted = self.stopping.wanted;
+            self.stopping.begin(request, false, Instant::now());
+            self.stopping.wanted = wanted;
+            if let Some(program) = &program {
+                self.signal(program, keeper, request.signal)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn signal(&self, program: &Program, keeper: &mut dyn Keeper, signal: i32) -> Result<(), Error> {
+        keeper
+            .signal(program.pidfd.as_fd(), signal)
+            .map_err(failed("send signal"))
+    }
+
+    fn pass_on(
+        &mut self,
+        program: &mut Program,
+        stream: Stream,
+        keeper: &mut dyn Keeper,
+    ) -> Result<(), Error> {
+        let length = program
+            .output_mut(stream)
+            .read(&mut self.buffer)
+            .map_err(failed("relay streams"))?;
+        if length > 0 {
+            self.hand_out(stream, length, keeper);
+        }
+        Ok(())
+    }
+
+    fn take_rest(&mut self, program: &mut Program, keeper: &mut dyn Keeper) {
+        let stream = Stream::Stdout;
+        while let Some(length) = program.output_mut(stream).read_rest(&mut self.buffer) {
+            self.hand_out(stream, length, keeper);
+        }
+    }
+
+    fn hand_out(&mut self, stream: Stream, length: usize, keeper: &mut dyn Keeper) {
+        let bytes = &self.buffer[..length];
+        keeper.output(stream, bytes);
+        for client in &mut self.clients {
+            client.output(stream, bytes);
+        }
+    }
+
+    /// Everything that a client has said.
+    fn hear(
+        &mut self,
+        id: u64,
+        program: Option<&mut Program>,
+        keeper: &mut dyn Keeper,
+    ) -> Result<(), Error> {
+        let mut packet = std::mem::take(&mut self.packet);
+        // The largest one, and the byte that says what it is.
+        packet.resize(DATA_MAX + 1, 0);
+        let heard = self.hear_all(id, &mut packet, program, keeper);
+        self.packet = packet;
+        heard
+    }
+
+    fn hear_all(
+        &mut self,
+        id: u64,
+        packet: &mut [u8],
+        mut program: Option<&mut Program>,
+        keeper: &mut dyn Keeper,
+    ) -> Result<(), Error> {
+        while let Some(client) = self.client(id) {
+            let heard = client.link.try_receive(packet, |packet| match packet {
+                Packet::Input(bytes) => Ok(bytes.to_vec()),
+                Packet::Message(request) => Err(Some(request)),
+                Packet::Output(..) => Err(None),
+            });
+            match heard {
+                Ok(None) => break,
+                Ok(Some(Some(Ok(bytes)))) => match &mut program {
+                    Some(program) => {
+                        let put = program.input.put(id, &bytes);
+                        put.map_err(failed("relay streams"))?;
+                    }
+                    None => self.early.push((id, bytes)),
+                },
+                Ok(Some(Some(Err(Some(request))))) => {
+                    self.request(id, request, program.as_deref_mut(), keeper)?;
+                }
+                // The end, or somebody who does not speak our language.
+                Ok(Some(None | Some(Err(None)))) | Err(_) => {
+                    let owned = client.attached.owner;
+                    self.part(id, program.as_deref_mut());
+                    if owned {
+                        self.stopping.begin(KILL, false, Instant::now());
+                    }
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn part(&mut self, id: u64, program: Option<&mut Program>) {
+        let once = self.input_once;
+        if let Some(client) = self.client(id) {
+            client.leave();
+            if client.attached.stdin
+                && once
+                && let Some(program) = program
+            {
+                program.end_input();
+            }
+        }
+    }
+
+    fn request(
+        &mut self,
+        id: u64,
+        request: Request,
+        program: Option<&mut Program>,
+        keeper: &mut dyn Keeper,
+    ) -> Result<(), Error> {
+        let once = self.input_once;
+        let now = Instant::now();
+        let Some(client) = self.client(id) else {
+            return Ok(());
+        };
+        match (request, program) {
+            (Request::Attach(attach), Some(_)) => {
+                client.attached = attach;
+                client.reply(&Reply::Done);
+            }
+            (Request::Signal(signal), Some(program)) => {
+                let sent = self.signal(program, keeper, signal);
+                self.stopping.wanted |= sent.is_ok();
+                let reply = answer(sent);
+                if let Some(client) = self.client(id) {
+                    client.reply(&reply);
+                }
+            }
+            // It shall end before it has begun.
+            (Request::Signal(signal), None) => {
+                client.reply(&Reply::Done);
+                self.last_signal = signal;
+                self.stopping.wanted = true;
+            }
+            (Request::Attach(attach), None) => {
+                client.attached = attach;
+                client.reply(&Reply::Done);
+            }
+            (Request::EndOfInput, Some(program)) => {
+                if once {
+                    program.end_input();
+                }
+            }
+            (Request::NobodyReads(stream), program) => {
+                match stream {
+                    Stream::Stdout => client.attached.stdout = false,
+                    Stream::Stderr => client.attached.stderr = false,
+                }
+                if client.attached.owner
+                    && let Some(program) = program
+                {
+                    program.output_mut(stream).close();
+                }
+            }
+            (Request::Resize { rows, columns }, Some(program)) => program.resize(rows, columns),
+            (Request::Stop(stop), program) => {
+                client.awaits = Awaits::End;
+                self.stopping.begin(stop, false, now);
+                self.first_signal(program, stop, keeper)?;
+            }
+            (Request::Restart(stop), program) => {
+                client.awaits = Awaits::Start;
+                self.stopping.begin(stop, true, now);
+                self.first_signal(program, stop, keeper)?;
+            }
+            (Request::Wait, _) => client.awaits = Awaits::End,
+            (Request::Detach, program) => self.part(id, program),
+            (Request::EndOfInput, None) => self.early_end |= once,
+            (Request::Resize { .. }, None) => {}
+        }
+        Ok(())
+    }
+
+    fn first_signal(
+        &mut self,
+        program: Option<&mut Program>,
+        stop: StopRequest,
+        keeper: &mut dyn Keeper,
+    ) -> Result<(), Error> {
+        match program {
+            Some(program) if stop.seconds != Some(0) => self.signal(program, keeper, stop.signal),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// No patience.
+const KILL: StopRequest = StopRequest {
+    signal: SIGKILL as i32,
+    seconds: Some(0),
+};
+
+fn answer(done: Result<(), Error>) -> Reply {
+    match done {
+        Ok(()) => Reply::Done,
+        Err(error) => Reply::Refused {
+            why: error.to_string(),
+        },
+    }
+}
