@@ -20,7 +20,7 @@
 //! |---|---|---|
 //! | `ident` | newtypes that name things: digests, references, container and volume names | – |
 //! | `sys` | the only room that talks to the kernel; the only `unsafe`; untrusted paths | – |
-//! | `mount` | mounts as values: parse, plan, explain, apply | `sys` |
+//! | `mount` | mounts as values: parse, plan, explain, apply | `ident` `sys` |
 //! | `store` | the on-disk home: layout, format version, locks, records, blobs | `ident` `sys` |
 //! | `layer` | one tar stream to one directory in overlay form, and a directory to a tar | `ident` `sys` |
 //! | `image` | from a reference to a verified config and layers: load, import, tag | `ident` `sys` `store` `layer` |

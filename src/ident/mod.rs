@@ -6,12 +6,14 @@ mod chain;
 mod digest;
 mod name;
 mod reference;
+mod size;
 mod time;
 
 pub use chain::{ChainId, DiffId};
 pub use digest::{Digest, Hasher};
 pub use name::{ContainerId, ContainerName, VolumeName};
 pub use reference::Reference;
+pub use size::{Units, parse_size};
 pub use time::Timestamp;
 
 use crate::error::{ErrorKind, Failure};
