@@ -4,6 +4,7 @@
 
 mod chain;
 mod digest;
+mod moment;
 mod name;
 mod reference;
 mod size;
@@ -11,6 +12,7 @@ mod time;
 
 pub use chain::{ChainId, DiffId};
 pub use digest::{Digest, Hasher};
+pub use moment::parse_moment;
 pub use name::{ContainerId, ContainerName, VolumeName};
 pub use reference::Reference;
 pub use size::{Units, parse_size};
@@ -66,6 +68,12 @@ pub enum Error {
         /// What was given.
         text: String,
     },
+    /// Not a moment; the text is Docker's.
+    #[error("failed to parse value as time or duration: {text:?}")]
+    Moment {
+        /// What was given.
+        text: String,
+    },
     /// Not an RFC 3339 time.
     #[error("{text:?} is not an RFC 3339 time")]
     Time {
@@ -84,6 +92,7 @@ impl Failure for Error {
             | Error::ContainerName { .. }
             | Error::VolumeNameShort
             | Error::VolumeName { .. }
+            | Error::Moment { .. }
             | Error::Time { .. } => ErrorKind::Invalid,
         }
     }
