@@ -27,13 +27,15 @@
 //! | `rootfs` | the storage driver: stack layers, hand out the union mount, diff, usage | `ident` `sys` `mount` `store` `layer` `image` |
 //! | `volume` | named data that outlives containers: the local driver, populate, use | `ident` `sys` `mount` `store` |
 //! | `process` | from a spec to a running, waited-for process in namespaces | `ident` `sys` `mount` |
-//! | `container` | the whole story, in order, with supervision, undo and recovery | `ident` `sys` `mount` `store` `layer` `image` `rootfs` `volume` `process` |
+//! | `log` | a container's output on disk: written, rotated, read, followed | `ident` `sys` |
+//! | `container` | the whole story, in order, with supervision, undo and recovery | `ident` `sys` `mount` `store` `layer` `image` `rootfs` `volume` `process` `log` |
 
 pub mod container;
 pub mod error;
 pub mod ident;
 pub mod image;
 pub mod layer;
+pub mod log;
 pub mod mount;
 pub mod process;
 pub mod rootfs;
