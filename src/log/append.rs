@@ -132,9 +132,12 @@ impl Appender {
     /// Puts the file aside. Where that cannot be, it is written on until as much has come again.
     pub(super) fn rotate(&mut self) {
         self.filled = 0;
-        for index in (1..self.max_file.saturating_sub(1)).rev() {
+        // Up to the first that is not there yet, or not since a crash half-way; else the oldest goes.
+        let last = self.max_file.saturating_sub(1);
+        let is_free = |index: &u32| matches!(self.dir.find(files::name(*index)), Ok(None));
+        let free = (1..last).find(is_free).unwrap_or(last);
+        for index in (1..free).rev() {
             let (from, to) = (files::name(index), files::name(index + 1));
-            // Not all are there at first, or after a crash half-way.
             self.dir.rename(from, &self.dir, to).ok();
         }
         // Removed, not emptied: whoever reads it can finish it.

@@ -81,7 +81,11 @@ fn open(dir: &Dir, index: u32) -> Result<Option<File>> {
 /// They may be rotated meanwhile, which only moves a file to a higher index: looked at upwards, one
 /// can be met twice, never missed.
 pub(super) fn open_all(dir: &Dir) -> Result<Vec<LogFile>> {
-    let names = dir.entries()?;
+    let names = match dir.entries() {
+        // The directory itself was removed, which is then empty.
+        Err(error) if error.errno() == Some(Errno::ENOENT) => Vec::new(),
+        names => names?,
+    };
     let index = |name: &std::ffi::OsString| name.to_str()?.strip_prefix("log.")?.parse().ok();
     let indexes = names.iter().filter_map(index);
     let highest = indexes

@@ -186,6 +186,15 @@ proptest! {
     }
 }
 
+fn user_seconds() -> f64 {
+    use nix::sys::{
+        resource::{UsageWho, getrusage},
+        time::TimeValLike as _,
+    };
+    let user = getrusage(UsageWho::RUSAGE_SELF).unwrap().user_time();
+    std::time::Duration::from_micros(user.num_microseconds().unsigned_abs()).as_secs_f64()
+}
+
 /// `cargo test --release --test log throughput -- --ignored --nocapture`
 #[test]
 #[ignore = "a measurement"]
@@ -211,13 +220,17 @@ fn throughput() {
     for (what, chunk) in texts {
         let scratch = Scratch::new();
         let mut writer = scratch.writer(&rotated(64 << 20, 2));
-        let begun = Instant::now();
+        let (begun, user) = (Instant::now(), user_seconds());
         let mut total = 0;
         while total < 512 << 20 && begun.elapsed().as_secs() < 5 {
             writer.write(Stream::Stdout, chunk.as_bytes(), Timestamp::now());
             total += chunk.len();
         }
-        let rate = total as f64 / begun.elapsed().as_secs_f64() / 1e6;
-        eprintln!("{what}: {rate:.0} MB/s");
+        let rate = |seconds: f64| total as f64 / seconds / 1e6;
+        let (wall, user) = (
+            rate(begun.elapsed().as_secs_f64()),
+            rate(user_seconds() - user),
+        );
+        eprintln!("{what}: {wall:.0} MB/s, {user:.0} MB/s without the kernel");
     }
 }
