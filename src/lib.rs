@@ -28,10 +28,12 @@
 //! | `volume` | named data that outlives containers: the local driver, populate, use | `ident` `sys` `mount` `store` |
 //! | `process` | from a spec to a running, waited-for process in namespaces | `ident` `sys` `mount` |
 //! | `log` | a container's output on disk: written, rotated, read, followed | `ident` `sys` |
-//! | `container` | the whole story, in order, with supervision, undo and recovery | `ident` `sys` `mount` `store` `layer` `image` `rootfs` `volume` `process` `log` |
+//! | `event` | the store's journal of what was done | `ident` `sys` `store` |
+//! | `container` | the whole story, in order, with supervision, undo and recovery | `ident` `sys` `mount` `store` `layer` `image` `rootfs` `volume` `process` `log` `event` |
 
 pub mod container;
 pub mod error;
+pub mod event;
 pub mod ident;
 pub mod image;
 pub mod layer;
