@@ -43,6 +43,8 @@ enum Command {
     Rm(rm::RmArgs),
     /// List what a container changed in its root
     Diff(diff::DiffArgs),
+    /// Show what a container wrote
+    Logs(command::logs::LogsArgs),
     /// Take in images from an OCI layout or a docker-archive
     Load(load::LoadArgs),
     /// Make an image of a root file system: a tar or a directory
@@ -59,6 +61,10 @@ enum Command {
     Container(command::container::ContainerArgs),
     /// Manage volumes
     Volume(volume::VolumeArgs),
+    /// Show what is done to containers, images and volumes
+    Events(command::events::EventsArgs),
+    /// Manage the store
+    System(command::system::SystemArgs),
     /// Show what this machine and this store can do
     Info(info::InfoArgs),
     /// Show the version
@@ -98,6 +104,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Inspect(args) => inspect::run(&open_tidy()?, &args),
         Command::Rm(args) => rm::run(&open_tidy()?, &args),
         Command::Diff(args) => diff::run(&open_tidy()?, &args),
+        Command::Logs(args) => command::logs::run(&open_tidy()?, &args),
         Command::Load(args) => load::run(&open_tidy()?, &args),
         Command::Import(args) => import::run(&open_tidy()?, args),
         Command::Images(args) => images::run(&open_tidy()?, &args),
@@ -106,6 +113,8 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Image(args) => image::run(&open_tidy()?, args),
         Command::Container(args) => command::container::run(&open_tidy()?, args),
         Command::Volume(args) => volume::run(&open_tidy()?, args),
+        Command::Events(args) => command::events::run(&open_tidy()?, &args),
+        Command::System(args) => command::system::run(&open_tidy()?, &args),
         Command::Info(args) => info::run(&open_tidy()?, &args),
         Command::Version(args) => command::version::run(&args),
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ident::{ChainId, ContainerId, ContainerName, Digest, Timestamp, VolumeName},
+    log::LogOptions,
     mount::{Access, MountRequest, RequestKind},
     process::Network,
     sys::process,
@@ -62,6 +63,9 @@ pub struct ContainerRecord {
     pub auto_remove: bool,
     /// Size of /dev/shm in bytes.
     pub shm_bytes: u64,
+    /// How its output is kept.
+    #[serde(default)]
+    pub log: LogOptions,
     /// Everything mounted on top, anonymous volumes named.
     pub mounts: Vec<AttachedMount>,
 }

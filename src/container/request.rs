@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     ident::ContainerName,
+    log::LogOptions,
     mount::{Access, MountRequest, VolumesFrom},
     process::Network,
 };
@@ -47,6 +48,8 @@ pub struct RunRequest {
     pub auto_remove: bool,
     /// `--shm-size`, in bytes.
     pub shm_bytes: u64,
+    /// `--log-driver`, `--log-opt`
+    pub log: LogOptions,
     /// `-v`, `--mount`, `--tmpfs`, in order.
     pub mounts: Vec<MountRequest>,
     /// `--volumes-from`, in order.
@@ -73,6 +76,7 @@ impl RunRequest {
             interactive: false,
             auto_remove: false,
             shm_bytes: 64 * 1024 * 1024,
+            log: LogOptions::default(),
             mounts: Vec::new(),
             volumes_from: Vec::new(),
         }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use cowshed::container::Engine;
 
-use super::{diff, inspect, ps, rm, run};
+use super::{diff, inspect, logs, ps, rm, run};
 use crate::cli::report::Outcome;
 
 #[derive(Debug, Args)]
@@ -27,6 +27,8 @@ enum ContainerCommand {
     Rm(rm::RmArgs),
     /// List what a container changed in its root
     Diff(diff::DiffArgs),
+    /// Show what a container wrote
+    Logs(logs::LogsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -43,5 +45,6 @@ pub(crate) fn run(engine: &Engine, args: ContainerArgs) -> Outcome {
         ContainerCommand::Inspect(args) => inspect::containers(engine, &args.containers),
         ContainerCommand::Rm(args) => rm::run(engine, &args),
         ContainerCommand::Diff(args) => diff::run(engine, &args),
+        ContainerCommand::Logs(args) => logs::run(engine, &args),
     }
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use clap::{ArgAction, Args, ValueEnum};
 use cowshed::{
     container::RunRequest,
+    log::LogOptions,
     mount::{
         self, Access, MountRequest, parse_mount_flag, parse_tmpfs_flag, parse_volume_flag,
         parse_volumes_from,
@@ -99,6 +100,12 @@ pub(crate) struct RunArgs {
     /// Mount what another container has mounted
     #[arg(long, value_name = "CONTAINER[:ro|rw]")]
     volumes_from: Vec<String>,
+    /// How output is kept: json-file, local or none
+    #[arg(long, value_name = "DRIVER")]
+    log_driver: Option<String>,
+    /// max-size=BYTES or max-file=COUNT
+    #[arg(long, value_name = "KEY=VALUE")]
+    log_opt: Vec<String>,
     /// Run in the background (not in this version)
     #[arg(short, long, hide = true)]
     detach: bool,
@@ -130,7 +137,7 @@ impl RunArgs {
             ));
         }
         let mounts = self.mounts()?;
-        let env = self.variables()?;
+        let (env, log) = (self.variables()?, self.log()?);
         let labels = self.label.iter().map(|label| {
             let (key, value) = label.split_once('=').unwrap_or((label, ""));
             (key.to_owned(), value.to_owned())
@@ -180,11 +187,17 @@ impl RunArgs {
             terminal: self.tty,
             interactive: self.interactive,
             auto_remove: self.rm,
+            log,
             shm_bytes: shm.map_err(usage)?.unwrap_or(default.shm_bytes),
             mounts,
             volumes_from,
             ..default
         })
+    }
+
+    fn log(&self) -> Result<LogOptions, Exit> {
+        LogOptions::parse(self.log_driver.as_deref(), &self.log_opt)
+            .map_err(|error| Exit::from(error).or_code(125))
     }
 
     fn mounts(&self) -> Result<Vec<MountRequest>, Exit> {
