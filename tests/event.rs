@@ -15,7 +15,7 @@ use cowshed::{
     store::Store,
 };
 use nix::{
-    mount::{MsFlags, mount},
+    mount::{MntFlags, MsFlags, mount, umount2},
     sched::{CloneFlags, unshare},
 };
 
@@ -214,6 +214,7 @@ fn root_a_full_disk_stops_nobody_and_spoils_nothing() {
     assert_eq!(read.first().map(String::as_str), Some("first"));
     assert_eq!(read.last().map(String::as_str), Some("last"));
     assert!(read.len() < 50, "it was full: {}", read.len());
+    umount2(root, MntFlags::MNT_DETACH).unwrap();
 }
 
 /// `cargo test --release --test event cost -- --ignored --nocapture`

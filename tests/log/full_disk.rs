@@ -8,14 +8,34 @@ use cowshed::{
     sys::Dir,
 };
 use nix::{
-    mount::{MsFlags, mount},
+    mount::{MntFlags, MsFlags, mount, umount2},
     sched::{CloneFlags, unshare},
 };
 
 use crate::rotated;
 
-/// A file system of 64 KiB, which only this thread sees and which goes with it.
-fn small_disk(path: &Path) {
+/// A file system of 64 KiB, which only this thread sees.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn new() -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        mount_small(scratch.path());
+        Self(scratch)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        umount2(self.path(), MntFlags::MNT_DETACH).ok();
+    }
+}
+
+fn mount_small(path: &Path) {
     assert!(nix::unistd::geteuid().is_root(), "this test needs root");
     unshare(CloneFlags::CLONE_NEWNS).unwrap();
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
@@ -58,8 +78,7 @@ fn bytes_in(entries: &[Entry]) -> u64 {
 
 /// Fills the disk, makes room, writes on; every byte is there or counted.
 fn fill(options: &LogOptions, chunk: &[u8]) {
-    let scratch = tempfile::tempdir().unwrap();
-    small_disk(scratch.path());
+    let scratch = SmallDisk::new();
     let dir = || Dir::open(scratch.path()).unwrap();
     let ballast = scratch.path().join("ballast");
     std::fs::copy("/proc/self/exe", &ballast).unwrap_err();
@@ -113,8 +132,7 @@ fn root_a_full_disk_does_not_rotate_the_log_away() {
 #[test]
 #[ignore = "needs root"]
 fn root_the_end_is_told_too_where_there_is_room_by_then() {
-    let scratch = tempfile::tempdir().unwrap();
-    small_disk(scratch.path());
+    let scratch = SmallDisk::new();
     let dir = || Dir::open(scratch.path()).unwrap();
     let mut writer = Writer::new(dir(), &LogOptions::default()).unwrap();
     let ballast = scratch.path().join("ballast");
