@@ -55,6 +55,10 @@ enum Command {
     Container(command::container::ContainerArgs),
     /// Manage volumes
     Volume(volume::VolumeArgs),
+    /// Show what is done to containers, images and volumes
+    Events(command::events::EventsArgs),
+    /// Manage the store
+    System(command::system::SystemArgs),
     /// Show what this machine and this store can do
     Info(info::InfoArgs),
     /// Show the version
@@ -101,6 +105,8 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Image(args) => image::run(&open_tidy()?, args),
         Command::Container(args) => command::container::run(&open_tidy()?, args),
         Command::Volume(args) => volume::run(&open_tidy()?, args),
+        Command::Events(args) => command::events::run(&open_tidy()?, &args),
+        Command::System(args) => command::system::run(&open_tidy()?, &args),
         Command::Info(args) => info::run(&open_tidy()?, &args),
         Command::Version(args) => command::version::run(&args),
     }

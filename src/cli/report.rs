@@ -73,8 +73,10 @@ macro_rules! from_failures {
 from_failures!(
     cowshed::container::Error,
     cowshed::control::Error,
+    cowshed::event::Error,
     cowshed::ident::Error,
     cowshed::image::Error,
+    cowshed::log::Error,
     cowshed::mount::Error,
     cowshed::volume::Error
 );
@@ -141,6 +143,11 @@ pub(crate) fn note(text: &str) {
 /// A line for whoever watches, such as `--explain`.
 pub(crate) fn line(text: &str) {
     writeln!(std::io::stderr(), "{}", printable(text)).ok();
+}
+
+/// A container's own bytes, as they are.
+pub(crate) fn bytes(bytes: &[u8]) {
+    std::io::stderr().write_all(bytes).ok();
 }
 
 impl Exit {

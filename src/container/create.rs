@@ -193,7 +193,10 @@ impl Engine {
                 origin,
                 anonymous: mount.anonymous,
             };
-            let (_, created) = volumes.create(new)?;
+            let (volume, created) = volumes.create(new)?;
+            if created == Created::New {
+                self.tell_volume("create", name, &volume.record.driver);
+            }
             if created == Created::New && !mount.anonymous {
                 self.note(&format!("created new volume {name}"));
             }
@@ -256,6 +259,7 @@ fn decide(
         },
         auto_remove: request.auto_remove,
         shm_bytes: request.shm_bytes,
+        log: request.log,
         mounts,
         id,
     })

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use super::Error;
+use super::{Error, events::LazyJournal};
 use crate::{image::Images, rootfs, store::Store, volume::Volumes};
 
 /// Everything that a command works with.
 #[derive(Debug)]
 pub struct Engine {
     store: Store,
+    journal: LazyJournal,
     notes: fn(&str),
 }
 
@@ -19,6 +20,7 @@ impl Engine {
         rootfs::ensure_init(&store)?;
         Ok(Self {
             store,
+            journal: LazyJournal::new(),
             notes: |_| (),
         })
     }
@@ -32,6 +34,10 @@ impl Engine {
 
     pub(super) fn note(&self, text: &str) {
         (self.notes)(text);
+    }
+
+    pub(super) fn lazy_journal(&self) -> &LazyJournal {
+        &self.journal
     }
 
     /// The store.

@@ -95,6 +95,7 @@ impl Engine {
         let documents = (image.manifest.as_deref(), image.config.as_slice());
         let (record, moved) = self.images()?.commit(documents, layers, &image.names)?;
         drop(lease);
+        self.tell_taken_in("load", &record, &image.names);
         Ok(Loaded {
             record,
             names: image.names,
@@ -141,6 +142,7 @@ impl Engine {
         let names: Vec<_> = request.name.iter().cloned().collect();
         let (record, moved) = self.images()?.commit((None, &documents), layers, &names)?;
         drop(lease);
+        self.tell_taken_in("import", &record, &names);
         Ok(Loaded {
             record,
             names,
@@ -196,7 +198,20 @@ impl Engine {
     pub fn tag(&self, image: &str, name: &Reference) -> Result<(), Error> {
         let images = self.images()?;
         let record = images.resolve(image)?;
-        Ok(images.tag(&record, name)?)
+        images.tag(&record, name)?;
+        self.tell_image("tag", &record.id, Some(&name.familiar()));
+        Ok(())
+    }
+
+    /// An import's names are given by it, as by `tag` afterwards; a load's come with the image.
+    fn tell_taken_in(&self, action: &str, record: &ImageRecord, names: &[Reference]) {
+        let first = names.first().map(Reference::familiar);
+        self.tell_image(action, &record.id, first.as_deref());
+        if action == "import" {
+            for name in names {
+                self.tell_image("tag", &record.id, Some(&name.familiar()));
+            }
+        }
     }
 
     /// Takes names of an image away, and the image itself when the last one goes.
@@ -235,6 +250,9 @@ impl Engine {
             self.refuse_used(&record, text, force)?;
         }
         images.untag(&going)?;
+        for name in &going {
+            self.tell_image("untag", &record.id, Some(&name.familiar()));
+        }
         let mut untagged = Untagged {
             names: going,
             deleted: Vec::new(),
@@ -243,6 +261,7 @@ impl Engine {
         if last && !self.is_used(&record)? {
             images.forget(&record)?;
             untagged.deleted = self.collect_garbage(&record)?;
+            self.tell_image("delete", &record.id, None);
         }
         Ok(untagged)
     }

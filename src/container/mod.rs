@@ -12,6 +12,7 @@ mod containers;
 mod create;
 mod engine;
 mod environment;
+mod events;
 mod exec;
 mod explain;
 mod images;
@@ -19,6 +20,7 @@ mod info;
 mod keeper;
 mod launch;
 mod live;
+mod logs;
 mod plan;
 mod record;
 mod remove;
@@ -56,7 +58,7 @@ use std::path::PathBuf;
 use crate::{
     control,
     error::{ErrorKind, Failure},
-    ident, image, mount, process, rootfs, store,
+    event, ident, image, log, mount, process, rootfs, store,
     sys::SysError,
     volume,
 };
@@ -181,6 +183,9 @@ pub enum Error {
         /// Why.
         why: String,
     },
+    /// A container whose output is not kept. Docker's text.
+    #[error("configured logging driver does not support reading")]
+    NoLog,
     /// An option that needs another value or another option.
     #[error("{what}")]
     Usage {
@@ -227,6 +232,12 @@ pub enum Error {
     /// A volume cannot be had.
     #[error(transparent)]
     Volume(#[from] volume::Error),
+    /// The log cannot be had.
+    #[error(transparent)]
+    Log(#[from] log::Error),
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Event(#[from] event::Error),
     /// The process did not start.
     #[error(transparent)]
     Process(#[from] process::Error),
@@ -248,6 +259,7 @@ impl Failure for Error {
             | Error::NotShared { .. }
             | Error::WrongType { .. }
             | Error::Usage { .. } => ErrorKind::Invalid,
+            Error::NoLog => ErrorKind::Unsupported,
             Error::Interrupted { .. } | Error::Lost { .. } | Error::Told { .. } => {
                 ErrorKind::System
             }
@@ -260,6 +272,8 @@ impl Failure for Error {
             Error::Image(error) => error.kind(),
             Error::Rootfs(error) => error.kind(),
             Error::Volume(error) => error.kind(),
+            Error::Log(error) => error.kind(),
+            Error::Event(error) => error.kind(),
             Error::Process(error) => error.kind(),
         }
     }
@@ -285,6 +299,7 @@ impl Failure for Error {
             Error::NoCreate { name } => format!("cowshed volume create {name}"),
             Error::ImageInUse { .. } => "remove what uses it first: cowshed ps -a".to_owned(),
             Error::MustForce { .. } => "cowshed rmi -f".to_owned(),
+            Error::NoLog => "run it with --log-driver json-file".to_owned(),
             Error::Usage { .. } | Error::Interrupted { .. } => return None,
             Error::Damaged { id, .. } => {
                 format!("cowshed rm {} removes what is left of it", id.short())
@@ -296,6 +311,8 @@ impl Failure for Error {
             Error::Image(error) => return error.hint(),
             Error::Rootfs(error) => return error.hint(),
             Error::Volume(error) => return error.hint(),
+            Error::Log(error) => return error.hint(),
+            Error::Event(error) => return error.hint(),
             Error::Process(error) => return error.hint(),
         })
     }

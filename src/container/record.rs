@@ -8,6 +8,7 @@ use super::RestartPolicy;
 use crate::{
     control::StopRequest,
     ident::{ChainId, ContainerId, ContainerName, Digest, Timestamp, VolumeName},
+    log::LogOptions,
     mount::{Access, MountRequest, RequestKind},
     process::Network,
 };
@@ -75,6 +76,9 @@ pub struct ContainerRecord {
     pub auto_remove: bool,
     /// Size of /dev/shm in bytes.
     pub shm_bytes: u64,
+    /// How its output is kept.
+    #[serde(default)]
+    pub log: LogOptions,
     /// Everything mounted on top, anonymous volumes named.
     pub mounts: Vec<AttachedMount>,
 }

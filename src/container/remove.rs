@@ -184,8 +184,10 @@ impl Engine {
                 continue;
             }
             match volumes.remove(name) {
-                Err(crate::volume::Error::InUse { .. } | crate::volume::Error::NotFound { .. })
-                | Ok(()) => {}
+                // Only the local driver makes anonymous ones.
+                Ok(()) => self.tell_volume("destroy", name, "local"),
+                Err(crate::volume::Error::InUse { .. } | crate::volume::Error::NotFound { .. }) => {
+                }
                 Err(error) => return Err(error.into()),
             }
         }

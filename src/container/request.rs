@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::RestartPolicy;
 use crate::{
     ident::ContainerName,
+    log::LogOptions,
     mount::{Access, MountRequest, VolumesFrom},
     process::Network,
 };
@@ -56,6 +57,8 @@ pub struct RunRequest {
     pub auto_remove: bool,
     /// `--shm-size`, in bytes.
     pub shm_bytes: u64,
+    /// `--log-driver`, `--log-opt`
+    pub log: LogOptions,
     /// `-v`, `--mount`, `--tmpfs`, in order.
     pub mounts: Vec<MountRequest>,
     /// `--volumes-from`, in order.
@@ -86,6 +89,7 @@ impl RunRequest {
             stop_timeout: None,
             auto_remove: false,
             shm_bytes: 64 * 1024 * 1024,
+            log: LogOptions::default(),
             mounts: Vec::new(),
             volumes_from: Vec::new(),
         }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{Container, Engine, Error, Status};
 use crate::{
+    event::Kind,
     ident::VolumeName,
     sys::Usage,
-    volume::{self, Volume},
+    volume::{self, Created, NewVolume, Volume},
 };
 
 /// A container that has a volume in its record, running or not.
@@ -51,13 +52,24 @@ impl Engine {
         Ok(users)
     }
 
+    /// Makes a volume unless it is there.
+    pub fn create_volume(&self, wanted: NewVolume) -> Result<Volume, Error> {
+        let (volume, created) = self.volumes()?.create(wanted)?;
+        if created == Created::New {
+            self.tell_volume("create", &volume.record.name, &volume.record.driver);
+        }
+        Ok(volume)
+    }
+
     /// Removes a volume that no container uses, not even a stopped one (semantics 35).
     pub fn remove_volume(&self, name: &str) -> Result<VolumeName, Error> {
         let volumes = self.volumes()?;
-        let name = volumes.get(name)?.record.name;
+        let record = volumes.get(name)?.record;
+        let name = record.name;
         let users = self.volume_users()?.remove(&name).unwrap_or_default();
         if users.is_empty() {
             volumes.remove(&name)?;
+            self.tell_volume("destroy", &name, &record.driver);
             return Ok(name);
         }
         let mut users: Vec<_> = users.into_iter().map(|user| user.id).collect();
@@ -97,11 +109,17 @@ impl Engine {
                 continue;
             }
             match volumes.remove(name) {
-                Ok(()) => removed.push(pruned),
+                Ok(()) => {
+                    self.tell_volume("destroy", name, &pruned.volume.record.driver);
+                    removed.push(pruned);
+                }
                 Err(volume::Error::InUse { .. } | volume::Error::NotFound { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
+        let reclaimed: u64 = removed.iter().map(|pruned| pruned.usage.bytes).sum();
+        let reclaimed = reclaimed.to_string();
+        self.tell(Kind::Volume, "prune", "", &[("reclaimed", &reclaimed)]);
         Ok(removed)
     }
 }

@@ -4,14 +4,18 @@
 
 mod chain;
 mod digest;
+mod moment;
 mod name;
 mod reference;
+mod size;
 mod time;
 
 pub use chain::{ChainId, DiffId};
 pub use digest::{Digest, Hasher};
+pub use moment::parse_moment;
 pub use name::{ContainerId, ContainerName, VolumeName};
 pub use reference::Reference;
+pub use size::{Units, parse_size};
 pub use time::Timestamp;
 
 use crate::error::{ErrorKind, Failure};
@@ -64,6 +68,12 @@ pub enum Error {
         /// What was given.
         text: String,
     },
+    /// Not a moment; the text is Docker's.
+    #[error("failed to parse value as time or duration: {text:?}")]
+    Moment {
+        /// What was given.
+        text: String,
+    },
     /// Not an RFC 3339 time.
     #[error("{text:?} is not an RFC 3339 time")]
     Time {
@@ -82,6 +92,7 @@ impl Failure for Error {
             | Error::ContainerName { .. }
             | Error::VolumeNameShort
             | Error::VolumeName { .. }
+            | Error::Moment { .. }
             | Error::Time { .. } => ErrorKind::Invalid,
         }
     }

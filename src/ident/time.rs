@@ -25,6 +25,30 @@ impl Timestamp {
         self.0.as_second()
     }
 
+    /// Nanoseconds since the epoch.
+    pub fn as_nanosecond(&self) -> i128 {
+        self.0.as_nanosecond()
+    }
+
+    /// The moment so many nanoseconds after the epoch; `None` where no calendar holds it.
+    pub fn from_nanosecond(nanoseconds: i128) -> Option<Self> {
+        jiff::Timestamp::from_nanosecond(nanoseconds).ok().map(Self)
+    }
+
+    /// In UTC, always with nine digits: `2026-01-02T03:04:05.120000000Z`.
+    pub fn fixed(&self) -> String {
+        format!("{:.9}", self.0)
+    }
+
+    /// The same in the machine's time zone, `Z` for UTC.
+    pub fn local_fixed(&self) -> String {
+        let zoned = self.0.to_zoned(jiff::tz::TimeZone::system());
+        zoned
+            .strftime("%Y-%m-%dT%H:%M:%S.%9f%:z")
+            .to_string()
+            .replace("+00:00", "Z")
+    }
+
     /// To the second, in the machine's time zone, as `volume inspect` prints `CreatedAt`.
     pub fn local_seconds(&self) -> String {
         let zoned = self.0.to_zoned(jiff::tz::TimeZone::system());

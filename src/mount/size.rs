@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use crate::ident::{Units, parse_size};
 
 /// How big a tmpfs may grow (tmpfs(5), `size` and `nr_blocks`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -16,9 +17,6 @@ pub enum TmpfsSize {
     Percent(u32),
 }
 
-/// Suffixes by their power of 1024.
-const SUFFIXES: [char; 6] = ['b', 'k', 'm', 'g', 't', 'p'];
-
 /// Bytes as Docker takes memory sizes: `64m`, `1.5g`, binary units.
 pub fn parse_bytes(text: &str) -> Result<u64, Error> {
     let bad = || Error::Value {
@@ -29,45 +27,9 @@ pub fn parse_bytes(text: &str) -> Result<u64, Error> {
     ram_bytes(text).ok_or_else(bad)
 }
 
-/// Parses a number of bytes such as `64`, `64k`, `1.5G`, `2MiB`, `2 MB`; all units are powers of
-/// 1024. `None` where it is none, or does not fit into a file's size.
+/// A number of bytes in powers of 1024; `None` where it is none.
 pub(super) fn ram_bytes(text: &str) -> Option<u64> {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
-    let (number, suffix) = text.split_at(end);
-    let unit = unit(suffix.strip_prefix(' ').unwrap_or(suffix))?;
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    if fraction.contains('.') {
-        return None;
-    }
-    // More digits than these are below one byte of a pebibyte.
-    let fraction = fraction.get(..18).unwrap_or(fraction);
-    let scale = 10_u128.pow(u32::try_from(fraction.len()).ok()?);
-    let part = fraction.parse::<u128>().ok()?.checked_mul(unit)? / scale;
-    let bytes = whole
-        .parse::<u128>()
-        .ok()?
-        .checked_mul(unit)?
-        .checked_add(part)?;
-    u64::try_from(bytes)
-        .ok()
-        .filter(|bytes| i64::try_from(*bytes).is_ok())
-}
-
-fn unit(suffix: &str) -> Option<u128> {
-    let lower = suffix.to_ascii_lowercase();
-    let mut letters = lower.chars();
-    let Some(first) = letters.next() else {
-        return Some(1);
-    };
-    let power = SUFFIXES.iter().position(|known| *known == first)?;
-    let rest_is_known = match letters.as_str() {
-        "" => true,
-        "b" | "ib" => power > 0,
-        _ => false,
-    };
-    rest_is_known.then(|| 1024_u128.pow(u32::try_from(power).unwrap_or(0)))
+    parse_size(text, Units::Binary)
 }
 
 impl fmt::Display for TmpfsSize {

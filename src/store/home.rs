@@ -10,6 +10,12 @@ use nix::errno::Errno;
 use super::{Durability, Error, format, record};
 use crate::sys::Dir;
 
+/// The journal that is written, in the root.
+pub const EVENTS: &str = "events";
+
+/// What was the journal before it grew too large.
+pub const EVENTS_OLD: &str = "events.1";
+
 /// A top-level directory of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(

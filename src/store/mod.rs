@@ -7,11 +7,12 @@
 //!   images/<hex>.json          one record an image, named by its manifest's digest
 //!   images/names.json          names to manifest digests
 //!   overlay2/<chain>/diff      one unpacked layer in overlay form; layer.json beside it
-//!   containers/<id>/           config.json, state.json, upper, work
+//!   containers/<id>/           config.json, state.json, upper, work, log (and log.1, ...)
 //!   containers/by-name/<name>  links to ids, for names that somebody chose
 //!   volumes/<name>/_data       and volume.json beside it
 //!   tmp/                       everything is born here and renamed into place
 //!   trash/                     what is being removed
+//!   events, events.1           the journal: what was done, one JSON object a line
 //!   merged/                    empty here; each container has its union there, in its own
 //!                              mount namespace
 //! ```
@@ -31,9 +32,10 @@
 //! | `containers/<id>/` | listers, for a moment | the supervisor, as long as it runs; `rm` | no |
 //! | `volumes/<name>/` | containers that have it mounted | removing | users only |
 //! | `volumes/<name>/fill.lock` | – | filling it from an image | yes |
+//! | `events` | whoever writes a line | putting it aside | no |
 //!
 //! Whoever waits takes them in this order, so that nobody waits in a circle; whoever wants the last
-//! three exclusively only tries, but for the filling, which holds nothing that another filler wants.
+//! four exclusively only tries, but for the filling, which holds nothing that another filler wants.
 //! Records are read without a lock: they are replaced by rename, so a reader sees a whole one.
 
 mod blob;
@@ -46,7 +48,7 @@ mod sweep;
 
 pub use blob::{Blobs, NewBlob};
 pub use format::{DRIVER, FORMAT};
-pub use home::{Place, Store};
+pub use home::{EVENTS, EVENTS_OLD, Place, Store};
 pub use lease::{Lease, Tried, lease_place, try_lease};
 pub use record::Durability;
 pub use staging::Staging;

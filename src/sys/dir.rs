@@ -121,6 +121,16 @@ impl Dir {
             .at("openat", || format!("{}, O_RDWR|O_CREAT", name.display()))
     }
 
+    /// Opens the file `name` for reading and for writing at its end, creating it where it is missing.
+    pub fn open_append(&self, name: impl AsRef<OsStr>, mode: u32) -> Result<File> {
+        let name = name.as_ref();
+        let flags =
+            OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        openat(&self.0, one(name)?, flags, permissions(mode))
+            .map(File::from)
+            .at("openat", || format!("{}, O_APPEND|O_CREAT", name.display()))
+    }
+
     /// Makes a directory. mkdirat(2) ignores setuid and setgid: see [`Dir::chmod`].
     pub fn make_dir(&self, name: impl AsRef<OsStr>, mode: u32) -> Result<()> {
         let name = name.as_ref();

@@ -17,6 +17,7 @@ pub mod fork;
 pub mod fs_context;
 mod hint;
 pub mod inode;
+mod lines;
 pub mod lock;
 mod metadata;
 pub mod mount;
@@ -30,12 +31,14 @@ mod raw;
 mod root_dir;
 pub mod sync;
 mod usage;
+pub mod watch;
 pub mod xattr;
 
 pub use copy::{CopyReport, copy_tree};
 pub use delete::remove_tree;
 pub use dir::{Dir, reopen};
 pub use error::{At, Result, SysError};
+pub use lines::Lines;
 pub use metadata::{FileKind, Metadata, TimeSpec, metadata_of};
 pub use packet::{
     accept, connect_in, listen_in, packet_pair, receive_packet, receive_with_fd, send_packet,

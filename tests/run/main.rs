@@ -6,10 +6,12 @@ mod support;
 
 mod binds;
 mod containers;
+mod events;
 mod exit_codes;
 mod explain;
 mod hostile;
 mod isolation;
+mod logs;
 mod many;
 mod placing;
 mod process;

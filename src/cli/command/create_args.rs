@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use clap::{ArgAction, Args, ValueEnum};
 use cowshed::{
     container::{RestartPolicy, RunRequest, parse_signal},
+    log::LogOptions,
     mount::{
         self, Access, MountRequest, parse_mount_flag, parse_tmpfs_flag, parse_volume_flag,
         parse_volumes_from,
@@ -105,6 +106,12 @@ pub(crate) struct CreateArgs {
     /// Write the container's id to this new file
     #[arg(long, value_name = "FILE")]
     cidfile: Option<PathBuf>,
+    /// How output is kept: json-file, local or none
+    #[arg(long, value_name = "DRIVER")]
+    log_driver: Option<String>,
+    /// max-size=BYTES or max-file=COUNT
+    #[arg(long, value_name = "KEY=VALUE")]
+    log_opt: Vec<String>,
     /// Print help
     #[arg(long, action = ArgAction::Help)]
     help: Option<bool>,
@@ -137,7 +144,7 @@ impl CreateArgs {
     /// Everything parsed; nothing looked up.
     pub(crate) fn request(self) -> Result<RunRequest, Exit> {
         let mounts = self.mounts()?;
-        let env = self.variables()?;
+        let (env, log) = (self.variables()?, self.log()?);
         let labels = self.label.iter().map(|label| {
             let (key, value) = label.split_once('=').unwrap_or((label, ""));
             (key.to_owned(), value.to_owned())
@@ -197,11 +204,17 @@ impl CreateArgs {
             stop_signal: stop_signal.map_err(refused)?,
             stop_timeout: self.stop_timeout,
             auto_remove: self.rm,
+            log,
             shm_bytes: shm.map_err(usage)?.unwrap_or(default.shm_bytes),
             mounts,
             volumes_from,
             ..default
         })
+    }
+
+    fn log(&self) -> Result<LogOptions, Exit> {
+        LogOptions::parse(self.log_driver.as_deref(), &self.log_opt)
+            .map_err(|error| Exit::from(error).or_code(125))
     }
 
     fn mounts(&self) -> Result<Vec<MountRequest>, Exit> {

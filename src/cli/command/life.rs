@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use cowshed::container::Engine;
 
-use super::{attach, create, diff, each_container, exec, rm, run, start, stop};
+use super::{attach, create, diff, each_container, exec, logs, rm, run, start, stop};
 use crate::cli::report::Outcome;
 
 #[derive(Debug, Subcommand)]
@@ -33,6 +33,8 @@ pub(crate) enum LifeCommand {
     Rm(rm::RmArgs),
     /// List what a container changed in its root
     Diff(diff::DiffArgs),
+    /// Show what a container wrote
+    Logs(logs::LogsArgs),
 }
 
 impl LifeCommand {
@@ -56,5 +58,6 @@ pub(crate) fn run(engine: &Engine, command: LifeCommand) -> Outcome {
         LifeCommand::Rename(args) => each_container::rename(engine, &args),
         LifeCommand::Rm(args) => rm::run(engine, &args),
         LifeCommand::Diff(args) => diff::run(engine, &args),
+        LifeCommand::Logs(args) => logs::run(engine, &args),
     }
 }

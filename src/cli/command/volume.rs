@@ -113,7 +113,7 @@ fn create(engine: &Engine, args: CreateArgs) -> Outcome {
         labels: pairs(args.label),
         ..NewVolume::default()
     };
-    let (volume, _) = engine.volumes()?.create(new)?;
+    let volume = engine.create_volume(new)?;
     output::line(volume.record.name.as_str())?;
     Ok(ExitCode::SUCCESS)
 }

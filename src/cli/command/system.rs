@@ -1,0 +1,29 @@
+//! `cowshed system …`
+
+use clap::{Args, Subcommand};
+use cowshed::container::Engine;
+
+use super::{events, info};
+use crate::cli::report::Outcome;
+
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct SystemArgs {
+    #[command(subcommand)]
+    command: SystemCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum SystemCommand {
+    /// Show what is done to containers, images and volumes
+    Events(events::EventsArgs),
+    /// Show what this machine and this store can do
+    Info(info::InfoArgs),
+}
+
+pub(crate) fn run(engine: &Engine, args: &SystemArgs) -> Outcome {
+    match &args.command {
+        SystemCommand::Events(args) => events::run(engine, args),
+        SystemCommand::Info(args) => info::run(engine, args),
+    }
+}
