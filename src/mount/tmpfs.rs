@@ -4,8 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Access, Error, MountRequest, RequestKind, TmpfsSize, path, size};
-use crate::sys::mount::Attributes;
+use super::{Access, Error, MountRequest, RequestKind, TmpfsSize, path};
+use crate::sys::{mount::Attributes, size};
 
 /// Permissions of the root of a tmpfs that says nothing about them.
 const DEFAULT_MODE: u32 = 0o1777;

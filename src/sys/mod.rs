@@ -28,6 +28,7 @@ mod random;
 #[expect(unsafe_code, reason = "system calls that nix does not wrap")]
 mod raw;
 mod root_dir;
+pub mod size;
 pub mod sync;
 mod usage;
 pub mod xattr;
