@@ -21,14 +21,16 @@
 //! | `ident` | newtypes that name things: digests, references, container and volume names | – |
 //! | `sys` | the only room that talks to the kernel; the only `unsafe`; untrusted paths | – |
 //! | `mount` | mounts as values: parse, plan, explain, apply | `sys` |
+//! | `cgroup` | control groups of version 1 and 2: limits, freezing, usage, clean-up | `sys` |
 //! | `store` | the on-disk home: layout, format version, locks, records, blobs | `ident` `sys` |
 //! | `layer` | one tar stream to one directory in overlay form, and a directory to a tar | `ident` `sys` |
 //! | `image` | from a reference to a verified config and layers: load, import, tag | `ident` `sys` `store` `layer` |
 //! | `rootfs` | the storage driver: stack layers, hand out the union mount, diff, usage | `ident` `sys` `mount` `store` `layer` `image` |
 //! | `volume` | named data that outlives containers: the local driver, populate, use | `ident` `sys` `mount` `store` |
 //! | `process` | from a spec to a running, waited-for process in namespaces | `ident` `sys` `mount` |
-//! | `container` | the whole story, in order, with supervision, undo and recovery | `ident` `sys` `mount` `store` `layer` `image` `rootfs` `volume` `process` |
+//! | `container` | the whole story, in order, with supervision, undo and recovery | `ident` `sys` `mount` `cgroup` `store` `layer` `image` `rootfs` `volume` `process` |
 
+pub mod cgroup;
 pub mod container;
 pub mod error;
 pub mod ident;

@@ -8,6 +8,7 @@
 
 pub mod capability;
 pub mod console;
+pub mod control;
 mod copy;
 mod delete;
 mod dir;
@@ -38,7 +39,7 @@ pub use delete::remove_tree;
 pub use dir::{Dir, reopen};
 pub use error::{At, Result, SysError};
 pub use message::receive_with_fd;
-pub use metadata::{FileKind, Metadata, TimeSpec, metadata_of};
+pub use metadata::{FileKind, Metadata, TimeSpec, metadata_at, metadata_of};
 pub use random::random_bytes;
 pub use root_dir::{Made, RootDir, is_procfs, open_handle};
 pub use usage::{Usage, usage};
