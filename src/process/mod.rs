@@ -13,12 +13,14 @@ mod report;
 mod spawn;
 mod spec;
 mod step;
+mod ulimit;
 mod user;
 
 pub use relay::Relay;
 pub use spawn::{Observer, Running, spawn};
 pub use spec::{Console, Network, ProcessSpec};
 pub use step::InitStep;
+pub use ulimit::{Ulimit, UlimitError, apply as apply_ulimits};
 pub use user::{Identity, UserError, resolve as resolve_user};
 
 use crate::{

@@ -28,6 +28,7 @@ pub mod process;
 mod random;
 #[expect(unsafe_code, reason = "system calls that nix does not wrap")]
 mod raw;
+pub mod rlimit;
 mod root_dir;
 pub mod size;
 pub mod sync;
