@@ -9,6 +9,14 @@ pub(crate) mod import;
 pub(crate) mod info;
 pub(crate) mod inspect;
 mod inspect_json;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "run and create take it when containers hold limits"
+    )
+)]
+mod limit_args;
 pub(crate) mod load;
 mod narrate;
 pub(crate) mod ps;
