@@ -21,17 +21,19 @@
 //! | `ident` | newtypes that name things: digests, references, container and volume names | – |
 //! | `sys` | the only room that talks to the kernel; the only `unsafe`; untrusted paths | – |
 //! | `mount` | mounts as values: parse, plan, explain, apply | `ident` `sys` |
+//! | `cgroup` | control groups of version 1 and 2: limits, freezing, usage, clean-up | `ident` `sys` |
 //! | `store` | the on-disk home: layout, format version, locks, records, blobs | `ident` `sys` |
 //! | `layer` | one tar stream to one directory in overlay form, and a directory to a tar | `ident` `sys` |
 //! | `image` | from a reference to a verified config and layers: load, import, tag | `ident` `sys` `store` `layer` |
 //! | `rootfs` | the storage driver: stack layers, hand out the union mount, diff, usage | `ident` `sys` `mount` `store` `layer` `image` |
 //! | `volume` | named data that outlives containers: the local driver, populate, use | `ident` `sys` `mount` `store` |
-//! | `process` | from a spec to a running, waited-for process in namespaces | `ident` `sys` `mount` |
+//! | `process` | from a spec to a running, waited-for process in namespaces | `ident` `sys` `mount` `cgroup` |
 //! | `log` | a container's output on disk: written, rotated, read, followed | `ident` `sys` |
 //! | `event` | the store's journal of what was done | `ident` `sys` `store` |
 //! | `control` | the conversation with a running container: its socket, its clients, the supervisor's loop | `sys` `process` |
-//! | `container` | the whole story, in order, with supervision, undo and recovery | `ident` `sys` `mount` `store` `layer` `image` `rootfs` `volume` `process` `log` `event` `control` |
+//! | `container` | the whole story, in order, with supervision, undo and recovery | `ident` `sys` `mount` `cgroup` `store` `layer` `image` `rootfs` `volume` `process` `log` `event` `control` |
 
+pub mod cgroup;
 pub mod container;
 pub mod control;
 pub mod error;

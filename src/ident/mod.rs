@@ -15,7 +15,7 @@ pub use digest::{Digest, Hasher};
 pub use moment::parse_moment;
 pub use name::{ContainerId, ContainerName, VolumeName};
 pub use reference::Reference;
-pub use size::{Units, parse_size};
+pub use size::{Units, parse_integer, parse_size};
 pub use time::Timestamp;
 
 use crate::error::{ErrorKind, Failure};

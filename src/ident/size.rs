@@ -57,6 +57,18 @@ fn unit(suffix: &str, units: Units) -> Option<u128> {
     rest_is_known.then(|| base.pow(u32::try_from(power).unwrap_or(0)))
 }
 
+/// A whole number, or what Go says about a text that is none.
+pub fn parse_integer(text: &str) -> Result<i64, &'static str> {
+    use std::num::IntErrorKind::{NegOverflow, PosOverflow};
+    text.parse::<i64>().map_err(|error| {
+        if matches!(error.kind(), PosOverflow | NegOverflow) {
+            "value out of range"
+        } else {
+            "invalid syntax"
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -96,52 +96,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rule_13_sizes_take_ram_units() {
-        for (text, bytes) in [
-            ("0", 0),
-            ("64", 64),
-            ("64b", 64),
-            ("1k", 1024),
-            ("1K", 1024),
-            ("1m", 1 << 20),
-            ("1MB", 1 << 20),
-            ("1MiB", 1 << 20),
-            ("1 g", 1 << 30),
-            ("1.5g", 3 << 29),
-            ("0.5k", 512),
-            ("2t", 2 << 40),
-            ("1p", 1 << 50),
-        ] {
-            assert_eq!(ram_bytes(text), Some(bytes), "{text}");
-        }
-        for text in [
-            "",
-            "k",
-            "-1",
-            "+1",
-            "1x",
-            "1kk",
-            "1bb",
-            "1bib",
-            "1.",
-            ".5",
-            "1..2",
-            "1.2.3",
-            "1.0000000000000000000000.",
-            " 1",
-            "1  k",
-            "1e3",
-            "0x10",
-            "9223372036854775808",
-            "99999999999999999999p",
-            "한",
-            "1한",
-        ] {
-            assert_eq!(ram_bytes(text), None, "{text}");
-        }
-    }
-
-    #[test]
     fn sizes_print_with_the_largest_suffix_that_fits() {
         for (text, shown) in [
             ("0", "0"),

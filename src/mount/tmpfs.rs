@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Access, Error, MountRequest, RequestKind, TmpfsSize, path, size};
+use super::{Access, Error, MountRequest, RequestKind, TmpfsSize, path, size::ram_bytes};
 use crate::sys::mount::Attributes;
 
 /// Permissions of the root of a tmpfs that says nothing about them.
@@ -197,7 +197,7 @@ impl TmpfsOptions {
             value: value.to_owned(),
             expected,
         };
-        let count = || size::ram_bytes(value).ok_or_else(|| refused("a number such as 1024 or 1k"));
+        let count = || ram_bytes(value).ok_or_else(|| refused("a number such as 1024 or 1k"));
         let id = || number(value, 10, u32::MAX - 1).ok_or_else(|| refused("a numeric id"));
         match name {
             "size" => {

@@ -12,11 +12,13 @@ mod report;
 mod spawn;
 mod spec;
 mod step;
+mod ulimit;
 mod user;
 
 pub use spawn::{Observer, Running, join, spawn};
 pub use spec::{Console, ExecSpec, Network, ProcessSpec, Rights};
 pub use step::InitStep;
+pub use ulimit::{Ulimit, UlimitError, apply as apply_ulimits};
 pub use user::{Identity, UserError, resolve as resolve_user};
 
 use crate::{

@@ -103,6 +103,18 @@ pub fn cgroups() -> Cgroups {
     }
 }
 
+/// Whether control groups of version 2 are mounted at `path`, and can be made there.
+pub fn is_writable_cgroup2(path: &std::path::Path) -> bool {
+    use nix::sys::{
+        statfs::{CGROUP2_SUPER_MAGIC, statfs},
+        statvfs::FsFlags,
+    };
+    statfs(path).is_ok_and(|found| {
+        found.filesystem_type() == CGROUP2_SUPER_MAGIC
+            && !found.flags().contains(FsFlags::ST_RDONLY)
+    })
+}
+
 /// The name of the file system that holds `dir`, or its magic number.
 pub fn file_system_name(dir: &Dir) -> String {
     use nix::sys::statfs;

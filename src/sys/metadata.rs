@@ -1,8 +1,8 @@
 //! What stat(2) tells of an inode.
 
-use std::os::fd::AsFd;
+use std::{os::fd::AsFd, path::Path};
 
-use nix::sys::stat::{FileStat, SFlag, fstat};
+use nix::sys::stat::{FileStat, SFlag, fstat, major, minor, stat};
 
 use super::{At as _, Result};
 
@@ -88,6 +88,11 @@ impl Metadata {
         self.0.st_rdev
     }
 
+    /// Major and minor number of a device node.
+    pub fn device_number(&self) -> (u64, u64) {
+        (major(self.0.st_rdev), minor(self.0.st_rdev))
+    }
+
     pub fn mtime(&self) -> TimeSpec {
         TimeSpec {
             seconds: self.0.st_mtime,
@@ -109,4 +114,11 @@ impl Metadata {
 /// stat(2) of an open file of any kind.
 pub fn metadata_of(fd: impl AsFd) -> Result<Metadata> {
     fstat(fd).map(Metadata).at("fstat", String::new)
+}
+
+/// stat(2) of a trusted path; links are followed.
+pub fn metadata_at(path: &Path) -> Result<Metadata> {
+    stat(path)
+        .map(Metadata)
+        .at("stat", || path.display().to_string())
 }

@@ -8,6 +8,7 @@
 
 pub mod capability;
 pub mod console;
+pub mod control;
 mod copy;
 mod delete;
 mod dir;
@@ -28,6 +29,7 @@ pub mod process;
 mod random;
 #[expect(unsafe_code, reason = "system calls that nix does not wrap")]
 mod raw;
+pub mod rlimit;
 mod root_dir;
 pub mod sync;
 mod usage;
@@ -39,7 +41,7 @@ pub use delete::remove_tree;
 pub use dir::{Dir, reopen};
 pub use error::{At, Result, SysError};
 pub use lines::Lines;
-pub use metadata::{FileKind, Metadata, TimeSpec, metadata_of};
+pub use metadata::{FileKind, Metadata, TimeSpec, metadata_at, metadata_of};
 pub use packet::{
     accept, connect_in, listen_in, packet_pair, receive_packet, receive_with_fd, send_packet,
     try_receive_packet, try_send_packet,

@@ -12,6 +12,10 @@ use super::{At as _, Result};
 /// One mount of this process's namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountInfo {
+    /// Number of the mount.
+    pub id: u64,
+    /// Number of the mount that it is mounted on.
+    pub parent: u64,
     /// Path inside the mounted file system that is visible here.
     pub root: PathBuf,
     /// Where it is mounted.
@@ -22,6 +26,10 @@ pub struct MountInfo {
     pub slave: bool,
     /// File system type.
     pub kind: String,
+    /// Whether the mount is read-only here.
+    pub read_only: bool,
+    /// Options of the file system itself, separated by commas.
+    pub super_options: String,
 }
 
 /// Parses the file's text; lines that make no sense are left out.
@@ -33,9 +41,11 @@ pub fn parse(text: &[u8]) -> Vec<MountInfo> {
 
 fn parse_line(line: &[u8]) -> Option<MountInfo> {
     let mut fields = line.split(|byte| *byte == b' ');
-    let root = path(fields.nth(3)?);
+    let number = |field: &[u8]| std::str::from_utf8(field).ok()?.parse().ok();
+    let (id, parent) = (number(fields.next()?)?, number(fields.next()?)?);
+    let root = path(fields.nth(1)?);
     let mount_point = path(fields.next()?);
-    let _options = fields.next()?;
+    let read_only = is_read_only(fields.next()?);
     let (mut shared, mut slave) = (None, false);
     for tag in fields.by_ref().take_while(|field| *field != b"-") {
         let tag = std::str::from_utf8(tag).ok()?;
@@ -46,13 +56,24 @@ fn parse_line(line: &[u8]) -> Option<MountInfo> {
         }
     }
     let kind = String::from_utf8_lossy(fields.next()?).into_owned();
+    let super_options = fields.nth(1).unwrap_or_default();
     Some(MountInfo {
+        id,
+        parent,
         root,
         mount_point,
         shared,
         slave,
         kind,
+        read_only: read_only || is_read_only(super_options),
+        super_options: String::from_utf8_lossy(super_options).into_owned(),
     })
+}
+
+fn is_read_only(options: &[u8]) -> bool {
+    options
+        .split(|byte| *byte == b',')
+        .any(|option| option == b"ro")
 }
 
 /// Undoes the octal escapes of space, tab, newline and backslash.
@@ -86,9 +107,70 @@ pub fn holding<'a>(mounts: &'a [MountInfo], path: &Path) -> Option<&'a MountInfo
         .max_by_key(|mount| depth(&mount.mount_point))
 }
 
+/// Whether a mount is what is found at its mount point: nothing was mounted over it later.
+pub fn is_visible(mounts: &[MountInfo], mount: &MountInfo) -> bool {
+    // What is mounted between the mount and its ancestor `above` does not matter: the child on the
+    // way down, `below`, comes first.
+    let hidden_on = |above: &MountInfo, below: Option<&MountInfo>| {
+        mounts.iter().any(|other| {
+            other.parent == above.id
+                && other.id != above.id
+                && mount.mount_point.starts_with(&other.mount_point)
+                && below.is_none_or(|below| {
+                    other.id != below.id && !other.mount_point.starts_with(&below.mount_point)
+                })
+        })
+    };
+    let (mut at, mut below) = (Some(mount), None);
+    // As many steps as there are mounts: a text with a loop in it ends, too.
+    for _ in 0..=mounts.len() {
+        let Some(above) = at else { return true };
+        if hidden_on(above, below) {
+            return false;
+        }
+        at = mounts
+            .iter()
+            .find(|other| other.id == above.parent && other.id != above.id);
+        below = Some(above);
+    }
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mount_below_a_later_one_is_not_visible() {
+        let over = |more: &str| {
+            let text = format!(
+                "21 27 0:20 / /sys rw - sysfs sysfs rw\n27 1 8:1 / / rw - ext4 /dev/sda ro\n\
+                 31 21 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n\
+                 32 31 0:29 / /sys/fs/cgroup/cpu ro,nosuid - cgroup cgroup rw,cpu\n{more}"
+            );
+            let mounts = parse(text.as_bytes());
+            (is_visible(&mounts, &mounts[3]), mounts)
+        };
+        let (visible, mounts) = over("");
+        assert!(visible && mounts[1].read_only && mounts[3].read_only && !mounts[2].read_only);
+        assert_eq!(mounts[3].super_options, "rw,cpu");
+        for (more, visible) in [
+            (
+                "40 31 0:30 / /sys/fs/cgroup/cpuset rw - tmpfs tmpfs rw\n",
+                true,
+            ),
+            (
+                "40 32 0:30 / /sys/fs/cgroup/cpu rw - tmpfs tmpfs rw\n",
+                false,
+            ),
+            ("40 31 0:30 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n", false),
+            ("40 27 0:30 / /sys/fs rw - tmpfs tmpfs rw\n", true),
+            ("40 21 0:30 / /sys/fs rw - tmpfs tmpfs rw\n", false),
+            ("27 27 0:30 / / rw - tmpfs tmpfs rw\n", true),
+        ] {
+            assert_eq!(over(more).0, visible, "{more}");
+        }
+    }
 
     const TEXT: &[u8] = b"\
 21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n\

@@ -18,6 +18,7 @@ pub(crate) mod info;
 pub(crate) mod inspect;
 mod inspect_json;
 pub(crate) mod life;
+mod limit_args;
 pub(crate) mod load;
 pub(crate) mod logs;
 mod moment_arg;
