@@ -21,6 +21,7 @@ mod request;
 mod run;
 mod script;
 mod supervisor;
+mod usage;
 mod volumes;
 
 pub use containers::{Container, Removal, Status};
@@ -31,6 +32,7 @@ pub use info::{Features, Info};
 pub use plan::DryRun;
 pub use record::{AttachedMount, ContainerRecord, State};
 pub use request::RunRequest;
+pub use usage::ContainerSize;
 pub use volumes::{Pruned, VolumeUse};
 
 use std::path::PathBuf;
