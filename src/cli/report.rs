@@ -75,7 +75,8 @@ from_failures!(
     cowshed::ident::Error,
     cowshed::image::Error,
     cowshed::mount::Error,
-    cowshed::volume::Error
+    cowshed::volume::Error,
+    super::template::Error
 );
 
 impl From<std::io::Error> for Exit {

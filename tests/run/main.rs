@@ -8,6 +8,7 @@ mod binds;
 mod containers;
 mod exit_codes;
 mod explain;
+mod format;
 mod hostile;
 mod isolation;
 mod many;

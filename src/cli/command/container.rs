@@ -21,7 +21,7 @@ enum ContainerCommand {
     #[command(aliases = ["list", "ps"])]
     Ls(ps::PsArgs),
     /// Show everything about containers as JSON
-    Inspect(ContainerInspectArgs),
+    Inspect(inspect::ContainerInspectArgs),
     /// Remove containers
     #[command(alias = "remove")]
     Rm(rm::RmArgs),
@@ -29,18 +29,11 @@ enum ContainerCommand {
     Diff(diff::DiffArgs),
 }
 
-#[derive(Debug, Args)]
-struct ContainerInspectArgs {
-    /// Names or ids
-    #[arg(required = true, value_name = "CONTAINER")]
-    containers: Vec<String>,
-}
-
 pub(crate) fn run(engine: &Engine, args: ContainerArgs) -> Outcome {
     match args.command {
         ContainerCommand::Run(args) => run::run(engine, *args),
         ContainerCommand::Ls(args) => ps::run(engine, &args),
-        ContainerCommand::Inspect(args) => inspect::containers(engine, &args.containers),
+        ContainerCommand::Inspect(args) => inspect::containers(engine, &args),
         ContainerCommand::Rm(args) => rm::run(engine, &args),
         ContainerCommand::Diff(args) => diff::run(engine, &args),
     }

@@ -3,6 +3,7 @@
 pub(crate) mod container;
 pub(crate) mod diff;
 mod env_file;
+mod filter;
 pub(crate) mod image;
 pub(crate) mod images;
 pub(crate) mod import;
@@ -12,6 +13,8 @@ mod inspect_json;
 pub(crate) mod load;
 mod narrate;
 pub(crate) mod ps;
+mod ps_filter;
+mod ps_row;
 pub(crate) mod rm;
 pub(crate) mod rmi;
 pub(crate) mod run;
