@@ -30,7 +30,7 @@
 //! | `process` | from a spec to a running, waited-for process in namespaces | `ident` `sys` `mount` `cgroup` |
 //! | `log` | a container's output on disk: written, rotated, read, followed | `ident` `sys` |
 //! | `event` | the store's journal of what was done | `ident` `sys` `store` |
-//! | `control` | the conversation with a running container: its socket, its clients, the supervisor's loop | `sys` `process` |
+//! | `control` | the conversation with a running container: its socket, its clients, the supervisor's loop | `sys` `process` `log` |
 //! | `container` | the whole story, in order, with supervision, undo and recovery | `ident` `sys` `mount` `cgroup` `store` `layer` `image` `rootfs` `volume` `process` `log` `event` `control` |
 
 pub mod cgroup;

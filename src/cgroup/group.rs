@@ -82,6 +82,13 @@ impl Group {
             .map(|place| place.dir.as_fd())
     }
 
+    /// Whether it is in a hierarchy of version 1, which clone3(2) knows nothing of.
+    pub fn is_legacy(&self) -> bool {
+        self.places
+            .iter()
+            .any(|place| place.hierarchy != Hierarchy::Unified)
+    }
+
     /// Moves a process that clone3(2) has put into version 2 into the others.
     pub fn join(&self, pid: i32) -> Result<(), Error> {
         let legacy = |place: &&Place| place.hierarchy != Hierarchy::Unified;

@@ -1,8 +1,10 @@
 //! The command line: Docker's words, one file a subcommand, nothing decided here.
 
 mod command;
+mod format;
 mod output;
 mod report;
+mod template;
 mod text;
 
 use std::{path::PathBuf, process::ExitCode};

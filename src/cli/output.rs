@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-use super::text::printable;
+use super::text::{printable, width};
 
 /// Writes a line; what would drive a terminal is made harmless.
 pub(crate) fn line(text: &str) -> io::Result<()> {
@@ -38,37 +38,70 @@ pub(crate) fn json(value: &impl Serialize) -> io::Result<()> {
     line(&serde_json::to_string(value).map_err(io::Error::from)?)
 }
 
-/// A table as Docker prints it: columns as wide as their widest cell and three spaces, at least
-/// ten characters; the last one open.
+/// A table as Docker prints it; see [`tabulate`].
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
-    let mut widths: Vec<_> = header.iter().map(|cell| width(cell)).collect();
-    for row in rows {
-        for (widest, cell) in widths.iter_mut().zip(row) {
-            *widest = (*widest).max(width(cell));
-        }
-    }
-    let mut text = String::new();
     let header = header.iter().map(ToString::to_string).collect();
-    for row in std::iter::once(&header).chain(rows) {
-        let last = row.len().saturating_sub(1);
-        for (column, cell) in row.iter().enumerate() {
-            text.push_str(&printable(cell));
-            if column < last {
-                let filling = (widths[column] + 3).max(10).saturating_sub(width(cell));
-                text.extend(std::iter::repeat_n(' ', filling));
+    // A tab would be the end of a cell.
+    let cell = |cell: &String| printable(cell).replace('\t', " ");
+    let line = |row: &Vec<String>| row.iter().map(cell).collect::<Vec<_>>().join("\t") + "\n";
+    let text: String = std::iter::once(&header).chain(rows).map(line).collect();
+    raw(&tabulate(&text))
+}
+
+/// Lines whose cells end with tabs, laid out in columns: as wide as the widest cell and three
+/// spaces, at least ten characters. What follows a line's last tab is open. A column goes as far as
+/// lines follow each other that have it.
+pub(crate) fn tabulate(text: &str) -> String {
+    let lines: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split('\t').collect())
+        .collect();
+    let mut widths: Vec<Vec<usize>> = lines.iter().map(|cells| vec![0; cells.len() - 1]).collect();
+    for start in 0..lines.len() {
+        for column in 0..widths[start].len() {
+            // Every line of the column was done with its first one.
+            if widths[start][column] > 0 {
+                continue;
+            }
+            let block = lines[start..].iter();
+            let block = block.take_while(|cells| cells.len() > column + 1);
+            let own: Vec<_> = block.map(|cells| width(cells[column])).collect();
+            let widest = own.iter().max().map_or(0, |widest| (widest + 3).max(10));
+            for line in &mut widths[start..start + own.len()] {
+                line[column] = widest;
             }
         }
-        text.push('\n');
     }
-    raw(&text)
+    let mut out = String::new();
+    for (cells, widths) in lines.iter().zip(&widths) {
+        for (number, cell) in cells.iter().enumerate() {
+            out.push_str(cell);
+            let wanted = widths.get(number).map_or(0, |wanted| *wanted);
+            out.extend(std::iter::repeat_n(' ', wanted.saturating_sub(width(cell))));
+        }
+        out.push('\n');
+    }
+    out
 }
 
-/// Columns that a terminal gives a text: two for Korean and other wide characters.
-fn width(text: &str) -> usize {
-    text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn is_wide(c: char) -> bool {
-    matches!(u32::from(c), 0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff
-        | 0xfe30..=0xfe6f | 0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1f64f | 0x20000..=0x3fffd)
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        assert_eq!(
+            tabulate("A\tLONG HEADER\tC\n한국어이름\tb\tc\n\t\t\n"),
+            "A            LONG HEADER   C\n한국어이름   b             c\n                           \n"
+        );
+    }
+
+    #[test]
+    fn a_column_ends_where_a_line_has_none() {
+        assert_eq!(
+            tabulate("a\tb\nno cells\nwider than ten\tb\nx\ty\tz\n"),
+            "a         b\nno cells\nwider than ten   b\nx                y         z\n"
+        );
+        assert_eq!(tabulate(""), "");
+    }
 }

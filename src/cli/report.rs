@@ -71,6 +71,7 @@ macro_rules! from_failures {
 }
 
 from_failures!(
+    cowshed::cgroup::Error,
     cowshed::container::Error,
     cowshed::control::Error,
     cowshed::event::Error,
@@ -78,7 +79,8 @@ from_failures!(
     cowshed::image::Error,
     cowshed::log::Error,
     cowshed::mount::Error,
-    cowshed::volume::Error
+    cowshed::volume::Error,
+    super::template::Error
 );
 
 impl From<std::io::Error> for Exit {

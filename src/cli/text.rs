@@ -40,6 +40,31 @@ pub(crate) fn printable(text: &str) -> String {
         .collect()
 }
 
+/// Columns that a terminal gives a text: two for Korean and other wide characters.
+pub(crate) fn width(text: &str) -> usize {
+    text.chars().map(char_width).sum()
+}
+
+fn char_width(c: char) -> usize {
+    let wide = matches!(u32::from(c), 0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3
+        | 0xf900..=0xfaff | 0xfe30..=0xfe6f | 0xff00..=0xff60 | 0xffe0..=0xffe6
+        | 0x1f300..=0x1f64f | 0x20000..=0x3fffd);
+    if wide { 2 } else { 1 }
+}
+
+/// At most so many columns, the last one an ellipsis where something was cut off.
+pub(crate) fn ellipsis(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut used = 1;
+    let fits = |c: &char| {
+        used += char_width(*c);
+        used <= columns
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
+}
+
 /// `2 weeks`, as in "2 weeks ago".
 pub(crate) fn duration(seconds: i64) -> String {
     const STEPS: [(i64, i64, &str); 6] = [
@@ -90,6 +115,21 @@ mod tests {
             (851_600_000, 4, "851.6MB"),
         ] {
             assert_eq!(size(bytes, digits), wanted);
+        }
+    }
+
+    #[test]
+    fn what_is_too_wide_is_cut() {
+        for (text, wanted) in [
+            ("short", "short"),
+            ("exactly-ten", "exactly-t…"),
+            ("0123456789", "0123456789"),
+            ("한국어이름", "한국어이름"),
+            ("한국어이름표", "한국어이…"),
+            ("", ""),
+        ] {
+            assert_eq!(ellipsis(text, 10), wanted);
+            assert!(width(wanted) <= 10);
         }
     }
 

@@ -70,7 +70,7 @@ impl Engine {
     pub fn containers(&self) -> Result<Vec<Container>, Error> {
         let dir = self.containers_dir()?;
         let ids = ids_in(dir)?;
-        let found = ids.iter().map(|id| Self::read_container(dir, id));
+        let found = ids.iter().map(|id| self.read_container(dir, id));
         let mut all: Vec<_> = found
             .filter_map(Result::transpose)
             .collect::<Result<_, _>>()?;
@@ -95,7 +95,7 @@ impl Engine {
             None => find_prefix(dir, text)?,
         };
         if let Some(id) = id {
-            return Self::read_container(dir, &id)?.ok_or_else(missing);
+            return self.read_container(dir, &id)?.ok_or_else(missing);
         }
         // A made-up name is reserved nowhere.
         let all = self.containers()?;
@@ -105,7 +105,7 @@ impl Engine {
     }
 
     /// `None` where it is being removed at this moment.
-    fn read_container(dir: &Dir, id: &ContainerId) -> Result<Option<Container>, Error> {
+    fn read_container(&self, dir: &Dir, id: &ContainerId) -> Result<Option<Container>, Error> {
         let own = match dir.open_dir(id.as_str()) {
             Ok(own) => own,
             Err(error) if error.errno() == Some(nix::errno::Errno::ENOENT) => return Ok(None),
@@ -129,6 +129,7 @@ impl Engine {
         let free = free && !state.as_ref().is_some_and(State::is_alive);
         let status = match (&state, free) {
             (Some(state), false) if state.restarting => Status::Restarting,
+            (_, false) if self.is_paused(&record) => Status::Paused,
             (_, false) => Status::Running,
             (Some(state), true) if state.started.is_some() => Status::Exited,
             (_, true) => Status::Created,

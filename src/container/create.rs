@@ -252,6 +252,8 @@ fn decide(
         interactive: request.interactive,
         stdin_once: request.interactive && request.stdin_once,
         restart: request.restart,
+        limits: request.limits,
+        ulimits: request.ulimits,
         stop_signal,
         stop_timeout: match request.stop_timeout {
             None => Some(DEFAULT_STOP_TIMEOUT),

@@ -1,15 +1,16 @@
 //! `Engine`: the rooms of one store, opened.
 
-use std::path::Path;
+use std::{path::Path, sync::OnceLock};
 
 use super::{Error, events::LazyJournal};
-use crate::{image::Images, rootfs, store::Store, volume::Volumes};
+use crate::{cgroup::Hierarchies, image::Images, rootfs, store::Store, volume::Volumes};
 
 /// Everything that a command works with.
 #[derive(Debug)]
 pub struct Engine {
     store: Store,
     journal: LazyJournal,
+    hierarchies: OnceLock<Hierarchies>,
     notes: fn(&str),
 }
 
@@ -21,6 +22,7 @@ impl Engine {
         Ok(Self {
             store,
             journal: LazyJournal::new(),
+            hierarchies: OnceLock::new(),
             notes: |_| (),
         })
     }
@@ -38,6 +40,10 @@ impl Engine {
 
     pub(super) fn lazy_journal(&self) -> &LazyJournal {
         &self.journal
+    }
+
+    pub(super) fn lazy_hierarchies(&self) -> &OnceLock<Hierarchies> {
+        &self.hierarchies
     }
 
     /// The store.

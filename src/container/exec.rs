@@ -8,7 +8,9 @@ use super::{
     told,
 };
 use crate::{
-    control::{Console, Keeper, Link, Pump, Reply, StopRequest, Stream},
+    cgroup::Group,
+    control::{Console, Keeper, Link, Pump, Reply, StopRequest},
+    log::Stream,
     process::{self as room, Console as Streams, ExecSpec, Rights},
     sys::{SysError, process},
 };
@@ -42,10 +44,11 @@ impl Engine {
         let record = &container.record;
         let pidfd = running_process(&container)?;
         let spec = spec(&container, request)?;
+        let group = self.group_of(record)?;
         let attach = way.attach();
         let (link, supervisor) = in_fork(|link| {
             let once = !matches!(way, Way::Detached);
-            keep((pidfd.as_fd(), &spec), (link, attach), once)
+            keep((pidfd.as_fd(), &spec, group.as_ref()), (link, attach), once)
         })?;
         let ran = follow(
             link,
@@ -114,25 +117,26 @@ fn spec(container: &Container, request: ExecRequest) -> Result<ExecSpec, Error> 
             }
         },
         rights: request.rights,
+        ulimits: record.ulimits.clone(),
     })
 }
 
 /// The supervisor of the process; its exit code.
 fn keep(
-    (container, spec): (BorrowedFd<'_>, &ExecSpec),
+    (container, spec, group): (BorrowedFd<'_>, &ExecSpec, Option<&Group>),
     (link, attach): (Link, crate::control::Attach),
     once: bool,
 ) -> i32 {
-    let begin = || -> Result<_, Error> {
+    let start = || -> Result<_, Error> {
         process::new_session().map_err(|source| containers::failed("begin supervision", source))?;
         let pump = Pump::new(None, once)?;
-        let running = room::join(container, spec, None)?;
+        let running = room::join(container, spec, group)?;
         process::let_go_of_caller()
             .map_err(|source| containers::failed("leave caller's streams", source))?;
         Ok((pump, running))
     };
-    let (mut pump, running) = match begin() {
-        Ok(begun) => begun,
+    let (mut pump, running) = match start() {
+        Ok(started) => started,
         Err(error) => {
             link.say(&Reply::Failed(told::pack(&error))).ok();
             return 125;

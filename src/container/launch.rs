@@ -152,7 +152,10 @@ pub(super) fn follow(
         }
         Way::Attached { attachment, .. } => attachment,
     };
-    match console.run(&link, attachment)? {
+    let finish = console.run(&link, attachment);
+    // A supervisor whose container is ours sees by this that we go.
+    drop(link);
+    match finish? {
         Finish::Ended(code) => Ok(Ran::Ended(code)),
         Finish::Failed(told) => Err(told::unpack(told)),
         Finish::Left(parting) => Ok(Ran::Left(parting)),

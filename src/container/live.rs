@@ -127,6 +127,7 @@ impl Engine {
                 return Err(refuse("is not running, start it first", "start -a"));
             }
         }
+        self.tell_container(&container.record, "attach", &[]);
         match self.call(&container)? {
             Some(link) => attach_to(link, (way, console), &container),
             None => Err(refuse("is not running, start it first", "start -a")),
@@ -168,7 +169,10 @@ impl Engine {
         link.say(&Request::Restart(request))?;
         loop {
             match link.hear()? {
-                Some(Reply::Started) => return Ok(container.record.id),
+                Some(Reply::Started) => {
+                    self.tell_container(&container.record, "restart", &[]);
+                    return Ok(container.record.id);
+                }
                 Some(Reply::Failed(told)) => return Err(super::told::unpack(told)),
                 Some(Reply::Ended { .. }) | None => {
                     return Err(Error::State {
@@ -193,10 +197,16 @@ impl Engine {
         let link = self.call(&container)?.ok_or_else(not_running)?;
         if signal == Signal::SIGKILL as i32 {
             let seconds = Some(0);
+            self.tell_container(&container.record, "kill", &[("signal", "9")]);
             link.say(&Request::Stop(StopRequest { signal, seconds }))?;
             await_end(&link)?;
             return Ok(container.record.id);
         }
+        let attributes = [("signal", signal.to_string())];
+        let attributes = attributes
+            .each_ref()
+            .map(|(key, value)| (*key, value.as_str()));
+        self.tell_container(&container.record, "kill", &attributes);
         link.say(&Request::Signal(signal))?;
         match link.hear()? {
             Some(Reply::Refused { why }) => Err(Error::Usage {

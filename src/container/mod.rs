@@ -21,6 +21,7 @@ mod keeper;
 mod launch;
 mod live;
 mod logs;
+mod pause;
 mod plan;
 mod record;
 mod remove;
@@ -33,6 +34,7 @@ mod signal;
 mod state;
 mod supervisor;
 mod told;
+mod usage;
 mod volumes;
 
 pub use containers::{Container, Status};
@@ -51,12 +53,13 @@ pub use run::Made;
 pub use signal::{name as signal_name, parse as parse_signal};
 pub use state::State;
 pub use told::Cause;
+pub use usage::ContainerSize;
 pub use volumes::{Pruned, VolumeUse};
 
 use std::path::PathBuf;
 
 use crate::{
-    control,
+    cgroup, control,
     error::{ErrorKind, Failure},
     event, ident, image, log, mount, process, rootfs, store,
     sys::SysError,
@@ -119,6 +122,9 @@ pub enum Error {
         /// What `run` exits with.
         exit_code: i32,
     },
+    /// A limit cannot be set, or the control group cannot be had.
+    #[error(transparent)]
+    Cgroup(#[from] cgroup::Error),
     /// The conversation with a supervisor failed.
     #[error(transparent)]
     Control(#[from] control::Error),
@@ -264,6 +270,7 @@ impl Failure for Error {
                 ErrorKind::System
             }
             Error::Control(error) => error.kind(),
+            Error::Cgroup(error) => error.kind(),
             Error::Damaged { source, .. } => source.kind(),
             Error::System { source, .. } => source.kind(),
             Error::Ident(error) => error.kind(),
@@ -287,6 +294,7 @@ impl Failure for Error {
             Error::Lost { name } => format!("cowshed start {name}"),
             Error::Told { hint, .. } => return hint.clone(),
             Error::Control(error) => return error.hint(),
+            Error::Cgroup(error) => return error.hint(),
             Error::NoCommand => "name a program after the image".to_owned(),
             Error::WorkingDirectory { path } => format!("-w /{path}"),
             Error::NoSource { path } => format!("mkdir -p {}", mount::quote(path)),

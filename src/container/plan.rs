@@ -27,7 +27,7 @@ pub struct DryRun {
 impl DryRun {
     /// Every step as it would be narrated.
     pub fn narrate(&self) -> Vec<Narration> {
-        InitStep::list(&self.plan, &self.spec)
+        InitStep::list(&self.plan, &self.spec, None)
             .iter()
             .map(InitStep::narrate)
             .collect()
@@ -87,6 +87,7 @@ fn spec(record: &ContainerRecord) -> ProcessSpec {
         user: record.user.clone(),
         hostname: record.hostname.clone(),
         network: record.network,
+        ulimits: record.ulimits.clone(),
         console,
         reaper: record.reaper,
     }

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::RestartPolicy;
 use crate::{
+    cgroup::Limits,
     control::StopRequest,
     ident::{ChainId, ContainerId, ContainerName, Digest, Timestamp, VolumeName},
     log::LogOptions,
     mount::{Access, MountRequest, RequestKind},
-    process::Network,
+    process::{Network, Ulimit},
 };
 
 /// config.json: everything that does not change in a container's life.
@@ -66,6 +67,12 @@ pub struct ContainerRecord {
     /// `--restart`
     #[serde(default)]
     pub restart: RestartPolicy,
+    /// `--memory` and its like.
+    #[serde(default)]
+    pub limits: Limits,
+    /// `--ulimit`
+    #[serde(default)]
+    pub ulimits: Vec<Ulimit>,
     /// What `stop` sends first.
     #[serde(default = "sigterm")]
     pub stop_signal: i32,

@@ -4,8 +4,9 @@ use std::{os::fd::AsFd as _, time::Duration};
 
 use nix::sys::signal::Signal;
 
-use super::{Container, ContainerRecord, Engine, Error, State, Status};
+use super::{Container, ContainerRecord, Engine, Error, State, Status, keeper};
 use crate::{
+    cgroup,
     ident::ContainerId,
     store::{Lease, Tried, try_lease},
     sys::process,
@@ -91,6 +92,7 @@ impl Engine {
             force: false,
             volumes: true,
         };
+        let mut groups = cgroup::children(self.hierarchies()?).unwrap_or_default();
         for container in self.containers()? {
             let Container {
                 record,
@@ -99,6 +101,10 @@ impl Engine {
             } = &container;
             if status.is_live() {
                 self.end_orphan(record, state.as_ref());
+            }
+            if !status.is_live() && groups.iter().any(|id| id == record.id.as_str()) {
+                self.clear_group(record);
+                groups.retain(|id| id != record.id.as_str());
             }
             let over = match state {
                 Some(state) => state.started.is_some() && *status == Status::Exited,
@@ -109,6 +115,18 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Removes the control group of a container whose supervisor was killed, with all that is in
+    /// it.
+    fn clear_group(&self, record: &ContainerRecord) {
+        // It may be starting at this moment.
+        let free = self
+            .containers_dir()
+            .map(|dir| try_lease(dir, record.id.as_str()));
+        if let (Ok(Ok(Tried::Got(_lease))), Ok(all)) = (free, self.hierarchies()) {
+            keeper::clear(all, record.id.as_str()).ok();
+        }
     }
 
     /// Kills a program whose supervisor is gone: a setuid program has no leash (prctl(2),
@@ -160,6 +178,7 @@ impl Engine {
         if record.name_chosen {
             self.release_name(&record.name, &record.id)?;
         }
+        self.tell_container(record, "destroy", &[]);
         if volumes {
             self.remove_anonymous(record)?;
         }

@@ -39,6 +39,10 @@ impl Engine {
             self.release_name(new, id)?;
             return Err(error);
         }
-        self.release_name(&old, id)
+        self.release_name(&old, id)?;
+        let attributes = [("oldName", old.as_str())];
+        let now = self.container(id.as_str())?.record;
+        self.tell_container(&now, "rename", &attributes);
+        Ok(())
     }
 }

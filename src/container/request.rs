@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::RestartPolicy;
 use crate::{
+    cgroup::Limits,
     ident::ContainerName,
     log::LogOptions,
     mount::{Access, MountRequest, VolumesFrom},
-    process::Network,
+    process::{Network, Ulimit},
 };
 
 /// Everything `run` takes, built by the command line or by a library caller.
@@ -49,6 +50,10 @@ pub struct RunRequest {
     pub stdin_once: bool,
     /// `--restart`
     pub restart: RestartPolicy,
+    /// `--memory` and its like.
+    pub limits: Limits,
+    /// `--ulimit`
+    pub ulimits: Vec<Ulimit>,
     /// `--stop-signal`
     pub stop_signal: Option<i32>,
     /// `--stop-timeout`, in seconds; a negative one waits for ever.
@@ -85,6 +90,8 @@ impl RunRequest {
             interactive: false,
             stdin_once: true,
             restart: RestartPolicy::No,
+            limits: Limits::default(),
+            ulimits: Vec::new(),
             stop_signal: None,
             stop_timeout: None,
             auto_remove: false,

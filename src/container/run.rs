@@ -1,15 +1,13 @@
 //! The story: create, plan, spawn, supervise, tidy up.
 
-use std::{
-    os::fd::BorrowedFd,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use super::{
     ContainerRecord, Engine, Error, Explain, Ran, RunRequest, State, Way, create::CreatedContainer,
     launch::Startable,
 };
 use crate::{
+    cgroup::Group,
     control::Console,
     ident::ContainerId,
     mount::{MountPlan, Narration},
@@ -54,6 +52,7 @@ impl Engine {
             snapshot,
             lease,
         } = created;
+        self.tell_container(&record, "create", &[]);
         let container = Startable {
             record,
             snapshot,
@@ -79,6 +78,7 @@ impl Engine {
     /// Creates a container and does not start it.
     pub fn create_container(&self, request: RunRequest) -> Result<ContainerId, Error> {
         let created = self.create(request)?;
+        self.tell_container(&created.record, "create", &[]);
         // Without a state it would be the leftover of a `run`.
         self.write_state(&created.lease.dir, &State::default())?;
         Ok(created.record.id)
@@ -88,11 +88,11 @@ impl Engine {
 pub(super) fn spawn(
     plan: &MountPlan,
     spec: &ProcessSpec,
-    cgroup: Option<BorrowedFd<'_>>,
+    group: Option<&Group>,
     explain: &mut Explain<'_>,
 ) -> Result<process::Running, process::Error> {
     if !explain.is_wanted() {
-        return process::spawn(plan, spec, cgroup, None);
+        return process::spawn(plan, spec, group, None);
     }
     let forked = Instant::now();
     let mut in_child = false;
@@ -107,7 +107,7 @@ pub(super) fn spawn(
         }
         explain.tell(step.narrate(), took);
     };
-    process::spawn(plan, spec, cgroup, Some(&mut observer))
+    process::spawn(plan, spec, group, Some(&mut observer))
 }
 
 fn narrate_namespaces(spec: &ProcessSpec) -> Narration {

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, path::Path};
 use super::{AttachedMount, DryRun};
 use crate::{
     mount::{Action, quote},
-    process::{InitStep, Network},
+    process::{InitStep, Network, Ulimit},
     sys::capability,
 };
 
@@ -66,7 +66,7 @@ impl DryRun {
             quote(&self.plan.overlay.base),
         );
         script.push_str(&OUTER.replace("@NET@", net));
-        for step in InitStep::list(&self.plan, &self.spec) {
+        for step in InitStep::list(&self.plan, &self.spec, None) {
             if step == InitStep::Mount(Action::Pivot) {
                 continue;
             }
@@ -84,7 +84,8 @@ impl DryRun {
 
     fn step(&self, step: &InitStep) -> Vec<String> {
         match step {
-            InitStep::Leash | InitStep::Enter | InitStep::Streams(_) => Vec::new(),
+            InitStep::Leash | InitStep::Enter | InitStep::Join | InitStep::Streams(_) => Vec::new(),
+            InitStep::Limit(ulimits) => ulimits.iter().map(ulimit).collect(),
             InitStep::Mount(Action::HoldSources(_)) => self.make_volumes(),
             InitStep::Mount(action @ Action::Overlay(_)) => {
                 let mut lines = action.script(&|source| self.word(source));
@@ -201,4 +202,13 @@ fn identity(user: &str) -> Vec<String> {
         "  groups=${groups:-$gid}".to_owned(),
         "fi".to_owned(),
     ]
+}
+/// util-linux; a limit that cannot be raised is left as it is, as by us.
+fn ulimit(limit: &Ulimit) -> String {
+    let shown = |number: i64| match number {
+        -1 => "unlimited".to_owned(),
+        number => number.to_string(),
+    };
+    let (soft, hard) = (shown(limit.soft), shown(limit.hard));
+    format!("prlimit --pid $$ --{}={soft}:{hard} || :", limit.name)
 }

@@ -56,7 +56,7 @@ pub(super) fn supervise(job: Job<'_>, explain: &mut Explain<'_>) -> i32 {
     };
     let before: Option<State> = record::find(&lease.dir, containers::STATE).ok().flatten();
     let supervisor = Supervisor {
-        house: House::new(&record, &lease),
+        house: House::new(engine, &record, &lease),
         engine,
         record,
         snapshot,
@@ -84,7 +84,7 @@ struct Supervisor<'e> {
     snapshot: Snapshot,
     lease: Lease,
     pump: Pump,
-    house: House,
+    house: House<'e>,
     state: State,
     /// Somebody reads what we tell about our steps.
     keeps_streams: bool,
@@ -162,8 +162,8 @@ impl Supervisor<'_> {
             }
         }
         let (plan, spec) = self.engine.plan(&self.record, &self.snapshot)?;
-        let cgroup = self.house.begin(&self.record)?;
-        let running = run::spawn(&plan, &spec, cgroup, explain)
+        let group = self.house.begin(&self.record)?;
+        let running = run::spawn(&plan, &spec, group, explain)
             .map_err(|error| super::attach::wrong_type(error, &plan))?;
         let began = Instant::now();
         let ended = self.attend(running, first);
@@ -188,13 +188,13 @@ impl Supervisor<'_> {
         let pidfd = running.pidfd.try_clone();
         let began = self.engine.write_state(&self.lease.dir, &self.state);
         let ended = began.and_then(|()| {
+            self.house.started(&self.record, &running.notes);
             if first && !self.keeps_streams {
                 // Before anybody who waits for our start goes on without us.
                 let let_go = process::let_go_of_caller();
                 let_go.map_err(|source| containers::failed("leave caller's streams", source))?;
             }
             self.pump.started();
-            self.house.started(&self.record, pid);
             Ok(self.pump.run(running, &mut self.house)?)
         });
         if let (Err(_), Ok(pidfd)) = (&ended, pidfd) {
@@ -210,19 +210,27 @@ impl Supervisor<'_> {
     /// A full store does not keep us from going on: the program's code is worth more than a record
     /// of it.
     fn record_end(&mut self, run: &Run, restarting: bool) {
+        let code = run.code.to_string();
+        let attributes = [("exitCode", code.as_str())];
+        self.engine.tell_container(&self.record, "die", &attributes);
         self.state.pid = 0;
         self.state.identity = None;
         self.state.finished = Some(Timestamp::now());
         self.state.exit_code = run.code;
         self.state.restarting = restarting;
         self.state.stopped = self.pump.is_stopped();
+        if self.record.auto_remove && !restarting && !self.pump.wants_restart() {
+            // There is nobody to read it.
+            return;
+        }
         self.engine.write_state(&self.lease.dir, &self.state).ok();
     }
 
     /// The container has ended for good.
     fn end(mut self, run: &Run, explain: &mut Explain<'_>) -> i32 {
-        if !self.record.auto_remove {
-            self.record_end(run, false);
+        self.record_end(run, false);
+        if self.pump.is_stopped() {
+            self.engine.tell_container(&self.record, "stop", &[]);
         }
         self.leave(&Reply::Ended { code: run.code }, explain)
     }
@@ -241,7 +249,7 @@ impl Supervisor<'_> {
     /// Gives everything back, in an order in which nobody sees half of it.
     fn leave(mut self, last: &Reply, explain: &mut Explain<'_>) -> i32 {
         self.pump.hang_up();
-        self.house.leave();
+        self.house.ended();
         let mut last = last.clone();
         if self.record.auto_remove {
             // By the name it has by now.

@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use super::{
     link::Link,
-    protocol::{self, Attach, Reply, Stream},
+    protocol::{self, Attach, Reply},
 };
+use crate::log::Stream;
 
 /// What a client waits to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,16 +16,20 @@ use nix::{
 };
 
 use super::{
-    DetachKeys, Error, Link, Reply, Request, Stream, Told,
+    DetachKeys, Error, Link, Reply, Request, Told,
+    link::Heard,
     protocol::{DATA_MAX, Packet, input_tag},
     sink::Sink,
     source::is_transient,
     wait::{self, Wanted},
 };
-use crate::sys::{
-    At as _, SysError,
-    console::{self, RawMode},
-    process,
+use crate::{
+    log::Stream,
+    sys::{
+        At as _, SysError,
+        console::{self, RawMode},
+        process,
+    },
 };
 
 /// What the process group of a terminal, or a supervisor above us, sends.
@@ -166,35 +170,37 @@ impl Talk<'_> {
     fn run(mut self) -> Result<Finish, Error> {
         let mut finish = None;
         loop {
-            if finish.is_some() && self.sinks.iter().all(Sink::is_empty) {
-                return Ok(finish.expect("just looked at"));
+            if self.sinks.iter().all(Sink::is_empty)
+                && let Some(finish) = finish
+            {
+                return Ok(finish);
             }
             for token in self.wait(finish.is_some())? {
+                let mut left = None;
                 match token {
-                    Token::Signal => {
-                        if let Some(parting) = self.pass_signals(finish.is_some())? {
-                            return Ok(finish.unwrap_or(Finish::Left(parting)));
-                        }
-                    }
+                    Token::Signal => left = self.pass_signals(finish.is_some())?,
                     Token::Hear => finish = self.hear()?,
-                    Token::Typed => {
-                        if self.type_on()? {
-                            self.link.say(&Request::Detach)?;
-                            return Ok(Finish::Left(Parting::Keys));
-                        }
-                    }
+                    Token::Typed => left = self.type_on()?,
                     Token::Sink(number) => {
                         let write = self.sinks[number].write();
                         write.map_err(failed("relay streams"))?;
                     }
                 }
-            }
-            for (sink, stream) in self.sinks.iter_mut().zip([Stream::Stdout, Stream::Stderr]) {
-                if sink.take_gone() {
-                    self.link.say(&Request::NobodyReads(stream))?;
+                if let Some(parting) = left {
+                    return Ok(finish.unwrap_or(Finish::Left(parting)));
                 }
             }
+            self.tell_who_has_gone()?;
         }
+    }
+
+    fn tell_who_has_gone(&mut self) -> Result<(), Error> {
+        for (sink, stream) in self.sinks.iter_mut().zip([Stream::Stdout, Stream::Stderr]) {
+            if sink.take_gone() {
+                self.link.say(&Request::NobodyReads(stream))?;
+            }
+        }
+        Ok(())
     }
 
     fn wait(&self, finished: bool) -> Result<Vec<Token>, Error> {
@@ -231,9 +237,9 @@ impl Talk<'_> {
         });
         self.buffer = buffer;
         let reply = match heard? {
-            None => return Ok(None),
-            Some(None) => return Ok(Some(Finish::Lost)),
-            Some(Some(delivered)) => delivered.map_err(failed("relay streams"))?,
+            Heard::Nothing => return Ok(None),
+            Heard::End => return Ok(Some(Finish::Lost)),
+            Heard::Packet(delivered) => delivered.map_err(failed("relay streams"))?,
         };
         Ok(match reply {
             Some(Reply::Ended { code }) => Some(Finish::Ended(code)),
@@ -246,14 +252,14 @@ impl Talk<'_> {
         })
     }
 
-    /// Sends a piece of input; `true` when the keys to leave were typed.
-    fn type_on(&mut self) -> Result<bool, Error> {
+    /// Sends a piece of input, or leaves when the keys for that were typed.
+    fn type_on(&mut self) -> Result<Option<Parting>, Error> {
         let Some(from) = &mut self.typed else {
-            return Ok(false);
+            return Ok(None);
         };
         let length = match from.read(&mut self.buffer[..DATA_MAX]) {
             Ok(length) => length,
-            Err(error) if is_transient(&error) => return Ok(false),
+            Err(error) if is_transient(&error) => return Ok(None),
             // The terminal has gone: as good as its end.
             Err(error) if error.raw_os_error() == Some(Errno::EIO as i32) => 0,
             Err(error) => {
@@ -264,24 +270,26 @@ impl Talk<'_> {
         if length == 0 {
             self.typed = None;
             self.link.say(&Request::EndOfInput)?;
-            return Ok(false);
+            return Ok(None);
         }
         let typed = &self.buffer[..length];
         if !self.attachment.terminal {
-            return self.send(&typed.to_vec()).map(|()| false);
+            self.may_type = false;
+            self.link.send(&[&input_tag(), typed].concat())?;
+            return Ok(None);
         }
         let mut passed = Vec::with_capacity(length + 8);
         let leave = self.attachment.detach_keys.filter(typed, &mut passed);
-        self.send(&passed).map(|()| leave)
-    }
-
-    /// At most one piece is on its way, so there is always room for it.
-    fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        for piece in bytes.chunks(DATA_MAX) {
+        // What was held back may make it longer than one packet.
+        for piece in passed.chunks(DATA_MAX) {
             self.may_type = false;
             self.link.send(&[&input_tag(), piece].concat())?;
         }
-        Ok(())
+        if !leave {
+            return Ok(None);
+        }
+        self.link.say(&Request::Detach)?;
+        Ok(Some(Parting::Keys))
     }
 
     /// Passes signals on; what to leave with where they are not the program's, or where the

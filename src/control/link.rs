@@ -14,6 +14,17 @@ use crate::sys::{self, Dir, SysError};
 /// The socket's name in a container's directory.
 const NAME: &str = "control";
 
+/// What there was to hear without waiting.
+#[derive(Debug)]
+pub(super) enum Heard<T> {
+    /// Not yet.
+    Nothing,
+    /// The other side has gone.
+    End,
+    /// What was made of a packet.
+    Packet(T),
+}
+
 /// A connected packet socket. It closes by dropping, and a process that dies drops it.
 #[derive(Debug)]
 pub struct Link(OwnedFd);
@@ -68,18 +79,18 @@ impl Link {
         sys::try_send_packet(&self.0, parts)
     }
 
-    /// Calls `work` with the next packet; `None` when nothing is there, `Some(None)` at the end.
+    /// Calls `work` with the next packet, if there is one.
     pub(super) fn try_receive<M: DeserializeOwned, T>(
         &self,
         buffer: &mut [u8],
         work: impl FnOnce(Packet<'_, M>) -> T,
-    ) -> Result<Option<Option<T>>, Error> {
+    ) -> Result<Heard<T>, Error> {
         let length =
             sys::try_receive_packet(&self.0, buffer).map_err(failed("read from control socket"))?;
         match length {
-            None => Ok(None),
-            Some(0) => Ok(Some(None)),
-            Some(length) => Ok(Some(Some(work(protocol::parse(&buffer[..length])?)))),
+            None => Ok(Heard::Nothing),
+            Some(0) => Ok(Heard::End),
+            Some(length) => Ok(Heard::Packet(work(protocol::parse(&buffer[..length])?))),
         }
     }
 }

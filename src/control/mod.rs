@@ -19,6 +19,7 @@ mod link;
 mod program;
 mod protocol;
 mod pump;
+mod serve;
 mod sink;
 mod source;
 mod stop;
@@ -27,7 +28,7 @@ mod wait;
 pub use console::{Attachment, Console, Finish, Parting};
 pub use detach_keys::DetachKeys;
 pub use link::{Link, Listener};
-pub use protocol::{Attach, Reply, Request, Stream, Told};
+pub use protocol::{Attach, Reply, Request, Told};
 pub use pump::{Idle, Keeper, Pump};
 pub use stop::StopRequest;
 

@@ -5,8 +5,9 @@ use std::{
     os::fd::{AsFd as _, OwnedFd},
 };
 
-use super::{Stream, input::Input, source::Source};
+use super::{input::Input, source::Source};
 use crate::{
+    log::Stream,
     process::Running,
     sys::{At as _, Result, console, process},
 };

@@ -6,19 +6,10 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Error, StopRequest};
+use crate::log::Stream;
 
 /// As many bytes of a stream as one packet carries.
 pub(super) const DATA_MAX: usize = 64 * 1024;
-
-/// One of a program's outputs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Stream {
-    /// Standard output, or everything a terminal shows.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
 
 /// Which streams a client wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

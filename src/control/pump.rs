@@ -18,14 +18,15 @@ use nix::{
 };
 
 use super::{
-    Attach, Error, Link, Listener, Reply, Request, StopRequest, Stream,
+    Attach, Error, Link, Listener, Reply, StopRequest,
     client::{Awaits, Client},
     program::Program,
-    protocol::{DATA_MAX, Packet},
+    protocol::DATA_MAX,
     stop::Stopping,
     wait::{self, Wanted},
 };
 use crate::{
+    log::Stream,
     process::Running,
     sys::{
         SysError,
@@ -84,28 +85,28 @@ pub enum Idle {
 /// See the head of this file.
 #[derive(Debug)]
 pub struct Pump {
-    listener: Option<Listener>,
-    signals: SignalFd,
-    clients: Vec<Client>,
-    next_client: u64,
-    stopping: Stopping,
-    last_signal: i32,
+    pub(super) listener: Option<Listener>,
+    pub(super) signals: SignalFd,
+    pub(super) clients: Vec<Client>,
+    pub(super) next_client: u64,
+    pub(super) stopping: Stopping,
+    pub(super) last_signal: i32,
     /// The machine goes down, or somebody sent the supervisor away.
-    dismissed: bool,
-    input_once: bool,
+    pub(super) dismissed: bool,
+    pub(super) input_once: bool,
     /// Input that came before there was a program to take it: a piece of each client.
-    early: Vec<(u64, Vec<u8>)>,
+    pub(super) early: Vec<(u64, Vec<u8>)>,
     /// And that there will be no more.
-    early_end: bool,
+    pub(super) early_end: bool,
     /// Of the program.
-    buffer: Vec<u8>,
+    pub(super) buffer: Vec<u8>,
     /// Of a client.
-    packet: Vec<u8>,
+    pub(super) packet: Vec<u8>,
 }
 
 /// What was found ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Token {
+pub(super) enum Token {
     Signal,
     Call,
     Program,
@@ -116,7 +117,7 @@ enum Token {
     Keeper,
 }
 
-fn failed(what: &'static str) -> impl FnOnce(SysError) -> Error {
+pub(super) fn failed(what: &'static str) -> impl FnOnce(SysError) -> Error {
     move |source| Error::System { what, source }
 }
 
@@ -226,6 +227,43 @@ impl Pump {
     pub fn run(&mut self, running: Running, keeper: &mut dyn Keeper) -> Result<Ended, Error> {
         self.buffer.resize(DATA_MAX, 0);
         let mut program = Program::new(running).map_err(failed("relay streams"))?;
+        self.put_early(&mut program)?;
+        let mut end = None;
+        loop {
+            self.acknowledge(&mut program);
+            let behind = self.clients.iter().any(Client::is_behind);
+            if let Some((ended, last_byte)) = &mut end {
+                // What waits for a slow reader is no silence.
+                if behind {
+                    *last_byte = Instant::now();
+                }
+                if program.is_silent() || last_byte.elapsed() >= LINGER {
+                    return Ok(*ended);
+                }
+            }
+            let until = end.map(|(_, last_byte)| last_byte + LINGER);
+            for token in self.wait((Some(&program), end.is_some()), keeper, until)? {
+                match token {
+                    Token::Output(stream) => {
+                        self.pass_on(&mut program, stream, keeper)?;
+                        end = end.map(|(ended, _)| (ended, Instant::now()));
+                    }
+                    Token::Input => program.input.write().map_err(failed("relay streams"))?,
+                    Token::Program => end = self.collect(&mut program, keeper)?,
+                    Token::Signal
+                    | Token::Call
+                    | Token::Hear(_)
+                    | Token::Tell(_)
+                    | Token::Keeper => self.serve(token, Some(&mut program), keeper)?,
+                }
+            }
+            if self.stopping.is_due(Instant::now()) {
+                signal(&program, keeper, SIGKILL as i32)?;
+            }
+        }
+    }
+
+    fn put_early(&mut self, program: &mut Program) -> Result<(), Error> {
         for (id, bytes) in std::mem::take(&mut self.early) {
             let put = program.input.put(id, &bytes);
             put.map_err(failed("relay streams"))?;
@@ -233,43 +271,30 @@ impl Pump {
         if std::mem::take(&mut self.early_end) {
             program.end_input();
         }
-        let mut ended: Option<Ended> = None;
-        let mut last_byte = Instant::now();
-        loop {
-            if let Some(ended) = ended
-                && (program.is_silent() || last_byte.elapsed() >= LINGER)
-            {
-                return Ok(ended);
-            }
-            for id in program.input.taken() {
-                if let Some(client) = self.client(id) {
-                    client.reply(&Reply::Taken);
-                }
-            }
-            let linger = ended.map(|_| last_byte + LINGER);
-            let ready = self.wait((Some(&program), ended.is_some()), keeper, linger)?;
-            for token in ready {
-                match token {
-                    Token::Output(stream) => {
-                        last_byte = Instant::now();
-                        self.pass_on(&mut program, stream, keeper)?;
-                    }
-                    Token::Input => program.input.write().map_err(failed("relay streams"))?,
-                    Token::Program => {
-                        ended = process::try_wait(program.pidfd.as_fd())
-                            .map_err(failed("wait for process 1"))?;
-                        last_byte = Instant::now();
-                        if ended.is_some() && program.terminal.is_some() {
-                            self.take_rest(&mut program, keeper);
-                        }
-                    }
-                    other => self.serve(other, Some(&mut program), keeper)?,
-                }
-            }
-            if self.stopping.is_due(Instant::now()) {
-                self.signal(&program, keeper, SIGKILL as i32)?;
+        Ok(())
+    }
+
+    /// Tells clients whose piece of input was taken that the next may come.
+    fn acknowledge(&mut self, program: &mut Program) {
+        for id in program.input.taken() {
+            if let Some(client) = self.client(id) {
+                client.reply(&Reply::Taken);
             }
         }
+    }
+
+    /// How and when the program ended, if it has.
+    fn collect(
+        &mut self,
+        program: &mut Program,
+        keeper: &mut dyn Keeper,
+    ) -> Result<Option<(Ended, Instant)>, Error> {
+        let ended = process::try_wait(program.pidfd.as_fd());
+        let ended = ended.map_err(failed("wait for process 1"))?;
+        if ended.is_some() && program.terminal.is_some() {
+            self.take_rest(program, keeper);
+        }
+        Ok(ended.map(|ended| (ended, Instant::now())))
     }
 
     /// Serves clients while there is no program, at least those that are there already.
@@ -291,7 +316,7 @@ impl Pump {
         }
     }
 
-    fn client(&mut self, id: u64) -> Option<&mut Client> {
+    pub(super) fn client(&mut self, id: u64) -> Option<&mut Client> {
         self.clients.iter_mut().find(|client| client.id == id)
     }
 
@@ -341,66 +366,6 @@ impl Pump {
         Ok(ready)
     }
 
-    fn serve(
-        &mut self,
-        token: Token,
-        program: Option<&mut Program>,
-        keeper: &mut dyn Keeper,
-    ) -> Result<(), Error> {
-        match token {
-            Token::Signal => self.dismiss(program, keeper)?,
-            Token::Call => {
-                let listener = self.listener.as_ref();
-                let accept = listener.map_or(Ok(None), Listener::accept);
-                if let Some(link) = accept.map_err(failed("take a call"))? {
-                    self.clients.push(Client::new(self.next_client, link));
-                    self.next_client += 1;
-                }
-            }
-            Token::Tell(id) => {
-                if let Some(client) = self.client(id) {
-                    client.flush();
-                }
-            }
-            Token::Hear(id) => self.hear(id, program, keeper)?,
-            Token::Keeper => keeper.wake(),
-            Token::Program | Token::Output(_) | Token::Input => {}
-        }
-        self.clients.retain(|client| !client.is_gone());
-        Ok(())
-    }
-
-    /// SIGTERM to a supervisor ends its container as `stop` does; a policy starts it again when the
-    /// machine is back.
-    fn dismiss(
-        &mut self,
-        program: Option<&mut Program>,
-        keeper: &mut dyn Keeper,
-    ) -> Result<(), Error> {
-        while let Some(signal) =
-            process::read_signal(&self.signals).map_err(failed("read signals"))?
-        {
-            if signal == Signal::SIGHUP as i32 {
-                continue;
-            }
-            self.dismissed = true;
-            let request = keeper.farewell();
-            let wanted = self.stopping.wanted;
-            self.stopping.begin(request, false, Instant::now());
-            self.stopping.wanted = wanted;
-            if let Some(program) = &program {
-                self.signal(program, keeper, request.signal)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn signal(&self, program: &Program, keeper: &mut dyn Keeper, signal: i32) -> Result<(), Error> {
-        keeper
-            .signal(program.pidfd.as_fd(), signal)
-            .map_err(failed("send signal"))
-    }
-
     fn pass_on(
         &mut self,
         program: &mut Program,
@@ -431,168 +396,11 @@ impl Pump {
             client.output(stream, bytes);
         }
     }
-
-    /// Everything that a client has said.
-    fn hear(
-        &mut self,
-        id: u64,
-        program: Option<&mut Program>,
-        keeper: &mut dyn Keeper,
-    ) -> Result<(), Error> {
-        let mut packet = std::mem::take(&mut self.packet);
-        // The largest one, and the byte that says what it is.
-        packet.resize(DATA_MAX + 1, 0);
-        let heard = self.hear_all(id, &mut packet, program, keeper);
-        self.packet = packet;
-        heard
-    }
-
-    fn hear_all(
-        &mut self,
-        id: u64,
-        packet: &mut [u8],
-        mut program: Option<&mut Program>,
-        keeper: &mut dyn Keeper,
-    ) -> Result<(), Error> {
-        while let Some(client) = self.client(id) {
-            let heard = client.link.try_receive(packet, |packet| match packet {
-                Packet::Input(bytes) => Ok(bytes.to_vec()),
-                Packet::Message(request) => Err(Some(request)),
-                Packet::Output(..) => Err(None),
-            });
-            match heard {
-                Ok(None) => break,
-                Ok(Some(Some(Ok(bytes)))) => match &mut program {
-                    Some(program) => {
-                        let put = program.input.put(id, &bytes);
-                        put.map_err(failed("relay streams"))?;
-                    }
-                    None => self.early.push((id, bytes)),
-                },
-                Ok(Some(Some(Err(Some(request))))) => {
-                    self.request(id, request, program.as_deref_mut(), keeper)?;
-                }
-                // The end, or somebody who does not speak our language.
-                Ok(Some(None | Some(Err(None)))) | Err(_) => {
-                    let owned = client.attached.owner;
-                    self.part(id, program.as_deref_mut());
-                    if owned {
-                        self.stopping.begin(KILL, false, Instant::now());
-                    }
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn part(&mut self, id: u64, program: Option<&mut Program>) {
-        let once = self.input_once;
-        if let Some(client) = self.client(id) {
-            client.leave();
-            if client.attached.stdin
-                && once
-                && let Some(program) = program
-            {
-                program.end_input();
-            }
-        }
-    }
-
-    fn request(
-        &mut self,
-        id: u64,
-        request: Request,
-        program: Option<&mut Program>,
-        keeper: &mut dyn Keeper,
-    ) -> Result<(), Error> {
-        let once = self.input_once;
-        let now = Instant::now();
-        let Some(client) = self.client(id) else {
-            return Ok(());
-        };
-        match (request, program) {
-            (Request::Attach(attach), Some(_)) => {
-                client.attached = attach;
-                client.reply(&Reply::Done);
-            }
-            (Request::Signal(signal), Some(program)) => {
-                let sent = self.signal(program, keeper, signal);
-                self.stopping.wanted |= sent.is_ok();
-                let reply = answer(sent);
-                if let Some(client) = self.client(id) {
-                    client.reply(&reply);
-                }
-            }
-            // It shall end before it has begun.
-            (Request::Signal(signal), None) => {
-                client.reply(&Reply::Done);
-                self.last_signal = signal;
-                self.stopping.wanted = true;
-            }
-            (Request::Attach(attach), None) => {
-                client.attached = attach;
-                client.reply(&Reply::Done);
-            }
-            (Request::EndOfInput, Some(program)) => {
-                if once {
-                    program.end_input();
-                }
-            }
-            (Request::NobodyReads(stream), program) => {
-                match stream {
-                    Stream::Stdout => client.attached.stdout = false,
-                    Stream::Stderr => client.attached.stderr = false,
-                }
-                if client.attached.owner
-                    && let Some(program) = program
-                {
-                    program.output_mut(stream).close();
-                }
-            }
-            (Request::Resize { rows, columns }, Some(program)) => program.resize(rows, columns),
-            (Request::Stop(stop), program) => {
-                client.awaits = Awaits::End;
-                self.stopping.begin(stop, false, now);
-                self.first_signal(program, stop, keeper)?;
-            }
-            (Request::Restart(stop), program) => {
-                client.awaits = Awaits::Start;
-                self.stopping.begin(stop, true, now);
-                self.first_signal(program, stop, keeper)?;
-            }
-            (Request::Wait, _) => client.awaits = Awaits::End,
-            (Request::Detach, program) => self.part(id, program),
-            (Request::EndOfInput, None) => self.early_end |= once,
-            (Request::Resize { .. }, None) => {}
-        }
-        Ok(())
-    }
-
-    fn first_signal(
-        &mut self,
-        program: Option<&mut Program>,
-        stop: StopRequest,
-        keeper: &mut dyn Keeper,
-    ) -> Result<(), Error> {
-        match program {
-            Some(program) if stop.seconds != Some(0) => self.signal(program, keeper, stop.signal),
-            Some(_) | None => Ok(()),
-        }
-    }
 }
 
-/// No patience.
-const KILL: StopRequest = StopRequest {
-    signal: SIGKILL as i32,
-    seconds: Some(0),
-};
-
-fn answer(done: Result<(), Error>) -> Reply {
-    match done {
-        Ok(()) => Reply::Done,
-        Err(error) => Reply::Refused {
-            why: error.to_string(),
-        },
-    }
+/// Through the keeper, who knows what else a signal needs.
+pub(super) fn signal(program: &Program, keeper: &mut dyn Keeper, signal: i32) -> Result<(), Error> {
+    keeper
+        .signal(program.pidfd.as_fd(), signal)
+        .map_err(failed("send signal"))
 }

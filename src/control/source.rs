@@ -53,13 +53,11 @@ impl Source {
     /// Reads what is left in a terminal whose program has ended: it has no end of its own, so the
     /// first time that nothing is there is the end. `None` then.
     pub(super) fn read_rest(&mut self, buffer: &mut [u8]) -> Option<usize> {
-        match self.0.as_mut()?.read(buffer) {
-            Ok(length @ 1..) => Some(length),
-            Ok(_) | Err(_) => {
-                self.0 = None;
-                None
-            }
+        if let Ok(length @ 1..) = self.0.as_mut()?.read(buffer) {
+            return Some(length);
         }
+        self.0 = None;
+        None
     }
 }
 

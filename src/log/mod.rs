@@ -44,7 +44,8 @@ const FILE: &str = "log";
 const PIECE_MAX: usize = 16 * 1024;
 
 /// Where a container wrote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Stream {
     /// Descriptor 1.
     Stdout,

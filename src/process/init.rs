@@ -15,11 +15,12 @@ use std::{
 use nix::errno::Errno;
 
 use super::{
-    Console, Identity, InitStep, Rights, UserError, reaper,
+    Console, Identity, InitStep, Rights, UserError, apply_ulimits, reaper,
     report::{self, Report, UserErrorKind},
     user,
 };
 use crate::{
+    cgroup::{self, Group},
     mount::Stage,
     sys::{
         At as _, FileKind, Result, RootDir, SysError, capability, console, fork, namespace, process,
@@ -43,6 +44,8 @@ pub(super) struct Child<'a> {
     pub env: Vec<String>,
     /// The container to join; `None` for its first process.
     pub container: Option<BorrowedFd<'a>>,
+    /// The control group it belongs to.
+    pub group: Option<&'a Group>,
 }
 
 enum Stop {
@@ -109,6 +112,17 @@ impl Child<'_> {
                     namespace::enter_all(container)?;
                 }
                 self.stage = Stage::inside()?;
+            }
+            InitStep::Join => {
+                if let Some(group) = self.group {
+                    // 0 is whoever writes it (cgroups(7)).
+                    group.join(0).map_err(system)?;
+                }
+            }
+            InitStep::Limit(ulimits) => {
+                for text in apply_ulimits(ulimits) {
+                    self.tell(&Report::Note { text });
+                }
             }
             InitStep::Mount(action) => self.stage.apply(action)?,
             InitStep::MakeDirectory(path) => {
@@ -245,6 +259,14 @@ impl Child<'_> {
             }
         }
         Err(last)
+    }
+}
+
+fn system(error: cgroup::Error) -> SysError {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "joining is one write")]
+    match error {
+        cgroup::Error::System { source, .. } => source,
+        other => SysError::new("write", format!("cgroup.procs: {other}"), Errno::EINVAL),
     }
 }
 

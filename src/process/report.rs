@@ -18,6 +18,8 @@ const DETAIL_MAX: usize = 1000;
 pub(super) enum Report {
     /// A step is done.
     Done { step: usize, nanoseconds: u64 },
+    /// Something did not go as asked, and goes on.
+    Note { text: String },
     /// The next call is execve.
     Executing,
     /// The main side of the terminal comes with this packet.

@@ -13,6 +13,7 @@ use super::{
     report::{self, Report, UserErrorKind},
 };
 use crate::{
+    cgroup::Group,
     mount::{MountPlan, Stage},
     sys::{SysError, fork, process},
 };
@@ -32,6 +33,8 @@ pub struct Running {
     pub stderr: Option<OwnedFd>,
     /// The main side of its terminal.
     pub terminal: Option<OwnedFd>,
+    /// What did not go as asked on the way.
+    pub notes: Vec<String>,
 }
 
 /// Told about each step as it is done: the step and how long it took.
@@ -39,24 +42,26 @@ pub type Observer<'a> = &'a mut dyn FnMut(&InitStep, Duration);
 
 /// Forks into new namespaces, applies the plan there and executes the program.
 ///
-/// With `cgroup` the process is born in it. Returns when the program runs. On an error nothing is
+/// With `group` the process is born in it. Returns when the program runs. On an error nothing is
 /// left: the namespaces and every mount in them went with the child.
 pub fn spawn(
     plan: &MountPlan,
     spec: &ProcessSpec,
-    cgroup: Option<BorrowedFd<'_>>,
+    group: Option<&Group>,
     observer: Option<Observer<'_>>,
 ) -> Result<Running, Error> {
     let more = [&spec.cwd, &spec.hostname];
     check_text(spec.args.iter().chain(&spec.env).chain(more))?;
-    let steps = InitStep::list(plan, spec);
+    let steps = InitStep::list(plan, spec, group);
     let start = Start {
         steps: &steps,
         observer,
         console: spec.console,
         env: &spec.env,
         container: None,
+        group,
     };
+    let cgroup = group.and_then(Group::unified_fd);
     let stage = Stage::new(plan.overlay.merged_path());
     start.fork(stage, || fork::clone_in(spec.namespaces(), cgroup))
 }
@@ -68,18 +73,20 @@ pub fn spawn(
 pub fn join(
     container: BorrowedFd<'_>,
     spec: &ExecSpec,
-    cgroup: Option<BorrowedFd<'_>>,
+    group: Option<&Group>,
 ) -> Result<Running, Error> {
     check_text(spec.args.iter().chain(&spec.env).chain([&spec.cwd]))?;
     process::forbid_core_dump_and_trace().map_err(failed("hide descriptors"))?;
-    let steps = InitStep::list_exec(spec);
+    let steps = InitStep::list_exec(spec, group);
     let start = Start {
         steps: &steps,
         observer: None,
         console: spec.console,
         env: &spec.env,
         container: Some(container),
+        group,
     };
+    let cgroup = group.and_then(Group::unified_fd);
     start.fork(Stage::default(), || fork::clone_beside(container, cgroup))
 }
 
@@ -105,6 +112,7 @@ struct Starting {
     stdout: Option<OwnedFd>,
     stderr: Option<OwnedFd>,
     terminal: Option<OwnedFd>,
+    notes: Vec<String>,
 }
 
 fn streams(console: Console) -> Result<(Starting, [Option<OwnedFd>; 3]), SysError> {
@@ -129,6 +137,7 @@ struct Start<'a, 'o> {
     console: Console,
     env: &'a [String],
     container: Option<BorrowedFd<'a>>,
+    group: Option<&'a Group>,
 }
 
 impl Start<'_, '_> {
@@ -150,6 +159,7 @@ impl Start<'_, '_> {
                     streams,
                     env: self.env.to_vec(),
                     container: self.container,
+                    group: self.group,
                 }
                 .run()
             }
@@ -172,6 +182,7 @@ impl Start<'_, '_> {
             match report::receive(channel).map_err(failed("read report"))? {
                 Some((Report::Terminal, fd)) => starting.terminal = fd,
                 Some((Report::Executing, _)) => executing = Some(Instant::now()),
+                Some((Report::Note { text }, _)) => starting.notes.push(text),
                 Some((Report::Done { step, nanoseconds }, _)) => {
                     if let (Some(observer), Some(step)) = (&mut self.observer, self.steps.get(step))
                     {
@@ -200,6 +211,7 @@ impl Start<'_, '_> {
             stdout,
             stderr,
             terminal,
+            notes,
             ..
         } = starting;
         Ok(Running {
@@ -209,6 +221,7 @@ impl Start<'_, '_> {
             stdout,
             stderr,
             terminal,
+            notes,
         })
     }
 
@@ -228,7 +241,7 @@ impl Start<'_, '_> {
                 UserErrorKind::Group => UserError::NoGroup { name: error },
                 UserErrorKind::Range => UserError::Range { text: error },
             }),
-            Report::Done { .. } | Report::Executing | Report::Terminal => {
+            Report::Done { .. } | Report::Note { .. } | Report::Executing | Report::Terminal => {
                 Error::Vanished { code: 0 }
             }
         }

@@ -1,5 +1,6 @@
 //! `ProcessSpec`: what runs, with everything decided that can be decided outside the container.
 
+use super::Ulimit;
 use crate::sys::fork::Namespaces;
 
 /// Which network the process sees.
@@ -50,6 +51,8 @@ pub struct ExecSpec {
     pub console: Console,
     /// Capabilities.
     pub rights: Rights,
+    /// `--ulimit` of the container.
+    pub ulimits: Vec<Ulimit>,
 }
 
 /// What runs and how.
@@ -67,6 +70,8 @@ pub struct ProcessSpec {
     pub hostname: String,
     /// Which network.
     pub network: Network,
+    /// `--ulimit`
+    pub ulimits: Vec<Ulimit>,
     /// Standard streams.
     pub console: Console,
     /// `--init`: our reaper is process 1, the program its child.

@@ -1,7 +1,8 @@
 //! `InitStep`: everything a container's first process does before it executes the program.
 
-use super::{Console, ExecSpec, Network, ProcessSpec, Rights};
+use super::{Console, ExecSpec, Network, ProcessSpec, Rights, Ulimit};
 use crate::{
+    cgroup::Group,
     mount::{Action, MountPlan, Narration},
     sys::capability,
 };
@@ -14,6 +15,10 @@ pub enum InitStep {
     Leash,
     /// The namespaces of a container that runs already.
     Enter,
+    /// The control groups that clone3(2) could not put it into.
+    Join,
+    /// Limits of each process.
+    Limit(Vec<Ulimit>),
     /// A step of the mount plan.
     Mount(Action),
     /// The working directory is made where it is missing.
@@ -44,8 +49,11 @@ pub enum InitStep {
 
 impl InitStep {
     /// All steps of a container, in order.
-    pub fn list(plan: &MountPlan, spec: &ProcessSpec) -> Vec<Self> {
+    pub fn list(plan: &MountPlan, spec: &ProcessSpec, group: Option<&Group>) -> Vec<Self> {
         let mut steps = vec![Self::Leash];
+        if group.is_some_and(Group::is_legacy) {
+            steps.push(Self::Join);
+        }
         for action in plan.actions() {
             // Before the root becomes read-only or is left.
             if action == Action::Mask {
@@ -56,6 +64,9 @@ impl InitStep {
         steps.push(Self::Hostname(spec.hostname.clone()));
         if spec.network == Network::None {
             steps.push(Self::Loopback);
+        }
+        if !spec.ulimits.is_empty() {
+            steps.push(Self::Limit(spec.ulimits.clone()));
         }
         steps.push(Self::Streams(spec.console));
         steps.push(Self::Identity {
@@ -71,21 +82,26 @@ impl InitStep {
     }
 
     /// All steps of a process that joins a container, in order.
-    pub fn list_exec(spec: &ExecSpec) -> Vec<Self> {
-        vec![
-            Self::Leash,
-            Self::Enter,
-            Self::Streams(spec.console),
-            Self::Identity {
-                cwd: spec.cwd.clone(),
-                user: spec.user.clone(),
-                rights: spec.rights,
-            },
-            Self::Exec {
-                args: spec.args.clone(),
-                reaper: false,
-            },
-        ]
+    pub fn list_exec(spec: &ExecSpec, group: Option<&Group>) -> Vec<Self> {
+        let mut steps = vec![Self::Leash];
+        if group.is_some_and(Group::is_legacy) {
+            steps.push(Self::Join);
+        }
+        steps.push(Self::Enter);
+        if !spec.ulimits.is_empty() {
+            steps.push(Self::Limit(spec.ulimits.clone()));
+        }
+        steps.push(Self::Streams(spec.console));
+        steps.push(Self::Identity {
+            cwd: spec.cwd.clone(),
+            user: spec.user.clone(),
+            rights: spec.rights,
+        });
+        steps.push(Self::Exec {
+            args: spec.args.clone(),
+            reaper: false,
+        });
+        steps
     }
 
     /// What the step is, for people.
@@ -101,6 +117,19 @@ impl InitStep {
                 "enter",
                 vec!["setns(pidfd, CLONE_NEWNS|NEWUTS|NEWIPC|NEWNET|NEWCGROUP)".to_owned()],
                 "the process sees what the container's first process sees",
+            ),
+            InitStep::Join => (
+                "join",
+                vec!["write(cgroup.procs, \"0\")".to_owned()],
+                "limits and the freezer of control groups version 1 hold from here on",
+            ),
+            InitStep::Limit(ulimits) => (
+                "ulimit",
+                ulimits
+                    .iter()
+                    .map(|one| format!("setrlimit({one})"))
+                    .collect(),
+                "limits of each process (getrlimit(2))",
             ),
             InitStep::MakeDirectory(path) => (
                 "workdir",

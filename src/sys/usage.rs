@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use nix::errno::Errno;
+
 use super::{Dir, Result};
 
 /// Sum over a tree.
@@ -15,7 +17,8 @@ pub struct Usage {
     pub inodes: u64,
 }
 
-/// Walks the tree below `dir`, never into another mount, never holding a lock.
+/// Walks the tree below `dir`, never into another mount, never holding a lock. What is removed
+/// while it walks does not count.
 pub fn usage(dir: &Dir) -> Result<Usage> {
     let device = dir.own_metadata()?.dev();
     let mut walk = Walk {
@@ -47,11 +50,19 @@ impl Walk {
             if !metadata.is_dir() {
                 self.sum.bytes += metadata.size();
             } else if metadata.dev() == self.device {
-                self.add(&dir.open_dir(&name)?)?;
+                match dir.open_dir(&name).and_then(|below| self.add(&below)) {
+                    Err(error) if is_gone(error.errno()) => {}
+                    done => done?,
+                }
             }
         }
         Ok(())
     }
+}
+
+/// Removed, or something else by now.
+fn is_gone(errno: Option<Errno>) -> bool {
+    matches!(errno, Some(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP))
 }
 
 #[cfg(test)]
@@ -66,5 +77,29 @@ mod tests {
         dir.link("a", &dir, "b").unwrap();
         let sum = usage(&dir).unwrap();
         assert_eq!((sum.bytes, sum.inodes), (5, 1));
+    }
+
+    #[test]
+    fn a_tree_that_changes_is_no_error() {
+        let scratch = tempfile::tempdir().unwrap();
+        let dir = Dir::open(scratch.path()).unwrap();
+        std::io::Write::write_all(&mut dir.create_file("a", 0o600).unwrap(), b"12345").unwrap();
+        let deep = scratch.path().join("b/c/d");
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    std::fs::create_dir_all(&deep).unwrap();
+                    std::fs::remove_dir_all(scratch.path().join("b")).unwrap();
+                }
+            });
+            let looks: Vec<_> = (0..5000).map(|_| usage(&dir)).collect();
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(
+                looks
+                    .iter()
+                    .all(|sum| sum.as_ref().is_ok_and(|sum| sum.bytes == 5))
+            );
+        });
     }
 }

@@ -9,6 +9,7 @@ mod containers;
 mod events;
 mod exit_codes;
 mod explain;
+mod format;
 mod hostile;
 mod isolation;
 mod logs;

@@ -3,7 +3,7 @@
 use clap::Args;
 use cowshed::container::Engine;
 
-use super::attach_args::{AttachArgs, finish, require_terminal, way};
+use super::attach_args::{AttachArgs, Wants, finish, require_terminal, way};
 use crate::cli::report::Outcome;
 
 #[derive(Debug, Args)]
@@ -19,8 +19,11 @@ pub(crate) struct AttachCommandArgs {
 
 pub(crate) fn run(engine: &Engine, args: &AttachCommandArgs) -> Outcome {
     let record = engine.container(&args.container)?.record;
-    let stdin = record.interactive && !args.no_stdin;
-    require_terminal(stdin, record.terminal)?;
-    let attachment = args.attached.attachment(stdin, record.terminal)?;
+    let wants = Wants {
+        stdin: record.interactive && !args.no_stdin,
+        terminal: record.terminal,
+    };
+    require_terminal(wants)?;
+    let attachment = args.attached.attachment(wants)?;
     finish(&engine.attach(&args.container, way(attachment, false))?)
 }

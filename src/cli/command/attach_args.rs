@@ -24,8 +24,18 @@ pub(crate) struct AttachArgs {
     detach_keys: String,
 }
 
+/// What of ours goes into a container.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wants {
+    /// Our input.
+    pub(crate) stdin: bool,
+    /// What we type, as the program has a terminal.
+    pub(crate) terminal: bool,
+}
+
 impl AttachArgs {
-    pub(crate) fn attachment(&self, stdin: bool, terminal: bool) -> Result<Attachment, Exit> {
+    pub(crate) fn attachment(&self, wants: Wants) -> Result<Attachment, Exit> {
+        let Wants { stdin, terminal } = wants;
         let keys = self.detach_keys.parse::<DetachKeys>();
         Ok(Attachment {
             stdin,
@@ -46,8 +56,8 @@ pub(crate) fn way(attachment: Attachment, owner: bool) -> Way {
 }
 
 /// A terminal in the container and input from ours need that to be one.
-pub(crate) fn require_terminal(interactive: bool, terminal: bool) -> Result<(), Exit> {
-    if interactive && terminal && !cowshed::sys::console::is_terminal(std::io::stdin()) {
+pub(crate) fn require_terminal(wants: Wants) -> Result<(), Exit> {
+    if wants.stdin && wants.terminal && !cowshed::sys::console::is_terminal(std::io::stdin()) {
         return Err(Exit::usage("the input device is not a TTY").or_code(1));
     }
     Ok(())

@@ -21,20 +21,13 @@ enum ContainerCommand {
     #[command(aliases = ["list", "ps"])]
     Ls(ps::PsArgs),
     /// Show everything about containers as JSON
-    Inspect(ContainerInspectArgs),
-}
-
-#[derive(Debug, Args)]
-struct ContainerInspectArgs {
-    /// Names or ids
-    #[arg(required = true, value_name = "CONTAINER")]
-    containers: Vec<String>,
+    Inspect(inspect::ContainerInspectArgs),
 }
 
 pub(crate) fn run(engine: &Engine, args: ContainerArgs) -> Outcome {
     match args.command {
         ContainerCommand::Life(command) => life::run(engine, command),
         ContainerCommand::Ls(args) => ps::run(engine, &args),
-        ContainerCommand::Inspect(args) => inspect::containers(engine, &args.containers),
+        ContainerCommand::Inspect(args) => inspect::containers(engine, &args),
     }
 }

@@ -7,13 +7,13 @@ use cowshed::{
     container::{RestartPolicy, RunRequest, parse_signal},
     log::LogOptions,
     mount::{
-        self, Access, MountRequest, parse_mount_flag, parse_tmpfs_flag, parse_volume_flag,
-        parse_volumes_from,
+        self, Access, MountRequest, VolumesFrom, parse_mount_flag, parse_tmpfs_flag,
+        parse_volume_flag, parse_volumes_from,
     },
     process::Network,
 };
 
-use super::{cid_file::CidFile, env_file};
+use super::{cid_file::CidFile, env_file, limit_args::LimitArgs};
 use crate::cli::report::Exit;
 
 /// Which network a container sees.
@@ -89,6 +89,8 @@ pub(crate) struct CreateArgs {
     /// Mount what another container has mounted
     #[arg(long, value_name = "CONTAINER[:ro|rw]")]
     volumes_from: Vec<String>,
+    #[command(flatten)]
+    limits: LimitArgs,
     /// When to start it again: no, on-failure[:N], always or unless-stopped
     #[arg(
         long,
@@ -145,18 +147,7 @@ impl CreateArgs {
     pub(crate) fn request(self) -> Result<RunRequest, Exit> {
         let mounts = self.mounts()?;
         let (env, log) = (self.variables()?, self.log()?);
-        let labels = self.label.iter().map(|label| {
-            let (key, value) = label.split_once('=').unwrap_or((label, ""));
-            (key.to_owned(), value.to_owned())
-        });
-        let labels: BTreeMap<_, _> = labels.collect();
-        let from = self
-            .volumes_from
-            .iter()
-            .map(|text| parse_volumes_from(text));
-        let volumes_from = from
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| Exit::from(error).or_code(125))?;
+        let (labels, volumes_from) = (self.labels(), self.volumes_from()?);
         // An empty text is as good as none: a script's variable may be empty.
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         let name = given(self.name).map(|name| name.parse()).transpose();
@@ -201,6 +192,8 @@ impl CreateArgs {
             terminal: self.tty,
             interactive: self.interactive,
             restart,
+            limits: self.limits.limits()?,
+            ulimits: self.limits.ulimits()?,
             stop_signal: stop_signal.map_err(refused)?,
             stop_timeout: self.stop_timeout,
             auto_remove: self.rm,
@@ -215,6 +208,23 @@ impl CreateArgs {
     fn log(&self) -> Result<LogOptions, Exit> {
         LogOptions::parse(self.log_driver.as_deref(), &self.log_opt)
             .map_err(|error| Exit::from(error).or_code(125))
+    }
+
+    fn labels(&self) -> BTreeMap<String, String> {
+        let pair = |label: &String| {
+            let (key, value) = label.split_once('=').unwrap_or((label, ""));
+            (key.to_owned(), value.to_owned())
+        };
+        self.label.iter().map(pair).collect()
+    }
+
+    fn volumes_from(&self) -> Result<Vec<VolumesFrom>, Exit> {
+        let parsed = self
+            .volumes_from
+            .iter()
+            .map(|text| parse_volumes_from(text));
+        let parsed = parsed.collect::<Result<Vec<_>, _>>();
+        parsed.map_err(|error| Exit::from(error).or_code(125))
     }
 
     fn mounts(&self) -> Result<Vec<MountRequest>, Exit> {

@@ -1,7 +1,10 @@
 //! Commands that do one thing to each container they are given, and print its name.
 
 use clap::Args;
-use cowshed::container::{Engine, parse_signal};
+use cowshed::{
+    container::{Engine, Error, parse_signal},
+    ident::ContainerId,
+};
 
 use crate::cli::{
     output,
@@ -34,8 +37,20 @@ pub(crate) struct RenameArgs {
 
 pub(crate) fn kill(engine: &Engine, args: &KillArgs) -> Outcome {
     let signal = parse_signal(&args.signal)?;
-    report::each(&args.names.containers, |name| {
-        engine.kill(name, signal)?;
+    each(&args.names, |name| engine.kill(name, signal))
+}
+
+pub(crate) fn pause(engine: &Engine, args: &NamesArgs) -> Outcome {
+    each(args, |name| engine.pause(name))
+}
+
+pub(crate) fn unpause(engine: &Engine, args: &NamesArgs) -> Outcome {
+    each(args, |name| engine.unpause(name))
+}
+
+fn each(args: &NamesArgs, work: impl Fn(&str) -> Result<ContainerId, Error>) -> Outcome {
+    report::each(&args.containers, |name| {
+        work(name)?;
         Ok(output::line(name)?)
     })
 }

@@ -9,7 +9,7 @@ use cowshed::{
 };
 
 use super::{
-    attach_args::{AttachArgs, finish, require_terminal, way},
+    attach_args::{AttachArgs, Wants, finish, require_terminal, way},
     env_file,
 };
 use crate::cli::report::{Exit, Outcome};
@@ -58,12 +58,15 @@ pub(crate) struct ExecArgs {
 }
 
 pub(crate) fn run(engine: &Engine, args: ExecArgs) -> Outcome {
-    let attached = args.interactive && !args.detach;
-    require_terminal(attached, args.tty)?;
+    let wants = Wants {
+        stdin: args.interactive && !args.detach,
+        terminal: args.tty,
+    };
+    require_terminal(wants)?;
     let way = if args.detach {
         Way::Detached
     } else {
-        way(args.attached.attachment(attached, args.tty)?, true)
+        way(args.attached.attachment(wants)?, true)
     };
     let mut variables = Vec::new();
     for file in &args.env_file {
@@ -101,6 +104,7 @@ pub(crate) fn run(engine: &Engine, args: ExecArgs) -> Outcome {
 /// does not start.
 fn exec_failed(error: cowshed::container::Error) -> Exit {
     use cowshed::container::Error;
+    #[expect(clippy::wildcard_enum_match_arm, reason = "as in `run`")]
     let code = match &error {
         Error::Told { exit_code, .. } => u8::try_from(*exit_code).unwrap_or(125),
         Error::NotFound { .. } | Error::State { .. } | Error::Ambiguous { .. } => 1,

@@ -19,7 +19,7 @@ enum ImageCommand {
     #[command(alias = "list")]
     Ls(images::ImagesArgs),
     /// Show everything about images as JSON
-    Inspect(ImageInspectArgs),
+    Inspect(inspect::ImageInspectArgs),
     /// Take in images from an OCI layout or a docker-archive
     Load(load::LoadArgs),
     /// Make an image of a root file system: a tar or a directory
@@ -31,17 +31,10 @@ enum ImageCommand {
     Rm(rmi::RmiArgs),
 }
 
-#[derive(Debug, Args)]
-struct ImageInspectArgs {
-    /// Names or ids
-    #[arg(required = true, value_name = "IMAGE")]
-    images: Vec<String>,
-}
-
 pub(crate) fn run(engine: &Engine, args: ImageArgs) -> Outcome {
     match args.command {
         ImageCommand::Ls(args) => images::run(engine, &args),
-        ImageCommand::Inspect(args) => inspect::images(engine, &args.images),
+        ImageCommand::Inspect(args) => inspect::images(engine, &args),
         ImageCommand::Load(args) => load::run(engine, &args),
         ImageCommand::Import(args) => import::run(engine, args),
         ImageCommand::Tag(args) => tag::run(engine, &args),

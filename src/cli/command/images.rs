@@ -1,6 +1,6 @@
 //! `cowshed images`
 
-use std::process::ExitCode;
+use std::{collections::BTreeMap, process::ExitCode};
 
 use clap::Args;
 use cowshed::{
@@ -9,7 +9,13 @@ use cowshed::{
     image::ImageRecord,
 };
 
-use crate::cli::{output, report::Outcome, text};
+use crate::cli::{
+    format::Format,
+    output,
+    report::Outcome,
+    template::{Labels, Row},
+    text,
+};
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
@@ -26,8 +32,8 @@ pub(crate) struct ImagesArgs {
     /// All images (there are no hidden ones)
     #[arg(short, long, hide = true)]
     all: bool,
-    /// Output format
-    #[arg(long, value_parser = ["table", "json"])]
+    /// table, json, or a Go template: `{{.Repository}}:{{.Tag}}`
+    #[arg(long, value_name = "FORMAT")]
     format: Option<String>,
     /// Only this repository, or repository and tag
     repository: Option<String>,
@@ -37,11 +43,33 @@ struct Line {
     record: ImageRecord,
     name: Option<Reference>,
     created: Option<Timestamp>,
+    labels: BTreeMap<String, String>,
 }
+
+/// Fields in the order of Docker's JSON, and what stands above their columns.
+const HEADERS: [(&str, &str); 11] = [
+    ("Containers", "CONTAINERS"),
+    ("CreatedAt", "CREATED AT"),
+    ("CreatedSince", "CREATED"),
+    ("Digest", "DIGEST"),
+    ("ID", "IMAGE ID"),
+    ("Repository", "REPOSITORY"),
+    ("SharedSize", "SHARED SIZE"),
+    ("Size", "SIZE"),
+    ("Tag", "TAG"),
+    ("UniqueSize", "UNIQUE SIZE"),
+    ("VirtualSize", "SIZE"),
+];
+
+const TABLE: &str = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+const TABLE_WITH_DIGESTS: &str =
+    "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
 
 pub(crate) fn run(engine: &Engine, args: &ImagesArgs) -> Outcome {
     let lines = lines(engine, args.repository.as_deref())?;
-    if args.quiet {
+    let given = args.format.as_deref().filter(|given| !given.is_empty());
+    // Docker lets a format win over -q here.
+    if args.quiet && given.is_none() {
         let mut ids: Vec<_> = lines.iter().map(|line| id(line, args.no_trunc)).collect();
         ids.dedup();
         for id in ids {
@@ -49,31 +77,13 @@ pub(crate) fn run(engine: &Engine, args: &ImagesArgs) -> Outcome {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    if args.format.as_deref() == Some("json") {
-        for line in &lines {
-            output::json(&object(line, args.no_trunc))?;
-        }
-        return Ok(ExitCode::SUCCESS);
-    }
-    let mut header = vec!["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"];
-    if args.digests {
-        header.insert(2, "DIGEST");
-    }
-    let row = |line: &Line| {
-        let (repository, tag) = repository_and_tag(line);
-        let mut row = vec![
-            repository,
-            tag,
-            id(line, args.no_trunc),
-            text::ago(line.created),
-        ];
-        row.push(text::size(line.record.bytes(), 3));
-        if args.digests {
-            row.insert(2, line.record.manifest.to_string());
-        }
-        row
+    let default = if args.digests {
+        TABLE_WITH_DIGESTS
+    } else {
+        TABLE
     };
-    output::table(&header, &lines.iter().map(row).collect::<Vec<_>>())?;
+    let rows: Vec<_> = lines.iter().map(|line| row(line, args.no_trunc)).collect();
+    Format::new(given, default, &HEADERS)?.print(&rows)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -82,10 +92,8 @@ fn lines(engine: &Engine, wanted: Option<&str>) -> Result<Vec<Line>, cowshed::co
     let names = images.names()?;
     let mut lines = Vec::new();
     for record in images.list()? {
-        let created = images
-            .config(&record)?
-            .created
-            .and_then(|created| created.parse().ok());
+        let config = images.config(&record)?;
+        let created = config.created.and_then(|created| created.parse().ok());
         let own = names
             .iter()
             .filter(|(_, manifest)| **manifest == record.manifest);
@@ -97,6 +105,7 @@ fn lines(engine: &Engine, wanted: Option<&str>) -> Result<Vec<Line>, cowshed::co
             record: record.clone(),
             name,
             created,
+            labels: config.labels.clone(),
         }));
     }
     if let Some(wanted) = wanted {
@@ -135,19 +144,26 @@ fn id(line: &Line, whole: bool) -> String {
     }
 }
 
-fn object(line: &Line, whole: bool) -> serde_json::Value {
+fn row(line: &Line, whole: bool) -> Row {
     let (repository, tag) = repository_and_tag(line);
-    serde_json::json!({
-        "Containers": "N/A",
-        "CreatedAt": line.created.map_or_else(String::new, |created| created.table()),
-        "CreatedSince": text::ago(line.created),
-        "Digest": line.record.manifest,
-        "ID": id(line, whole),
-        "Repository": repository,
-        "SharedSize": "N/A",
-        "Size": text::size(line.record.bytes(), 3),
-        "Tag": tag,
-        "UniqueSize": "N/A",
-        "VirtualSize": text::size(line.record.bytes(), 3),
-    })
+    let size = text::size(line.record.bytes(), 3);
+    let created = line.created;
+    let values = [
+        "N/A".to_owned(),
+        created.map_or_else(String::new, |created| created.table()),
+        text::ago(created),
+        line.record.manifest.to_string(),
+        id(line, whole),
+        repository,
+        "N/A".to_owned(),
+        size.clone(),
+        tag,
+        "N/A".to_owned(),
+        size,
+    ];
+    let names = HEADERS.iter().map(|(name, _)| (*name).to_owned());
+    Row {
+        fields: names.zip(values.map(Into::into)).collect(),
+        labels: Labels::Of(line.labels.clone()),
+    }
 }

@@ -8,22 +8,19 @@ use cowshed::{
     sys::features::Cgroups,
 };
 
-use crate::cli::{output, report::Outcome, text};
+use super::inspect::FormatArg;
+use crate::cli::{report::Outcome, text};
 
 #[derive(Debug, Args)]
 pub(crate) struct InfoArgs {
-    /// Output format
-    #[arg(short, long, value_parser = ["text", "json"])]
-    format: Option<String>,
+    #[command(flatten)]
+    format: FormatArg,
 }
 
 pub(crate) fn run(engine: &Engine, args: &InfoArgs) -> Outcome {
+    let show = args.format.show()?;
     let info = engine.info()?;
-    if args.format.as_deref() == Some("json") {
-        output::json(&object(&info))?;
-    } else {
-        output::raw(&page(&info))?;
-    }
+    show.record(&object(&info), || page(&info))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -101,6 +98,9 @@ fn object(info: &Info) -> serde_json::Value {
         "MemTotal": info.memory,
         "Name": info.name,
         "CowshedRootDir": info.root,
+        // Scripts ask for it by this name.
+        "DockerRootDir": info.root,
+        "Plugins": { "Volume": ["local"] },
         "ServerVersion": env!("CARGO_PKG_VERSION"),
     })
 }

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use cowshed::{
-    container::{AttachedMount, Container, Engine, Error, State, Status},
+    container::{AttachedMount, Container, ContainerSize, Engine, Error, State, Status},
     ident::{Reference, Timestamp},
     image::{ImageConfig, ImageRecord, Names},
     mount::{Access, Overlay, RequestKind},
+    process::Network,
     rootfs::Layers,
     volume::Volume,
 };
@@ -35,6 +36,7 @@ pub(crate) fn container(
     engine: &Engine,
     container: &Container,
     overlay: &Overlay,
+    size: Option<ContainerSize>,
 ) -> Result<Value, Error> {
     let record = &container.record;
     let (entrypoint, cmd) = record.args.split_at(record.entrypoint_length);
@@ -46,7 +48,7 @@ pub(crate) fn container(
     {
         mounts.push(mount(engine, attached)?);
     }
-    Ok(json!({
+    let mut value = json!({
         "Id": record.id,
         "Created": record.created,
         "Path": record.args.first(),
@@ -54,7 +56,7 @@ pub(crate) fn container(
         "State": state(container.status, container.state.as_ref()),
         "Image": record.image_id,
         "Name": format!("/{}", record.name),
-        "RestartCount": 0,
+        "RestartCount": container.state.as_ref().map_or(0, |state| state.restarts),
         "Driver": "overlay2",
         "Platform": "linux",
         "HostConfig": host_config(container),
@@ -77,7 +79,28 @@ pub(crate) fn container(
             "Entrypoint": list_or_null(entrypoint),
             "Labels": record.labels,
         },
-    }))
+        "NetworkSettings": network_settings(record.network),
+    });
+    if let (Some(size), Some(map)) = (size, value.as_object_mut()) {
+        // Before the mounts, as Docker has them.
+        let place = map.keys().position(|key| key == "Mounts").unwrap_or(0);
+        map.shift_insert(place, "SizeRw".to_owned(), size.written.into());
+        map.shift_insert(place + 1, "SizeRootFs".to_owned(), size.root.into());
+    }
+    Ok(value)
+}
+
+/// Neither network gives a container an address of its own.
+fn network_settings(network: Network) -> Value {
+    let name = json!(network).as_str().unwrap_or_default().to_owned();
+    let nothing = json!({ "Gateway": "", "IPAddress": "", "MacAddress": "" });
+    json!({
+        "Ports": {},
+        "Gateway": "",
+        "IPAddress": "",
+        "MacAddress": "",
+        "Networks": { name: nothing },
+    })
 }
 
 fn volumes_of(mounts: &[AttachedMount]) -> Value {
@@ -94,9 +117,9 @@ fn state(status: Status, state: Option<&State>) -> Value {
     json!({
         "Status": status.word(),
         "Running": status.is_live(),
-        "Paused": false,
-        "Restarting": false,
-        "OOMKilled": false,
+        "Paused": status == Status::Paused,
+        "Restarting": status == Status::Restarting,
+        "OOMKilled": state.is_some_and(|state| state.oom_killed),
         "Dead": false,
         "Pid": state.map_or(0, |state| state.pid),
         "ExitCode": state.map_or(0, |state| state.exit_code),

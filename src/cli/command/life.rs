@@ -20,6 +20,10 @@ pub(crate) enum LifeCommand {
     Restart(stop::StopArgs),
     /// Send containers a signal
     Kill(each_container::KillArgs),
+    /// Freeze containers
+    Pause(each_container::NamesArgs),
+    /// Let frozen containers go on
+    Unpause(each_container::NamesArgs),
     /// Wait until containers have ended and print their codes
     Wait(each_container::NamesArgs),
     /// Attach to a container that runs
@@ -52,6 +56,8 @@ pub(crate) fn run(engine: &Engine, command: LifeCommand) -> Outcome {
         LifeCommand::Stop(args) => stop::stop(engine, &args),
         LifeCommand::Restart(args) => stop::restart(engine, &args),
         LifeCommand::Kill(args) => each_container::kill(engine, &args),
+        LifeCommand::Pause(args) => each_container::pause(engine, &args),
+        LifeCommand::Unpause(args) => each_container::unpause(engine, &args),
         LifeCommand::Wait(args) => each_container::wait(engine, &args),
         LifeCommand::Attach(args) => attach::run(engine, &args),
         LifeCommand::Exec(args) => exec::run(engine, *args),

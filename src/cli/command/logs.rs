@@ -4,13 +4,15 @@ use std::{
     io,
     os::fd::{AsFd as _, BorrowedFd},
     process::ExitCode,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use clap::Args;
 use cowshed::{
-    container::{self, Engine, Status},
+    container::{Container, Engine},
+    control::Link,
     log::{Entry, Follow, Lost, Query, Reader, Stream},
+    sys::process,
 };
 
 use super::moment_arg::moment;
@@ -72,10 +74,10 @@ pub(crate) fn run(engine: &Engine, args: &LogsArgs) -> Outcome {
     let container = engine.container(&args.container)?;
     let dir = engine.log_dir(&container.record)?;
     let mut printer = Printer::new(args);
-    let skipped = if args.follow && container.status == Status::Running {
+    let skipped = if args.follow && container.status.is_live() {
         let mut follow = Follow::open(dir, query)?;
-        let mut supervision = Supervision::of(engine, container.record.id.as_str());
-        print_on(&mut follow, &mut supervision, &mut printer)?;
+        let supervision = Supervision::of(engine, &container)?;
+        print_on(&mut follow, &supervision, &mut printer)?;
         follow.skipped()
     } else {
         let mut reader = Reader::open(&dir, query)?;
@@ -96,13 +98,13 @@ pub(crate) fn run(engine: &Engine, args: &LogsArgs) -> Outcome {
 
 fn print_on(
     follow: &mut Follow,
-    supervision: &mut Supervision<'_>,
+    supervision: &Supervision,
     printer: &mut Printer,
 ) -> Result<(), Exit> {
     let stdout = io::stdout();
     loop {
         // Before reading: what was written until the end is read after it.
-        let ended = supervision.has_ended()?;
+        let ended = supervision.has_ended();
         while let Some(entry) = follow.read_available()? {
             printer.put(&entry)?;
         }
@@ -117,43 +119,24 @@ fn print_on(
     }
 }
 
-/// How often to look whether the container has ended, where nothing tells us.
-const INTERVAL: Duration = Duration::from_millis(200);
+/// How often to look, where nothing wakes us: never, in fact.
+const INTERVAL: Duration = Duration::from_mins(1);
 
-/// Whether a container still runs: the only place that knows how one learns that. A supervisor's
-/// socket would be opened in `of` and given by `fd`, which is polled: it hangs up at the end.
-struct Supervision<'e> {
-    engine: &'e Engine,
-    id: &'e str,
-    looked: Option<Instant>,
-}
+/// A link to the supervisor, which hangs up when the container has ended for good; none where that
+/// has happened already.
+struct Supervision(Option<Link>);
 
-impl<'e> Supervision<'e> {
-    fn of(engine: &'e Engine, id: &'e str) -> Self {
-        Self {
-            engine,
-            id,
-            looked: None,
-        }
+impl Supervision {
+    fn of(engine: &Engine, container: &Container) -> Result<Self, Exit> {
+        Ok(Self(engine.lifeline(container)?))
     }
 
-    #[expect(clippy::unused_self, reason = "see above")]
     fn fd(&self) -> Option<BorrowedFd<'_>> {
-        None
+        self.0.as_ref().map(Link::as_fd)
     }
 
-    fn has_ended(&mut self) -> Result<bool, Exit> {
-        // A busy log wakes us far more often.
-        let lately = |then: Instant| then.elapsed() < INTERVAL / 2;
-        if self.looked.is_some_and(lately) {
-            return Ok(false);
-        }
-        self.looked = Some(Instant::now());
-        match self.engine.container(self.id) {
-            Ok(container) => Ok(container.status != Status::Running),
-            Err(container::Error::NotFound { .. }) => Ok(true),
-            Err(error) => Err(error.into()),
-        }
+    fn has_ended(&self) -> bool {
+        self.0.as_ref().is_none_or(process::is_hung_up)
     }
 }
 

@@ -3,14 +3,19 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use cowshed::{
-    container::{Container, Engine, Status},
-    ident::Timestamp,
+use cowshed::container::{Container, Engine};
+
+use super::{
+    ps_filter::Filters,
+    ps_row::{HEADERS, row},
+};
+use crate::cli::{
+    format::Format,
+    report::{self, Exit, Outcome},
 };
 
-use crate::cli::{output, report::Outcome, text};
-
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct PsArgs {
     /// All containers, not only those that run
     #[arg(short, long)]
@@ -18,119 +23,80 @@ pub(crate) struct PsArgs {
     /// Only ids
     #[arg(short, long)]
     quiet: bool,
-    /// Whole ids and commands
+    /// What they wrote, and what their whole roots take
+    #[arg(short, long)]
+    size: bool,
+    /// The last N that were created, whatever became of them
+    #[arg(short = 'n', long, value_name = "N", default_value_t = -1, allow_negative_numbers = true, hide_default_value = true)]
+    last: i64,
+    /// The last one that was created, whatever became of it
+    #[arg(short, long)]
+    latest: bool,
+    /// id, name, label, label!, exited, status, health, ancestor, before, since, volume or
+    /// network, and what it shall be
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    filter: Vec<String>,
+    /// Whole ids, commands and mounts
     #[arg(long)]
     no_trunc: bool,
-    /// Output format
-    #[arg(long, value_parser = ["table", "json"])]
+    /// table, json, or a Go template: `table {{.Names}}\t{{.Status}}`
+    #[arg(long, value_name = "FORMAT")]
     format: Option<String>,
 }
 
+const TABLE: &str =
+    "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";
+
 pub(crate) fn run(engine: &Engine, args: &PsArgs) -> Outcome {
-    let mut containers = engine.containers()?;
-    containers.retain(|container| args.all || container.status.is_live());
-    if args.quiet {
-        for container in &containers {
-            output::line(&id(container, args.no_trunc))?;
+    let format = format(args)?;
+    let size = args.size || format.mentions("Size");
+    let mut rows = Vec::new();
+    for container in chosen(engine, args)? {
+        let size = size.then(|| engine.size_of(&container.record)).transpose();
+        match size {
+            Ok(size) => rows.push(row(&container, size, args.no_trunc)),
+            // Removed while we looked.
+            Err(_) if is_gone(engine, &container) => {}
+            Err(error) => return Err(error.into()),
         }
-        return Ok(ExitCode::SUCCESS);
     }
-    if args.format.as_deref() == Some("json") {
-        for container in &containers {
-            output::json(&object(container))?;
-        }
-        return Ok(ExitCode::SUCCESS);
-    }
-    let header = [
-        "CONTAINER ID",
-        "IMAGE",
-        "COMMAND",
-        "CREATED",
-        "STATUS",
-        "PORTS",
-        "NAMES",
-    ];
-    let rows: Vec<_> = containers
-        .iter()
-        .map(|container| row(container, args.no_trunc))
-        .collect();
-    output::table(&header, &rows)?;
+    format.print(&rows)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn id(container: &Container, whole: bool) -> String {
-    let id = &container.record.id;
-    if whole {
-        id.to_string()
+fn is_gone(engine: &Engine, container: &Container) -> bool {
+    let found = engine.container(container.record.id.as_str());
+    matches!(found, Err(cowshed::container::Error::NotFound { .. }))
+}
+
+fn format(args: &PsArgs) -> Result<Format, Exit> {
+    let given = args.format.as_deref();
+    if args.quiet {
+        if given.is_some_and(|given| !given.is_empty()) {
+            report::line(
+                "WARNING: Ignoring custom format, because both --format and --quiet are set.",
+            );
+        }
+        return Format::new(Some("{{.ID}}"), TABLE, &HEADERS);
+    }
+    let with_size = format!("{TABLE}\t{{{{.Size}}}}");
+    Format::new(given, if args.size { &with_size } else { TABLE }, &HEADERS)
+}
+
+/// Newest first.
+fn chosen(engine: &Engine, args: &PsArgs) -> Result<Vec<Container>, Exit> {
+    let containers = engine.containers()?;
+    let filters = Filters::parse(engine, &args.filter, &containers)?;
+    let last = if args.latest && args.last < 0 {
+        1
     } else {
-        id.short().to_owned()
-    }
-}
-
-fn row(container: &Container, whole: bool) -> Vec<String> {
-    let record = &container.record;
-    vec![
-        id(container, whole),
-        record.image.clone(),
-        format!("\"{}\"", command(container, whole)),
-        text::ago(Some(record.created)),
-        status(container),
-        String::new(),
-        record.name.to_string(),
-    ]
-}
-
-fn command(container: &Container, whole: bool) -> String {
-    let command = container.record.args.join(" ");
-    if whole || command.chars().count() <= 20 {
-        return command;
-    }
-    command.chars().take(19).chain(['…']).collect()
-}
-
-/// `Up 2 minutes`, `Exited (0) 3 seconds ago`, `Created`.
-pub(crate) fn status(container: &Container) -> String {
-    let state = container.state.as_ref();
-    let since = |then: Timestamp| Timestamp::now().as_second() - then.as_second();
-    match (container.status, state) {
-        (Status::Running | Status::Paused | Status::Restarting, state) => {
-            let started = state.and_then(|state| state.started);
-            let started = started.unwrap_or(container.record.created);
-            format!("Up {}", text::duration(since(started)))
-        }
-        (Status::Exited, Some(state)) => {
-            format!("Exited ({}) {}", state.exit_code, text::ago(state.finished))
-        }
-        (Status::Created | Status::Exited, _) => "Created".to_owned(),
-    }
-}
-
-fn object(container: &Container) -> serde_json::Value {
-    let record = &container.record;
-    let labels: Vec<_> = record
-        .labels
-        .iter()
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
-    let mounts: Vec<_> = record
-        .mounts
-        .iter()
-        .map(|mount| mount.request.target.display().to_string())
-        .collect();
-    serde_json::json!({
-        "Command": format!("\"{}\"", command(container, false)),
-        "CreatedAt": record.created.table(),
-        "ID": record.id.short(),
-        "Image": record.image,
-        "Labels": labels.join(","),
-        "LocalVolumes": record.volumes().count().to_string(),
-        "Mounts": mounts.join(","),
-        "Names": record.name,
-        "Networks": record.network,
-        "Ports": "",
-        "RunningFor": text::ago(Some(record.created)),
-        "Size": "N/A",
-        "State": container.status.word(),
-        "Status": status(container),
-    })
+        args.last
+    };
+    let limit = usize::try_from(last).ok().filter(|limit| *limit > 0);
+    let all = args.all || limit.is_some() || filters.ask_for_status();
+    let chosen = containers.into_iter().enumerate();
+    let chosen = chosen
+        .filter(|(place, one)| (all || one.status.is_live()) && filters.fit(*place, one))
+        .map(|(_, one)| one);
+    Ok(chosen.take(limit.unwrap_or(usize::MAX)).collect())
 }

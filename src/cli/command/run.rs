@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use cowshed::container::{Engine, Explain, Way};
 
 use super::{
-    attach_args::{AttachArgs, finish, require_terminal, start_failed},
+    attach_args::{AttachArgs, Wants, finish, require_terminal, start_failed},
     create_args::CreateArgs,
     narrate,
 };
@@ -68,10 +68,15 @@ impl RunArgs {
         if self.attach.is_empty() {
             wanted = (self.create.is_interactive(), true, true);
         }
-        let (interactive, terminal) = (wanted.0, self.create.has_terminal());
-        require_terminal(interactive && !self.dry_run, terminal)?;
+        let wants = Wants {
+            stdin: wanted.0,
+            terminal: self.create.has_terminal(),
+        };
+        if !self.dry_run {
+            require_terminal(wants)?;
+        }
         Ok(Way::Attached {
-            attachment: self.attached.attachment(interactive, terminal)?,
+            attachment: self.attached.attachment(wants)?,
             outputs: (wanted.1, wanted.2),
             owner: true,
         })

@@ -3,7 +3,7 @@
 use clap::Args;
 use cowshed::container::{Engine, Explain, Ran, Way};
 
-use super::attach_args::{AttachArgs, finish, require_terminal, way};
+use super::attach_args::{AttachArgs, Wants, finish, require_terminal, way};
 use crate::cli::{
     output,
     report::{self, Exit, Outcome},
@@ -40,9 +40,12 @@ pub(crate) fn run(engine: &Engine, args: &StartArgs) -> Outcome {
         return Err(Exit::usage(what).or_code(1));
     };
     let record = engine.container(name)?.record;
-    let stdin = args.interactive && record.interactive;
-    require_terminal(stdin, record.terminal)?;
-    let attachment = args.attached.attachment(stdin, record.terminal)?;
+    let wants = Wants {
+        stdin: args.interactive && record.interactive,
+        terminal: record.terminal,
+    };
+    require_terminal(wants)?;
+    let attachment = args.attached.attachment(wants)?;
     let ran = engine.start(name, way(attachment, false), &mut Explain::silent())?;
     finish(&ran)
 }

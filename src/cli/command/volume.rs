@@ -9,10 +9,15 @@ use cowshed::{
     volume::{NewVolume, Volume},
 };
 
-use super::{inspect, volume_prune};
+use super::{
+    filter::{by_key, has_label, invalid, unknown},
+    inspect, volume_prune,
+};
 use crate::cli::{
+    format::Format,
     output,
     report::{self, Exit, Outcome},
+    template::{Labels, Row},
 };
 
 #[derive(Debug, Args)]
@@ -30,7 +35,7 @@ enum VolumeCommand {
     #[command(alias = "list")]
     Ls(LsArgs),
     /// Show everything about volumes as JSON
-    Inspect(NamesArgs),
+    Inspect(inspect::VolumeInspectArgs),
     /// Remove volumes that no container uses
     #[command(alias = "remove")]
     Rm(RmArgs),
@@ -61,16 +66,9 @@ struct LsArgs {
     /// dangling=BOOL, driver=NAME, label=KEY[=VALUE] or name=PART
     #[arg(short, long, value_name = "KEY=VALUE")]
     filter: Vec<String>,
-    /// Output format
-    #[arg(long, value_parser = ["table", "json"])]
+    /// table, json, or a Go template: `table {{.Name}}\t{{.Mountpoint}}`
+    #[arg(long, value_name = "FORMAT")]
     format: Option<String>,
-}
-
-#[derive(Debug, Args)]
-struct NamesArgs {
-    /// Names
-    #[arg(required = true, value_name = "VOLUME")]
-    names: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -87,7 +85,7 @@ pub(crate) fn run(engine: &Engine, args: VolumeArgs) -> Outcome {
     match args.command {
         VolumeCommand::Create(args) => create(engine, args),
         VolumeCommand::Ls(args) => ls(engine, &args),
-        VolumeCommand::Inspect(args) => inspect::volumes(engine, &args.names),
+        VolumeCommand::Inspect(args) => inspect::volumes(engine, &args),
         VolumeCommand::Rm(args) => rm(engine, &args),
         VolumeCommand::Prune(args) => volume_prune::run(engine, &args),
     }
@@ -124,45 +122,51 @@ fn ls(engine: &Engine, args: &LsArgs) -> Outcome {
     for filter in Filter::parse_all(&args.filter)? {
         volumes.retain(|volume| filter.fits(volume, users.contains_key(&volume.record.name)));
     }
-    if args.quiet {
-        for volume in &volumes {
-            output::line(volume.record.name.as_str())?;
-        }
-    } else if args.format.as_deref() == Some("json") {
-        for volume in &volumes {
-            output::json(&object(volume))?;
-        }
-    } else {
-        let row =
-            |volume: &Volume| vec![volume.record.driver.clone(), volume.record.name.to_string()];
-        output::table(
-            &["DRIVER", "VOLUME NAME"],
-            &volumes.iter().map(row).collect::<Vec<_>>(),
-        )?;
-    }
+    // Docker lets a format win over -q here.
+    let quiet = args.quiet.then_some("{{.Name}}");
+    let given = args.format.as_deref().filter(|given| !given.is_empty());
+    let format = Format::new(given.or(quiet), "{{.Driver}}\t{{.Name}}", &HEADERS)?;
+    format.print(&volumes.iter().map(row).collect::<Vec<_>>())?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Keys and placeholders of Docker (semantics 43).
-fn object(volume: &Volume) -> serde_json::Value {
+/// Fields in the order of Docker's JSON, and what stands above their columns.
+const HEADERS: [(&str, &str); 10] = [
+    ("Availability", "AVAILABILITY"),
+    ("Driver", "DRIVER"),
+    ("Group", "GROUP"),
+    ("Labels", "LABELS"),
+    ("Links", "LINKS"),
+    ("Mountpoint", "MOUNTPOINT"),
+    ("Name", "VOLUME NAME"),
+    ("Scope", "SCOPE"),
+    ("Size", "SIZE"),
+    ("Status", "STATUS"),
+];
+
+/// Placeholders of Docker (semantics 43).
+fn row(volume: &Volume) -> Row {
     let record = &volume.record;
-    let labels = record
-        .labels
-        .iter()
-        .flatten()
-        .map(|(key, value)| format!("{key}={value}"));
-    serde_json::json!({
-        "Availability": "N/A",
-        "Driver": record.driver,
-        "Group": "N/A",
-        "Labels": labels.collect::<Vec<_>>().join(","),
-        "Links": "N/A",
-        "Mountpoint": volume.mountpoint.display().to_string(),
-        "Name": record.name,
-        "Scope": "local",
-        "Size": "N/A",
-        "Status": "N/A",
-    })
+    let labels = record.labels.clone().unwrap_or_default();
+    let pairs = labels.iter().map(|(key, value)| format!("{key}={value}"));
+    let (pairs, mountpoint) = (pairs.collect::<Vec<_>>().join(","), &volume.mountpoint);
+    let values = [
+        "N/A".to_owned(),
+        record.driver.clone(),
+        "N/A".to_owned(),
+        pairs,
+        "N/A".to_owned(),
+        mountpoint.display().to_string(),
+        record.name.to_string(),
+        "local".to_owned(),
+        "N/A".to_owned(),
+        "N/A".to_owned(),
+    ];
+    let names = HEADERS.iter().map(|(name, _)| (*name).to_owned());
+    Row {
+        fields: names.zip(values.map(Into::into)).collect(),
+        labels: Labels::Of(labels),
+    }
 }
 
 fn rm(engine: &Engine, args: &RmArgs) -> Outcome {
@@ -187,15 +191,8 @@ pub(crate) enum Filter {
 
 impl Filter {
     pub(crate) fn parse_all(texts: &[String]) -> Result<Vec<Self>, Exit> {
-        let mut keys: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for text in texts {
-            let bad = || Exit::usage(format!("invalid filter '{text}': it must be KEY=VALUE"));
-            let (key, value) = text.split_once('=').ok_or_else(bad)?;
-            keys.entry(key).or_default().push(value.to_owned());
-        }
-        keys.into_iter()
-            .map(|(key, values)| Self::of(key, values))
-            .collect()
+        let keys = by_key(texts)?.into_iter();
+        keys.map(|(key, values)| Self::of(&key, values)).collect()
     }
 
     fn of(key: &str, values: Vec<String>) -> Result<Self, Exit> {
@@ -206,24 +203,21 @@ impl Filter {
             ("label", _) => Ok(Self::Label(values)),
             ("label!", _) => Ok(Self::NotLabel(values)),
             ("name", _) => Ok(Self::Name(values)),
-            (key, _) => Err(Exit::usage(format!("Invalid filter '{key}'")).or_code(1)),
+            ("dangling", value) => Err(invalid(key, value.unwrap_or_default())),
+            (key, _) => Err(unknown(key)),
         }
     }
 
     pub(crate) fn fits(&self, volume: &Volume, used: bool) -> bool {
         let record = &volume.record;
-        let labelled = |wanted: &String| {
-            let (key, value) = wanted
-                .split_once('=')
-                .map_or((wanted.as_str(), None), |(k, v)| (k, Some(v)));
-            let label = record.labels.as_ref().and_then(|labels| labels.get(key));
-            label.is_some_and(|label| value.is_none_or(|value| value == label))
-        };
+        let none = BTreeMap::new();
+        let labels = record.labels.as_ref().unwrap_or(&none);
+        let labelled = |wanted: &String| has_label(labels, wanted);
         match self {
             Self::Dangling(wanted) => *wanted != used,
             Self::Driver(names) => names.contains(&record.driver),
-            Self::Label(labels) => labels.iter().all(labelled),
-            Self::NotLabel(labels) => !labels.iter().any(labelled),
+            Self::Label(wanted) => wanted.iter().all(labelled),
+            Self::NotLabel(unwanted) => !unwanted.iter().any(labelled),
             Self::Name(parts) => parts
                 .iter()
                 .any(|part| record.name.as_str().contains(part.as_str())),
