@@ -23,21 +23,25 @@ mod metadata;
 pub mod mount;
 pub mod mountinfo;
 pub mod namespace;
+mod piped;
 pub mod process;
 mod random;
 #[expect(unsafe_code, reason = "system calls that nix does not wrap")]
 mod raw;
+mod regular;
 mod root_dir;
 pub mod sync;
 mod usage;
 pub mod xattr;
 
-pub use copy::{CopyReport, copy_tree};
+pub use copy::{CopyReport, copy_tree, extents};
 pub use delete::remove_tree;
 pub use dir::{Dir, reopen};
 pub use error::{At, Result, SysError};
 pub use message::receive_with_fd;
 pub use metadata::{FileKind, Metadata, TimeSpec, metadata_of};
+pub use piped::{Flow, Piped};
 pub use random::random_bytes;
-pub use root_dir::{Made, RootDir, is_procfs, open_handle};
+pub use regular::open_regular;
+pub use root_dir::{Made, RootDir, is_procfs, is_read_only, open_handle};
 pub use usage::{Usage, usage};
