@@ -30,6 +30,7 @@
 mod archive;
 mod compression;
 mod content;
+mod draft;
 mod entry;
 mod frame;
 mod index;
