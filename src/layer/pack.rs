@@ -10,7 +10,7 @@ use std::{
 
 use tar::{Builder, EntryType};
 
-use super::{Error, PathBytes, draft::Draft, metadata, whiteout};
+use super::{Error, PathBytes, draft::Draft, entry::Dialect, metadata, whiteout};
 use crate::sys::{At as _, Dir, FileKind, Metadata, RootDir, SysError, TimeSpec, xattr};
 
 /// Writes the tree below `dir`, its root included, as it is on disk.
@@ -154,7 +154,7 @@ impl<W: Write> Packer<W> {
         };
         let mut draft = Draft::new(kind, &text);
         draft.metadata(found.mode(), (found.uid(), found.gid()), found.mtime());
-        for (key, value) in metadata::xattrs(dir, name).on(path)? {
+        for (key, value) in metadata::xattrs(dir, name, Dialect::Layer).on(path)? {
             draft.record(&[b"SCHILY.xattr.", key.as_bytes()].concat(), &value);
         }
         match found.kind() {
