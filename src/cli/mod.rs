@@ -10,7 +10,9 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use cowshed::container::Engine;
 
-use command::{diff, image, images, import, info, inspect, load, ps, rm, rmi, run, tag, volume};
+use command::{
+    cp, diff, export, image, images, import, info, inspect, load, ps, rm, rmi, run, tag, volume,
+};
 use report::{Exit, Outcome};
 
 const DEFAULT_ROOT: &str = "/var/lib/cowshed";
@@ -43,6 +45,10 @@ enum Command {
     Rm(rm::RmArgs),
     /// List what a container changed in its root
     Diff(diff::DiffArgs),
+    /// Copy files and directories between a container and the host
+    Cp(cp::CpArgs),
+    /// Write a container's root as a tar
+    Export(export::ExportArgs),
     /// Take in images from an OCI layout or a docker-archive
     Load(load::LoadArgs),
     /// Make an image of a root file system: a tar or a directory
@@ -98,6 +104,8 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Inspect(args) => inspect::run(&open_tidy()?, &args),
         Command::Rm(args) => rm::run(&open_tidy()?, &args),
         Command::Diff(args) => diff::run(&open_tidy()?, &args),
+        Command::Cp(args) => cp::run(&open_tidy()?, &args),
+        Command::Export(args) => export::run(&open_tidy()?, &args),
         Command::Load(args) => load::run(&open_tidy()?, &args),
         Command::Import(args) => import::run(&open_tidy()?, args),
         Command::Images(args) => images::run(&open_tidy()?, &args),

@@ -9,10 +9,19 @@
 
 mod attach;
 mod containers;
+mod copy;
+mod copy_error;
+mod copy_find;
+mod copy_in;
+mod copy_out;
+mod copy_reach;
+mod copy_rule;
+mod copy_stream;
 mod create;
 mod engine;
 mod environment;
 mod explain;
+mod export;
 mod images;
 mod info;
 mod plan;
@@ -24,6 +33,9 @@ mod supervisor;
 mod volumes;
 
 pub use containers::{Container, Removal, Status};
+pub use copy::{CopyReport, Copying};
+pub use copy_error::{Cause, CopyError};
+pub use copy_rule::{CopyRequest, CopySide};
 pub use engine::Engine;
 pub use explain::{Event, Explain, Listener};
 pub use images::{ImportRequest, Loaded, Untagged};
@@ -183,6 +195,9 @@ pub enum Error {
     /// A volume cannot be had.
     #[error(transparent)]
     Volume(#[from] volume::Error),
+    /// A copy cannot be made.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     /// The process did not start.
     #[error(transparent)]
     Process(#[from] process::Error),
@@ -213,6 +228,7 @@ impl Failure for Error {
             Error::Image(error) => error.kind(),
             Error::Rootfs(error) => error.kind(),
             Error::Volume(error) => error.kind(),
+            Error::Copy(error) => error.kind(),
             Error::Process(error) => error.kind(),
         }
     }
@@ -246,6 +262,7 @@ impl Failure for Error {
             Error::Image(error) => return error.hint(),
             Error::Rootfs(error) => return error.hint(),
             Error::Volume(error) => return error.hint(),
+            Error::Copy(error) => return error.hint(),
             Error::Process(error) => return error.hint(),
         })
     }

@@ -6,8 +6,12 @@ mod support;
 
 mod binds;
 mod containers;
+mod copy;
+mod copy_hostile;
+mod copy_streams;
 mod exit_codes;
 mod explain;
+mod export;
 mod hostile;
 mod isolation;
 mod many;

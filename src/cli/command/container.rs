@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use cowshed::container::Engine;
 
-use super::{diff, inspect, ps, rm, run};
+use super::{cp, diff, export, inspect, ps, rm, run};
 use crate::cli::report::Outcome;
 
 #[derive(Debug, Args)]
@@ -27,6 +27,10 @@ enum ContainerCommand {
     Rm(rm::RmArgs),
     /// List what a container changed in its root
     Diff(diff::DiffArgs),
+    /// Copy files and directories between a container and the host
+    Cp(cp::CpArgs),
+    /// Write a container's root as a tar
+    Export(export::ExportArgs),
 }
 
 #[derive(Debug, Args)]
@@ -43,5 +47,7 @@ pub(crate) fn run(engine: &Engine, args: ContainerArgs) -> Outcome {
         ContainerCommand::Inspect(args) => inspect::containers(engine, &args.containers),
         ContainerCommand::Rm(args) => rm::run(engine, &args),
         ContainerCommand::Diff(args) => diff::run(engine, &args),
+        ContainerCommand::Cp(args) => cp::run(engine, &args),
+        ContainerCommand::Export(args) => export::run(engine, &args),
     }
 }

@@ -1,8 +1,10 @@
 //! One file a subcommand: its arguments, whose docs are the help, and what it does with them.
 
 pub(crate) mod container;
+pub(crate) mod cp;
 pub(crate) mod diff;
 mod env_file;
+pub(crate) mod export;
 pub(crate) mod image;
 pub(crate) mod images;
 pub(crate) mod import;
