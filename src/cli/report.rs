@@ -142,6 +142,13 @@ pub(crate) fn note(text: &str) {
     }
 }
 
+/// What a user must know about something that went through, terminal or not.
+pub(crate) fn remarks(remarks: &[String]) {
+    for remark in remarks {
+        line(&format!("cowshed: note: {remark}"));
+    }
+}
+
 /// A line for whoever watches, such as `--explain`.
 pub(crate) fn line(text: &str) {
     writeln!(std::io::stderr(), "{}", printable(text)).ok();

@@ -280,7 +280,7 @@ impl Engine {
             .find(|container| container.record.image_id == record.id);
         let Some(user) = user else { return Ok(()) };
         let id = user.record.id.short();
-        if user.status == super::Status::Running {
+        if user.status.is_live() {
             let why = format!("image is being used by running container {id}");
             return Err(Error::ImageInUse {
                 image: text.to_owned(),

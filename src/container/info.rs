@@ -1,6 +1,6 @@
 //! What this machine and this store are.
 
-use super::{Engine, Error, Status};
+use super::{Engine, Error};
 use crate::{
     store::DRIVER,
     sys::features::{self, Cgroups},
@@ -68,10 +68,7 @@ impl Engine {
     /// Looks at everything.
     pub fn info(&self) -> Result<Info, Error> {
         let containers = self.containers()?;
-        let running = containers
-            .iter()
-            .filter(|one| one.status == Status::Running)
-            .count();
+        let running = containers.iter().filter(|one| one.status.is_live()).count();
         let mut ids: Vec<_> = self
             .images()?
             .list()?

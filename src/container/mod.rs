@@ -9,12 +9,21 @@
 
 mod attach;
 mod containers;
+mod copy;
+mod copy_error;
+mod copy_find;
+mod copy_in;
+mod copy_out;
+mod copy_reach;
+mod copy_rule;
+mod copy_stream;
 mod create;
 mod engine;
 mod environment;
 mod events;
 mod exec;
 mod explain;
+mod export;
 mod images;
 mod info;
 mod keeper;
@@ -38,6 +47,9 @@ mod usage;
 mod volumes;
 
 pub use containers::{Container, Status};
+pub use copy::{CopyReport, Copying};
+pub use copy_error::{Cause as CopyCause, CopyError};
+pub use copy_rule::{CopyRequest, CopySide};
 pub use engine::Engine;
 pub use exec::ExecRequest;
 pub use explain::{Event, Explain, Listener};
@@ -244,6 +256,9 @@ pub enum Error {
     /// The journal cannot be read.
     #[error(transparent)]
     Event(#[from] event::Error),
+    /// A copy cannot be made.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     /// The process did not start.
     #[error(transparent)]
     Process(#[from] process::Error),
@@ -281,6 +296,7 @@ impl Failure for Error {
             Error::Volume(error) => error.kind(),
             Error::Log(error) => error.kind(),
             Error::Event(error) => error.kind(),
+            Error::Copy(error) => error.kind(),
             Error::Process(error) => error.kind(),
         }
     }
@@ -321,6 +337,7 @@ impl Failure for Error {
             Error::Volume(error) => return error.hint(),
             Error::Log(error) => return error.hint(),
             Error::Event(error) => return error.hint(),
+            Error::Copy(error) => return error.hint(),
             Error::Process(error) => return error.hint(),
         })
     }

@@ -78,15 +78,25 @@ pub(super) enum Change {
     Skipped,
 }
 
+/// What an archive is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// A changeset: some names hide others.
+    Layer,
+    /// Just files: every name is a name, and the top may be anything.
+    Plain,
+}
+
 /// Understands one frame.
-pub(super) fn read(frame: &Frame, limits: &Limits) -> Result<LayerEntry, Error> {
+pub(super) fn read(frame: &Frame, limits: &Limits, dialect: Dialect) -> Result<LayerEntry, Error> {
     let reader = Reader {
         frame,
         limits,
+        dialect,
         name: PathBytes::new(frame.name.clone()),
     };
     let path = reader.path(&frame.name)?;
-    let (path, change) = match whiteout::meaning(&path) {
+    let (path, change) = match reader.meaning(&path) {
         Meaning::Bad => return Err(reader.malformed("invalid whiteout")),
         Meaning::Ignored => (path, Change::Skipped),
         Meaning::Opaque(directory) => (directory, Change::Opaque),
@@ -96,7 +106,8 @@ pub(super) fn read(frame: &Frame, limits: &Limits) -> Result<LayerEntry, Error> 
             (path, change)
         }
     };
-    if path.is_root() && !matches!(change, Change::Directory | Change::Opaque) {
+    let is_layer = dialect == Dialect::Layer;
+    if is_layer && path.is_root() && !matches!(change, Change::Directory | Change::Opaque) {
         return Err(reader.malformed("the layer's root can only be a directory"));
     }
     let metadata = match change {
@@ -117,10 +128,18 @@ pub(super) fn read(frame: &Frame, limits: &Limits) -> Result<LayerEntry, Error> 
 struct Reader<'a> {
     frame: &'a Frame,
     limits: &'a Limits,
+    dialect: Dialect,
     name: PathBytes,
 }
 
 impl Reader<'_> {
+    fn meaning(&self, path: &PathBytes) -> Meaning {
+        match self.dialect {
+            Dialect::Layer => whiteout::meaning(path),
+            Dialect::Plain => Meaning::Plain,
+        }
+    }
+
     fn path(&self, raw: &[u8]) -> Result<PathBytes, Error> {
         PathBytes::parse(raw, self.limits).map_err(|fault| {
             let entry = self.name.clone();
@@ -177,7 +196,7 @@ impl Reader<'_> {
         if target.is_root() {
             return Err(self.malformed("hard link to the layer's root"));
         }
-        if whiteout::meaning(&target) != Meaning::Plain {
+        if self.meaning(&target) != Meaning::Plain {
             return Err(self.malformed("hard link to a whiteout"));
         }
         Ok(target)
@@ -209,7 +228,8 @@ impl Reader<'_> {
         };
         let device = (part(fields.0, 12)?, part(fields.1, 20)?);
         // overlayfs would take it for a whiteout anyway.
-        if kind == FileKind::CharDevice && device == (0, 0) {
+        let is_layer = self.dialect == Dialect::Layer;
+        if is_layer && kind == FileKind::CharDevice && device == (0, 0) {
             return Ok(Change::Whiteout);
         }
         Ok(Change::Node { kind, device })
@@ -253,7 +273,7 @@ impl Reader<'_> {
     fn xattrs(&self) -> Result<Vec<(PathBytes, Vec<u8>)>, Error> {
         let mut kept = Vec::new();
         for (name, value) in &self.frame.pax.xattrs {
-            if !is_kept(name) {
+            if !is_kept(name, self.dialect) {
                 continue;
             }
             if value.len() > self.limits.xattr_bytes || name.len() > 255 {
@@ -278,13 +298,15 @@ impl Reader<'_> {
     }
 }
 
-/// Whether an attribute of this name may come from a stranger and go into a layer.
+/// Whether an attribute of this name may come from a stranger and go into a tree.
 ///
 /// Not the host's labels (`security.selinux`, `security.ima`), and never what overlayfs obeys:
-/// `trusted.overlay.redirect` shows files from elsewhere, `.opaque` hides the layers below.
-pub(super) fn is_kept(name: &[u8]) -> bool {
+/// `trusted.overlay.redirect` shows files from elsewhere, `.opaque` hides the layers below. What
+/// begins with `user.overlay.` is only obeyed in a layer.
+pub(super) fn is_kept(name: &[u8], dialect: Dialect) -> bool {
     match name {
         b"security.capability" | b"system.posix_acl_access" | b"system.posix_acl_default" => true,
-        _ => name.starts_with(b"user.") && name.len() > 5 && !name.starts_with(b"user.overlay."),
+        _ if name.starts_with(b"user.overlay.") => dialect == Dialect::Plain,
+        _ => name.starts_with(b"user.") && name.len() > 5,
     }
 }

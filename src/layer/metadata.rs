@@ -6,12 +6,16 @@
 
 use std::{
     ffi::OsStr,
+    fs::File,
     os::{fd::AsFd, unix::ffi::OsStrExt as _},
 };
 
 use nix::errno::Errno;
 
-use super::{EntryMetadata, PathBytes};
+use super::{
+    EntryMetadata, PathBytes,
+    entry::{Dialect, is_kept},
+};
 use crate::sys::{Dir, Result, inode, xattr};
 
 /// Bits that are lost when a file is made or chowned.
@@ -76,16 +80,35 @@ pub(super) fn of_directory(dir: &Dir) -> Result<EntryMetadata> {
         uid: found.uid(),
         gid: found.gid(),
         mtime: (mtime.seconds, mtime.nanoseconds),
-        xattrs: xattrs(dir, OsStr::new("."))?,
+        xattrs: xattrs(dir, OsStr::new("."), Dialect::Layer)?,
     })
 }
 
-/// The attributes that a layer may carry.
-pub(super) fn xattrs(dir: &Dir, name: &OsStr) -> Result<Vec<(PathBytes, Vec<u8>)>> {
+/// The attributes that an archive may carry.
+pub(super) fn xattrs(
+    dir: &Dir,
+    name: &OsStr,
+    dialect: Dialect,
+) -> Result<Vec<(PathBytes, Vec<u8>)>> {
+    let get = |key: &OsStr| xattr::get(dir, name, key);
+    kept(xattr::list(dir, name)?, get, dialect)
+}
+
+/// Those of an open file.
+pub(super) fn xattrs_of_file(file: &File, dialect: Dialect) -> Result<Vec<(PathBytes, Vec<u8>)>> {
+    let get = |key: &OsStr| xattr::get_open(file, key);
+    kept(xattr::list_open(file)?, get, dialect)
+}
+
+fn kept(
+    keys: Vec<Vec<u8>>,
+    get: impl Fn(&OsStr) -> Result<Option<Vec<u8>>>,
+    dialect: Dialect,
+) -> Result<Vec<(PathBytes, Vec<u8>)>> {
     let mut kept = Vec::new();
-    for key in xattr::list(dir, name)? {
-        if super::entry::is_kept(&key)
-            && let Some(value) = xattr::get(dir, name, OsStr::from_bytes(&key))?
+    for key in keys {
+        if is_kept(&key, dialect)
+            && let Some(value) = get(OsStr::from_bytes(&key))?
         {
             kept.push((PathBytes::new(key), value));
         }

@@ -25,12 +25,19 @@
 //! everything that overlayfs obeys are dropped. A hard link to a file that only a lower layer has
 //! is refused, as elsewhere.
 //!
+//! # Copies
+//!
+//! [`pack_copy()`] and [`place()`] do the same for plain files: no name hides another, and either
+//! tree may be changed by others meanwhile.
+//!
 //! Not here: which layers an image has (`image`), how they are stacked and mounted (`rootfs`).
 
 mod archive;
 mod compression;
 mod content;
+mod draft;
 mod entry;
+mod file_parts;
 mod frame;
 mod index;
 mod limits;
@@ -39,10 +46,13 @@ mod metadata;
 mod notes;
 mod number;
 mod pack;
+mod pack_copy;
 mod path;
 mod pax;
 mod pipe;
+mod place;
 mod places;
+mod remarks;
 mod settle;
 mod source;
 mod sparse;
@@ -57,8 +67,11 @@ pub use entry::EntryMetadata;
 pub use limits::Limits;
 pub use notes::{Notes, RootMetadata};
 pub use pack::{pack, pack_changes};
+pub use pack_copy::{CopyForm, Subject, pack_copy};
 pub use path::PathBytes;
 pub use pipe::{Digested, digest};
+pub use place::{Destination, Owner, Placed, place};
+pub use remarks::Remarks;
 pub use settle::settle;
 pub use unpack::{Unpacked, unpack};
 
@@ -132,6 +145,14 @@ pub enum Error {
         /// What is wrong with the way.
         why: &'static str,
     },
+    /// A directory and something else want the same name.
+    #[error("\"{entry}\" is a directory on one side only")]
+    Mixed {
+        /// What is there already.
+        entry: PathBytes,
+        /// Whether the new one is the directory.
+        is_directory: bool,
+    },
     /// The kernel refused an entry.
     #[error("unpack layer entry \"{entry}\"")]
     Entry {
@@ -179,6 +200,7 @@ impl Failure for Error {
             Error::Malformed { .. }
             | Error::Limit { .. }
             | Error::LinkTarget { .. }
+            | Error::Mixed { .. }
             | Error::Parent { .. } => ErrorKind::Invalid,
             Error::Truncated { .. } | Error::Corrupt { .. } | Error::Stream { .. } => {
                 ErrorKind::Corrupt
@@ -207,6 +229,7 @@ impl Failure for Error {
             | Error::Malformed { .. }
             | Error::Limit { .. }
             | Error::Unsupported { .. }
+            | Error::Mixed { .. }
             | Error::Parent { .. }
             | Error::Stream { .. } => None,
         }

@@ -8,10 +8,9 @@ use std::{
     os::unix::ffi::OsStrExt as _,
 };
 
-use nix::sys::stat::{major, minor};
-use tar::{Builder, EntryType, Header};
+use tar::{Builder, EntryType};
 
-use super::{Error, PathBytes, metadata, whiteout};
+use super::{Error, PathBytes, draft::Draft, entry::Dialect, metadata, whiteout};
 use crate::sys::{At as _, Dir, FileKind, Metadata, RootDir, SysError, TimeSpec, xattr};
 
 /// Writes the tree below `dir`, its root included, as it is on disk.
@@ -155,7 +154,7 @@ impl<W: Write> Packer<W> {
         };
         let mut draft = Draft::new(kind, &text);
         draft.metadata(found.mode(), (found.uid(), found.gid()), found.mtime());
-        for (key, value) in metadata::xattrs(dir, name).on(path)? {
+        for (key, value) in metadata::xattrs(dir, name, Dialect::Layer).on(path)? {
             draft.record(&[b"SCHILY.xattr.", key.as_bytes()].concat(), &value);
         }
         match found.kind() {
@@ -177,103 +176,11 @@ impl<W: Write> Packer<W> {
     }
 
     fn append(&mut self, draft: &Draft, data: impl Read, path: &PathBytes) -> Result<(), Error> {
-        let records = &draft.records;
-        if !records.is_empty() {
-            let mut header = Header::new_ustar();
-            header.set_entry_type(EntryType::XHeader);
-            header.as_old_mut().name[..11].copy_from_slice(b"@PaxHeader/");
-            header.set_mode(0o644);
-            header.set_uid(0);
-            header.set_gid(0);
-            header.set_mtime(0);
-            header.set_size(records.len() as u64);
-            header.set_cksum();
-            self.out
-                .append(&header, &records[..])
-                .at("write", || "tar")
-                .on(path)?;
-        }
-        let mut header = draft.header.clone();
-        header.set_cksum();
-        self.out
-            .append(&header, data)
+        draft
+            .append(&mut self.out, data)
             .at("write", || "tar")
             .on(path)
     }
-}
-
-/// A header and the PAX records that say what it cannot.
-struct Draft {
-    header: Header,
-    records: Vec<u8>,
-}
-
-impl Draft {
-    fn new(kind: EntryType, path: &[u8]) -> Self {
-        let mut header = Header::new_ustar();
-        header.set_entry_type(kind);
-        header.set_size(0);
-        let mut draft = Self {
-            header,
-            records: Vec::new(),
-        };
-        if !put(&mut draft.header.as_old_mut().name, path) {
-            draft.record(b"path", path);
-        }
-        draft
-    }
-
-    fn metadata(&mut self, mode: u32, (uid, gid): (u32, u32), mtime: TimeSpec) {
-        self.header.set_mode(mode);
-        self.header.set_uid(uid.into());
-        self.header.set_gid(gid.into());
-        self.header
-            .set_mtime(u64::try_from(mtime.seconds).unwrap_or(0));
-        if mtime.seconds < 0 || mtime.nanoseconds != 0 {
-            self.record(b"mtime", decimal(mtime).as_bytes());
-        }
-    }
-
-    fn link(&mut self, target: &[u8]) {
-        if !put(&mut self.header.as_old_mut().linkname, target) {
-            self.record(b"linkpath", target);
-        }
-    }
-
-    fn device(&mut self, device: u64) -> io::Result<()> {
-        let narrow = |part: u64| u32::try_from(part).map_err(io::Error::other);
-        self.header.set_device_major(narrow(major(device))?)?;
-        self.header.set_device_minor(narrow(minor(device))?)
-    }
-
-    /// Adds `length key=value\n`; the length counts its own digits.
-    fn record(&mut self, key: &[u8], value: &[u8]) {
-        let rest = key.len() + value.len() + 3;
-        let mut length = rest + 1;
-        while length != rest + length.to_string().len() {
-            length = rest + length.to_string().len();
-        }
-        let start = format!("{length} ");
-        for part in [start.as_bytes(), key, b"=", value, b"\n"] {
-            self.records.extend_from_slice(part);
-        }
-    }
-}
-
-/// Copies a text into a header field; `false` where it was cut off.
-fn put(field: &mut [u8], text: &[u8]) -> bool {
-    let count = text.len().min(field.len());
-    field[..count].copy_from_slice(&text[..count]);
-    count == text.len()
-}
-
-/// Seconds with nine decimals.
-fn decimal(time: TimeSpec) -> String {
-    if time.seconds >= 0 || time.nanoseconds == 0 {
-        return format!("{}.{:09}", time.seconds, time.nanoseconds);
-    }
-    let (seconds, nanoseconds) = (-(time.seconds + 1), 1_000_000_000 - time.nanoseconds);
-    format!("-{seconds}.{nanoseconds:09}")
 }
 
 /// As many bytes as the header promised: a file that grows is cut off, one that shrinks is an error.
@@ -301,35 +208,5 @@ impl<T> On<T> for Result<T, SysError> {
             path: path.clone(),
             source,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn records_count_their_own_length() {
-        let mut draft = Draft::new(EntryType::Regular, b"f");
-        draft.record(b"path", b"a");
-        draft.record(b"path", &[b'x'; 89]);
-        let pax = crate::layer::pax::parse(&draft.records).unwrap();
-        assert_eq!(pax.path, Some(vec![b'x'; 89]));
-    }
-
-    #[test]
-    fn times_before_1970_are_read_back() {
-        for (seconds, nanoseconds) in [(-2, 500_000_000), (-1, 0), (-1, 1), (5, 7)] {
-            let time = TimeSpec {
-                seconds,
-                nanoseconds,
-            };
-            let text = decimal(time);
-            assert_eq!(
-                crate::layer::number::time(text.as_bytes()),
-                Some(time),
-                "{text}"
-            );
-        }
     }
 }

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 
 use super::{
     Compression, EntryMetadata, Error, Limits, Notes, PathBytes, content,
-    entry::{self, Change, LayerEntry},
+    entry::{self, Change, Dialect, LayerEntry},
     frame::Frames,
     index::Made,
     metadata,
@@ -115,7 +115,7 @@ fn unpack_tar(tar: impl BufRead, target: &Dir, limits: &Limits) -> Result<Notes,
     };
     let mut frames = Frames::new(tar, limits);
     while let Some(frame) = frames.next()? {
-        let entry = entry::read(&frame, limits)?;
+        let entry = entry::read(&frame, limits, Dialect::Layer)?;
         sink.count(&entry)?;
         let path = entry.path.clone();
         sink.apply(entry, &mut frames)?;

@@ -128,6 +128,20 @@ fn copy_data(mut source: &File, mut target: &File, size: u64) -> Result<u64> {
     Ok(copied)
 }
 
+/// The stretches of a file's first `size` bytes that are not holes: offset and length, ascending.
+pub fn extents(file: &File, size: u64) -> Result<Vec<(u64, u64)>> {
+    let (mut found, mut offset) = (Vec::new(), 0);
+    while let Some((start, end)) = next_data(file, offset, size)? {
+        // A file that is cut off under our feet could stand still.
+        if end <= start {
+            break;
+        }
+        found.push((start, end - start));
+        offset = end;
+    }
+    Ok(found)
+}
+
 /// The next stretch that is not a hole (lseek(2), `SEEK_DATA`).
 fn next_data(source: &File, offset: u64, size: u64) -> Result<Option<(u64, u64)>> {
     if offset >= size {
@@ -139,8 +153,12 @@ fn next_data(source: &File, offset: u64, size: u64) -> Result<Option<(u64, u64)>
     };
     match seek(offset, Whence::SeekData) {
         Ok(start) => {
-            let end = seek(start, Whence::SeekHole).at("lseek", || "SEEK_HOLE")?;
-            Ok(Some((start, end.min(size))))
+            match seek(start, Whence::SeekHole) {
+                Ok(end) => Ok(Some((start, end.min(size)))),
+                // Cut off meanwhile.
+                Err(Errno::ENXIO) => Ok(None),
+                Err(errno) => Err(errno).at("lseek", || "SEEK_HOLE"),
+            }
         }
         Err(Errno::ENXIO) => Ok(None),
         Err(Errno::EINVAL) => Ok(Some((offset, size))),

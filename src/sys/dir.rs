@@ -225,6 +225,24 @@ impl Dir {
         }
     }
 
+    /// Whether something is mounted on `name`, in whichever mount namespace this directory is.
+    pub fn is_mount_point(&self, name: impl AsRef<OsStr>) -> Result<bool> {
+        let name = name.as_ref();
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let resolve = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_XDEV;
+        let how = OpenHow::new().flags(flags).resolve(resolve);
+        match openat2(&self.0, one(name)?, how) {
+            Ok(handle) => {
+                drop(handle);
+                Ok(false)
+            }
+            Err(Errno::EXDEV) => Ok(true),
+            Err(errno) => {
+                Err(errno).at("openat2", || format!("{}, RESOLVE_NO_XDEV", name.display()))
+            }
+        }
+    }
+
     /// stat(2) of the directory itself.
     pub fn own_metadata(&self) -> Result<Metadata> {
         fstat(&self.0).map(Metadata).at("fstat", String::new)

@@ -179,12 +179,12 @@ pub fn run_in(namespaces: Namespaces, work: impl FnOnce() -> Result<Vec<u8>>) ->
 }
 
 /// An error as lines: call, errno, detail.
-fn pack(error: &SysError) -> Vec<u8> {
+pub(super) fn pack(error: &SysError) -> Vec<u8> {
     let errno = error.errno().unwrap_or(Errno::EIO) as i32;
     format!("{}\n{errno}\n{}", error.call(), error.detail()).into_bytes()
 }
 
-fn unpack(text: &[u8]) -> SysError {
+pub(super) fn unpack(text: &[u8]) -> SysError {
     let text = String::from_utf8_lossy(text).into_owned();
     let mut lines = text.splitn(3, '\n');
     let call = lines

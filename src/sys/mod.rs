@@ -25,10 +25,12 @@ pub mod mount;
 pub mod mountinfo;
 pub mod namespace;
 mod packet;
+mod piped;
 pub mod process;
 mod random;
 #[expect(unsafe_code, reason = "system calls that nix does not wrap")]
 mod raw;
+mod regular;
 pub mod rlimit;
 mod root_dir;
 pub mod sync;
@@ -36,7 +38,7 @@ mod usage;
 pub mod watch;
 pub mod xattr;
 
-pub use copy::{CopyReport, copy_tree};
+pub use copy::{CopyReport, copy_tree, extents};
 pub use delete::remove_tree;
 pub use dir::{Dir, reopen};
 pub use error::{At, Result, SysError};
@@ -46,6 +48,8 @@ pub use packet::{
     accept, connect_in, listen_in, packet_pair, receive_packet, receive_with_fd, send_packet,
     try_receive_packet, try_send_packet,
 };
+pub use piped::{Flow, Piped};
 pub use random::random_bytes;
-pub use root_dir::{Made, RootDir, is_procfs, open_handle};
+pub use regular::open_regular;
+pub use root_dir::{Made, RootDir, is_procfs, is_read_only, open_handle};
 pub use usage::{Usage, usage};

@@ -1,13 +1,52 @@
-//! What a process sets up inside its new namespaces.
+//! What a process sets up inside its new namespaces, and a visit to those of another.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::{
+    fs::File,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::Path,
+};
 
 use nix::{
     sched::{CloneFlags, setns},
     sys::socket::{AddressFamily, SockFlag, SockType, socket},
 };
 
-use super::{At as _, Result, raw};
+use super::{At as _, Dir, Result, open_handle, process, raw};
+
+/// The mount namespace of another process. It lives as long as this value, whatever becomes of the
+/// process.
+#[derive(Debug)]
+pub struct MountNamespace(OwnedFd);
+
+impl MountNamespace {
+    /// That of the process with this number. Whose number it is by now is for the caller to check
+    /// afterwards.
+    pub fn of(pid: i32) -> Result<Self> {
+        let path = format!("/proc/{pid}/ns/mnt");
+        let file = File::open(&path).at("open", || path.clone())?;
+        Ok(Self(file.into()))
+    }
+
+    /// Enters, shows `look` the root of the namespace, and comes back.
+    ///
+    /// What `look` takes along can be used from outside. To stay inside would mean to trust the
+    /// other side's `/proc`. The process must have one thread; after an error it must end.
+    pub fn visit<T>(&self, look: impl FnOnce(&Dir) -> Result<T>) -> Result<T> {
+        let home = Self::of(nix::unistd::getpid().as_raw())?;
+        let (root, here) = (open_handle(Path::new("/"))?, open_handle(Path::new("."))?);
+        self.enter()?;
+        let seen = Dir::open(Path::new("/")).and_then(|root| look(&root));
+        home.enter()?;
+        process::enter(&root)?;
+        nix::unistd::chroot(".").at("chroot", || ".")?;
+        process::enter(&here)?;
+        seen
+    }
+
+    fn enter(&self) -> Result<()> {
+        setns(&self.0, CloneFlags::CLONE_NEWNS).at("setns", || "CLONE_NEWNS")
+    }
+}
 
 /// Sets the hostname of this UTS namespace.
 pub fn set_hostname(name: &str) -> Result<()> {

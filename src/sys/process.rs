@@ -307,6 +307,44 @@ pub fn kill(pid: i32) {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL).ok();
 }
 
+/// What a descriptor shall be ready for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the documentation")]
+pub enum Ready {
+    ToRead,
+    ToWrite,
+}
+
+/// Waits until a descriptor is ready, or a caught signal comes first: then its number.
+pub fn wait_ready(fd: impl AsFd, ready: Ready, signals: &SignalFd) -> Result<Option<i32>> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let wanted = match ready {
+        Ready::ToRead => PollFlags::POLLIN,
+        Ready::ToWrite => PollFlags::POLLOUT,
+    };
+    let mut set = [
+        PollFd::new(signals.as_fd(), PollFlags::POLLIN),
+        PollFd::new(fd.as_fd(), wanted),
+    ];
+    loop {
+        match poll(&mut set, PollTimeout::NONE) {
+            Ok(_) => break,
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno).at("poll", String::new),
+        }
+    }
+    read_signal(signals)
+}
+
+/// Does `work` under another umask.
+pub fn with_umask<T>(mask: u32, work: impl FnOnce() -> T) -> T {
+    let mask = nix::sys::stat::Mode::from_bits_truncate(mask);
+    let before = nix::sys::stat::umask(mask);
+    let done = work();
+    nix::sys::stat::umask(before);
+    done
+}
+
 /// Whether the other end of a socket or pipe is closed.
 pub fn is_hung_up(fd: impl AsFd) -> bool {
     let mut set = [nix::poll::PollFd::new(

@@ -148,6 +148,13 @@ pub(super) fn fgetxattr(fd: BorrowedFd<'_>, key: &CStr, buffer: &mut [u8]) -> Re
     Ok(Errno::result(ret)?.unsigned_abs())
 }
 
+pub(super) fn flistxattr(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
+    let (bytes, length) = (buffer.as_mut_ptr().cast(), buffer.len());
+    // SAFETY: `buffer` is `length` writable bytes and borrowed mutably for the call.
+    let ret = unsafe { libc::flistxattr(fd.as_raw_fd(), bytes, length) };
+    Ok(Errno::result(ret)?.unsigned_abs())
+}
+
 pub(super) fn getrandom(buffer: &mut [u8]) -> Result<usize> {
     // SAFETY: `buffer` is that many writable bytes and borrowed mutably for the call.
     let ret = unsafe { libc::getrandom(buffer.as_mut_ptr().cast(), buffer.len(), 0) };

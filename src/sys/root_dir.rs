@@ -219,6 +219,15 @@ pub fn is_procfs(fd: impl AsFd) -> Result<bool> {
     Ok(found.filesystem_type() == nix::sys::statfs::PROC_SUPER_MAGIC)
 }
 
+/// Whether nothing can be written through this handle, because its mount or file system is
+/// read-only (statvfs(3)).
+pub fn is_read_only(fd: impl AsFd) -> Result<bool> {
+    let found = nix::sys::statvfs::fstatvfs(fd).at("fstatvfs", String::new)?;
+    Ok(found
+        .flags()
+        .contains(nix::sys::statvfs::FsFlags::ST_RDONLY))
+}
+
 impl AsFd for RootDir {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()

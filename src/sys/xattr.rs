@@ -87,16 +87,43 @@ pub fn list(at: &Dir, name: impl AsRef<OsStr>) -> Result<Vec<Vec<u8>>> {
     };
     let mut names = vec![0; VALUE_MAX];
     match raw::llistxattr(&target, &mut names) {
-        Ok(length) => {
-            let texts = names[..length]
-                .split(|byte| *byte == 0)
-                .filter(|text| !text.is_empty());
-            let mut texts: Vec<_> = texts.map(<[u8]>::to_vec).collect();
-            texts.sort();
-            Ok(texts)
-        }
+        Ok(length) => Ok(split(&names[..length])),
         Err(Errno::EOPNOTSUPP) => Ok(Vec::new()),
         Err(errno) => Err(failed("llistxattr", name, OsStr::new("*"), errno)),
+    }
+}
+
+fn split(names: &[u8]) -> Vec<Vec<u8>> {
+    let texts = names.split(|byte| *byte == 0);
+    let mut texts: Vec<_> = texts
+        .filter(|text| !text.is_empty())
+        .map(<[u8]>::to_vec)
+        .collect();
+    texts.sort();
+    texts
+}
+
+/// [`list`] of an open file.
+pub fn list_open(file: impl AsFd) -> Result<Vec<Vec<u8>>> {
+    let mut names = vec![0; VALUE_MAX];
+    match raw::flistxattr(file.as_fd(), &mut names) {
+        Ok(length) => Ok(split(&names[..length])),
+        Err(Errno::EOPNOTSUPP) => Ok(Vec::new()),
+        Err(errno) => Err(SysError::new("flistxattr", "", errno)),
+    }
+}
+
+/// [`get`] of an open file.
+pub fn get_open(file: impl AsFd, key: impl AsRef<OsStr>) -> Result<Option<Vec<u8>>> {
+    let key = key.as_ref();
+    let mut value = vec![0; VALUE_MAX];
+    match raw::fgetxattr(file.as_fd(), &c_string(key.as_bytes())?, &mut value) {
+        Ok(length) => {
+            value.truncate(length);
+            Ok(Some(value))
+        }
+        Err(Errno::ENODATA | Errno::EOPNOTSUPP) => Ok(None),
+        Err(errno) => Err(SysError::new("fgetxattr", key.display().to_string(), errno)),
     }
 }
 

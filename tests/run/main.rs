@@ -6,9 +6,13 @@ mod support;
 
 mod binds;
 mod containers;
+mod copy;
+mod copy_hostile;
+mod copy_streams;
 mod events;
 mod exit_codes;
 mod explain;
+mod export;
 mod format;
 mod hostile;
 mod isolation;

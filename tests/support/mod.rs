@@ -250,6 +250,10 @@ impl Shed {
 
 impl Drop for Shed {
     fn drop(&mut self) {
+        // Removal goes through mounts, and what is mounted here may be the host's own.
+        if !mounts_below(self.scratch.path()).is_empty() {
+            self.scratch.disable_cleanup(true);
+        }
         if self.strict && !std::thread::panicking() {
             self.assert_no_leak();
         }

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use cowshed::container::Engine;
 
-use super::{attach, create, diff, each_container, exec, logs, rm, run, start, stop};
+use super::{attach, cp, create, diff, each_container, exec, export, logs, rm, run, start, stop};
 use crate::cli::report::Outcome;
 
 #[derive(Debug, Subcommand)]
@@ -39,6 +39,10 @@ pub(crate) enum LifeCommand {
     Diff(diff::DiffArgs),
     /// Show what a container wrote
     Logs(logs::LogsArgs),
+    /// Copy files and directories between a container and the host
+    Cp(cp::CpArgs),
+    /// Write a container's root as a tar
+    Export(export::ExportArgs),
 }
 
 impl LifeCommand {
@@ -65,5 +69,7 @@ pub(crate) fn run(engine: &Engine, command: LifeCommand) -> Outcome {
         LifeCommand::Rm(args) => rm::run(engine, &args),
         LifeCommand::Diff(args) => diff::run(engine, &args),
         LifeCommand::Logs(args) => logs::run(engine, &args),
+        LifeCommand::Cp(args) => cp::run(engine, &args),
+        LifeCommand::Export(args) => export::run(engine, &args),
     }
 }
