@@ -29,7 +29,7 @@ use crate::{
     log::Stream,
     process::Running,
     sys::{
-        SysError,
+        SysError, memory,
         process::{self, Ended},
     },
 };
@@ -37,6 +37,9 @@ use crate::{
 /// A program's pipes end with it, unless one was passed to somebody outside: that one is not
 /// waited for any longer than this without a byte.
 const LINGER: Duration = Duration::from_secs(2);
+
+/// A program that runs this long stays for longer: its supervisor makes itself small.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// What a machine that goes down, or somebody at a shell, sends to a supervisor.
 const ENDING: [Signal; 4] = [
@@ -229,6 +232,7 @@ impl Pump {
         let mut program = Program::new(running).map_err(failed("relay streams"))?;
         self.put_early(&mut program)?;
         let mut end = None;
+        let mut settled = Some(Instant::now() + SETTLED);
         loop {
             self.acknowledge(&mut program);
             let behind = self.clients.iter().any(Client::is_behind);
@@ -241,7 +245,13 @@ impl Pump {
                     return Ok(*ended);
                 }
             }
+            if settled.is_some_and(|at| at <= Instant::now()) {
+                settled = None;
+                // It is only a courtesy.
+                memory::forget_clean_pages().ok();
+            }
             let until = end.map(|(_, last_byte)| last_byte + LINGER);
+            let until = until.into_iter().chain(settled).min();
             for token in self.wait((Some(&program), end.is_some()), keeper, until)? {
                 match token {
                     Token::Output(stream) => {

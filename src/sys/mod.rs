@@ -20,6 +20,7 @@ mod hint;
 pub mod inode;
 mod lines;
 pub mod lock;
+pub mod memory;
 mod metadata;
 pub mod mount;
 pub mod mountinfo;

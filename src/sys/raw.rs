@@ -286,6 +286,16 @@ pub(super) fn close_inherited(number: RawFd, is_inherited: impl FnOnce(BorrowedF
     }
 }
 
+/// madvise(2) with `MADV_DONTNEED` on a range that the caller knows to be a private mapping of a file,
+/// without write access and without a page that was ever written to.
+pub(super) fn forget_pages(start: usize, length: usize) -> Result<()> {
+    let address = std::ptr::with_exposed_provenance_mut(start);
+    // SAFETY: such pages are as in the file, so the kernel brings back the same bytes on the next
+    // access; no memory that Rust has written to is in the range.
+    let ret = unsafe { libc::madvise(address, length, libc::MADV_DONTNEED) };
+    Errno::result(ret).map(drop)
+}
+
 /// Keeps descriptor types honest at the boundary: anything that has one may be borrowed.
 pub(super) fn raw(fd: &impl AsFd) -> RawFd {
     fd.as_fd().as_raw_fd()

@@ -111,25 +111,27 @@ fn root_without_a_log_there_is_nothing_to_read() {
 #[ignore = "needs root"]
 fn root_following_ends_with_the_container() {
     let shed = Shed::new();
-    let mut running = shed.start("run --rm -i --name web base sh -c 'echo ready; sleep 100'");
-    let mut writer = writer(&shed, "web");
-    writer.write(Stream::Stdout, b"one\n", Timestamp::now());
+    let go = shed.dir("go");
+    let script = "echo one; until [ -e /go/two ]; do sleep 0.02; done; echo two; \
+                  printf \"three\nunfinished\"; until [ -e /go/end ]; do sleep 0.02; done";
+    shed.cowshed(&format!(
+        "run -d --name web -v {go}:/go base sh -c '{script}'"
+    ))
+    .ok();
     let mut logs = shed.command("logs -f web");
     let mut logs = logs.stdout(Stdio::piped()).spawn().unwrap();
     let mut out = logs.stdout.take().unwrap();
-    let mut first = [0; 4];
-    out.read_exact(&mut first).unwrap();
-    writer.write(Stream::Stdout, b"two\n", Timestamp::now());
-    out.read_exact(&mut first).unwrap();
-    assert_eq!(&first, b"two\n");
-    writer.write(Stream::Stdout, b"three\nunfinished", Timestamp::now());
-    writer.flush(Timestamp::now());
-    shed.cowshed("rm -f web").ok();
-    running.wait();
+    let mut line = [0; 4];
+    for (wanted, next) in [(b"one\n", "go/two"), (b"two\n", "go/end")] {
+        out.read_exact(&mut line).unwrap();
+        assert_eq!(&line, wanted);
+        shed.file(next, "");
+    }
     let mut rest = String::new();
     out.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "three\nunfinished");
     assert!(logs.wait().unwrap().success());
+    shed.cowshed("rm web").ok();
 }
 
 #[test]
