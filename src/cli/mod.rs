@@ -7,7 +7,7 @@ mod report;
 mod template;
 mod text;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use cowshed::container::Engine;
@@ -31,6 +31,50 @@ struct Cli {
     root: PathBuf,
     #[command(subcommand)]
     command: Command,
+}
+
+/// The same for `run` alone: to describe all commands takes longer than to read one, and `run` is
+/// in a hurry.
+#[derive(Debug, Parser)]
+#[command(name = "cowshed", version, disable_help_subcommand = true)]
+struct RunOnly {
+    /// Directory that holds everything; made where it is missing
+    #[arg(long, global = true, env = "COWSHED_ROOT", value_name = "DIR", default_value = DEFAULT_ROOT)]
+    root: PathBuf,
+    #[command(subcommand)]
+    command: RunCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum RunCommand {
+    /// Create and run a container
+    Run(Box<command::run::RunArgs>),
+}
+
+impl Cli {
+    /// The command line of this process.
+    fn read() -> Result<Self, clap::Error> {
+        let words: Vec<_> = std::env::args_os().skip(1).collect();
+        if !begins_with_run(&words) {
+            return Self::try_parse();
+        }
+        let RunOnly {
+            root,
+            command: RunCommand::Run(args),
+        } = RunOnly::try_parse()?;
+        let command = Command::Life(life::LifeCommand::Run(args));
+        Ok(Self { root, command })
+    }
+}
+
+/// Whether the command is `run`, with nothing but `--root` before it.
+fn begins_with_run(words: &[OsString]) -> bool {
+    match words {
+        [word, ..] if word == "run" => true,
+        [flag, _, word, ..] if flag == "--root" => word == "run",
+        [flag, word, ..] if flag.as_encoded_bytes().starts_with(b"--root=") => word == "run",
+        _ => false,
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -71,7 +115,7 @@ enum Command {
 pub(crate) fn main() -> ExitCode {
     // Directories that we make for others, volumes and bind sources, must not depend on the caller.
     cowshed::sys::process::set_umask(0o022);
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -163,5 +207,23 @@ mod tests {
     #[test]
     fn the_argument_definitions_are_sound() {
         <Cli as clap::CommandFactory>::command().debug_assert();
+        <RunOnly as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn run_is_found_behind_the_root_and_nowhere_else() {
+        let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
+        for line in ["run x", "--root /x run x", "--root=/x run", "run"] {
+            assert!(begins_with_run(&words(line)), "{line}");
+        }
+        for line in [
+            "ps run",
+            "--root run",
+            "--root run ps",
+            "--help run",
+            "container run x",
+        ] {
+            assert!(!begins_with_run(&words(line)), "{line}");
+        }
     }
 }

@@ -228,7 +228,6 @@ impl Pump {
 
     /// Runs until the program has ended and its last byte is out.
     pub fn run(&mut self, running: Running, keeper: &mut dyn Keeper) -> Result<Ended, Error> {
-        self.buffer.resize(DATA_MAX, 0);
         let mut program = Program::new(running).map_err(failed("relay streams"))?;
         self.put_early(&mut program)?;
         let mut end = None;
@@ -382,6 +381,7 @@ impl Pump {
         stream: Stream,
         keeper: &mut dyn Keeper,
     ) -> Result<(), Error> {
+        self.buffer.resize(DATA_MAX, 0);
         let length = program
             .output_mut(stream)
             .read(&mut self.buffer)
@@ -394,6 +394,7 @@ impl Pump {
 
     fn take_rest(&mut self, program: &mut Program, keeper: &mut dyn Keeper) {
         let stream = Stream::Stdout;
+        self.buffer.resize(DATA_MAX, 0);
         while let Some(length) = program.output_mut(stream).read_rest(&mut self.buffer) {
             self.hand_out(stream, length, keeper);
         }
