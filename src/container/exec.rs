@@ -129,7 +129,7 @@ fn keep(
 ) -> i32 {
     let start = || -> Result<_, Error> {
         process::new_session().map_err(|source| containers::failed("begin supervision", source))?;
-        let pump = Pump::new(None, once)?;
+        let pump = Pump::new(once)?;
         let running = room::join(container, spec, group)?;
         process::let_go_of_caller()
             .map_err(|source| containers::failed("leave caller's streams", source))?;

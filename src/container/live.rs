@@ -15,9 +15,9 @@ use crate::{
     store::{Lease, Tried, record, try_lease},
 };
 
-/// A lister holds a lease for microseconds; a supervisor that is starting takes calls within
-/// milliseconds.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// A lister holds a lease for microseconds; a supervisor that is starting takes calls as soon as the
+/// program runs, which may take as long as filling a volume from the image.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Who holds a container.
 enum Held {

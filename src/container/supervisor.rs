@@ -74,8 +74,7 @@ pub(super) fn supervise(job: Job<'_>, explain: &mut Explain<'_>) -> i32 {
 fn prepare(job: &Job<'_>) -> Result<Pump, Error> {
     let failed = |source| containers::failed("begin supervision", source);
     process::new_session().map_err(failed)?;
-    let listener = Listener::open(&job.lease.dir)?;
-    Ok(Pump::new(Some(listener), job.record.stdin_once)?)
+    Ok(Pump::new(job.record.stdin_once)?)
 }
 
 struct Supervisor<'e> {
@@ -186,7 +185,7 @@ impl Supervisor<'_> {
             ..State::default()
         };
         let pidfd = running.pidfd.try_clone();
-        let began = self.engine.write_state(&self.lease.dir, &self.state);
+        let began = self.begin(first);
         let ended = began.and_then(|()| {
             self.house.started(&self.record, &running.notes);
             if first && !self.keeps_streams {
@@ -205,6 +204,14 @@ impl Supervisor<'_> {
         }
         self.state.oom_killed = self.house.ended();
         ended
+    }
+
+    /// Makes it known that the program runs. Not before: it starts while we do this.
+    fn begin(&mut self, first: bool) -> Result<(), Error> {
+        if first {
+            self.pump.listen(Listener::open(&self.lease.dir)?);
+        }
+        self.engine.write_state(&self.lease.dir, &self.state)
     }
 
     /// A full store does not keep us from going on: the program's code is worth more than a record

@@ -18,7 +18,7 @@ use nix::{
 use super::{
     DetachKeys, Error, Link, Reply, Request, Told,
     link::Heard,
-    protocol::{DATA_MAX, Packet, input_tag},
+    protocol::{DATA_MAX, Packet, input_tag, packet_room},
     sink::Sink,
     source::is_transient,
     wait::{self, Wanted},
@@ -137,7 +137,7 @@ impl Console {
             signals: self.signals,
             attachment,
             may_type: true,
-            buffer: vec![0; DATA_MAX + 1],
+            buffer: packet_room(),
         };
         if talk.attachment.terminal {
             talk.tell_size()?;

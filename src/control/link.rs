@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     Error,
-    protocol::{self, DATA_MAX, Packet, Reply},
+    protocol::{self, Packet, Reply, packet_room},
 };
 use crate::sys::{self, Dir, SysError};
 
@@ -61,7 +61,7 @@ impl Link {
 
     /// What the supervisor says next; `None` when it has gone. Bytes of streams are passed over.
     pub fn hear(&self) -> Result<Option<Reply>, Error> {
-        let mut buffer = vec![0; DATA_MAX + 1];
+        let mut buffer = packet_room();
         loop {
             let length = sys::receive_packet(&self.0, &mut buffer)
                 .map_err(failed("read from control socket"))?;

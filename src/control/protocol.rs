@@ -11,6 +11,14 @@ use crate::log::Stream;
 /// As many bytes of a stream as one packet carries.
 pub(super) const DATA_MAX: usize = 64 * 1024;
 
+/// Room for a packet: the most bytes, and the one that says what they are.
+///
+/// So large that malloc maps it by itself (mallopt(3), `M_MMAP_THRESHOLD`): what is not touched is
+/// not there, and a start touches no more than a message.
+pub(super) fn packet_room() -> Vec<u8> {
+    vec![0; 4 * DATA_MAX]
+}
+
 /// Which streams a client wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[expect(

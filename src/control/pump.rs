@@ -21,7 +21,7 @@ use super::{
     Attach, Error, Link, Listener, Reply, StopRequest,
     client::{Awaits, Client},
     program::Program,
-    protocol::DATA_MAX,
+    protocol::{DATA_MAX, packet_room},
     stop::Stopping,
     wait::{self, Wanted},
 };
@@ -125,11 +125,11 @@ pub(super) fn failed(what: &'static str) -> impl FnOnce(SysError) -> Error {
 }
 
 impl Pump {
-    /// Takes over signals and calls. With `input_once` the program's input ends with its client's.
-    pub fn new(listener: Option<Listener>, input_once: bool) -> Result<Self, Error> {
+    /// Takes over signals. With `input_once` the program's input ends with its client's.
+    pub fn new(input_once: bool) -> Result<Self, Error> {
         let signals = process::catch_signals(&ENDING).map_err(failed("catch signals"))?;
         Ok(Self {
-            listener,
+            listener: None,
             signals,
             clients: Vec::new(),
             next_client: 0,
@@ -142,6 +142,11 @@ impl Pump {
             buffer: Vec::new(),
             packet: Vec::new(),
         })
+    }
+
+    /// Takes calls from now on.
+    pub fn listen(&mut self, listener: Listener) {
+        self.listener = Some(listener);
     }
 
     /// The client that is there from the beginning; it is told of the start.
@@ -381,10 +386,12 @@ impl Pump {
         stream: Stream,
         keeper: &mut dyn Keeper,
     ) -> Result<(), Error> {
-        self.buffer.resize(DATA_MAX, 0);
+        if self.buffer.is_empty() {
+            self.buffer = packet_room();
+        }
         let length = program
             .output_mut(stream)
-            .read(&mut self.buffer)
+            .read(&mut self.buffer[..DATA_MAX])
             .map_err(failed("relay streams"))?;
         if length > 0 {
             self.hand_out(stream, length, keeper);
@@ -394,8 +401,13 @@ impl Pump {
 
     fn take_rest(&mut self, program: &mut Program, keeper: &mut dyn Keeper) {
         let stream = Stream::Stdout;
-        self.buffer.resize(DATA_MAX, 0);
-        while let Some(length) = program.output_mut(stream).read_rest(&mut self.buffer) {
+        if self.buffer.is_empty() {
+            self.buffer = packet_room();
+        }
+        while let Some(length) = program
+            .output_mut(stream)
+            .read_rest(&mut self.buffer[..DATA_MAX])
+        {
             self.hand_out(stream, length, keeper);
         }
     }

@@ -9,7 +9,7 @@ use super::{
     client::{Awaits, Client},
     link::Heard,
     program::Program,
-    protocol::{DATA_MAX, Packet},
+    protocol::{Packet, packet_room},
     pump::{Keeper, Pump, Token, failed, signal},
 };
 use crate::{log::Stream, sys::process};
@@ -73,8 +73,9 @@ impl Pump {
         keeper: &mut dyn Keeper,
     ) -> Result<(), Error> {
         let mut packet = std::mem::take(&mut self.packet);
-        // The largest one, and the byte that says what it is.
-        packet.resize(DATA_MAX + 1, 0);
+        if packet.is_empty() {
+            packet = packet_room();
+        }
         let heard = self.hear_all(id, &mut packet, program, keeper);
         self.packet = packet;
         heard

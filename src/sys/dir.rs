@@ -351,7 +351,8 @@ impl Dir {
     /// The same with whether each is a directory, where the file system tells without asking.
     pub fn typed_entries(&self) -> Result<Vec<(OsString, Option<bool>)>> {
         lseek(&self.0, 0, Whence::SeekSet).at("lseek", || "directory")?;
-        let (mut entries, mut buffer) = (Vec::new(), vec![0; 32 * 1024]);
+        // Most directories of ours are small, and a fresh page costs more than a second call.
+        let (mut entries, mut buffer) = (Vec::new(), vec![0; 2 * 1024]);
         loop {
             let length =
                 raw::getdents64(self.0.as_fd(), &mut buffer).at("getdents64", String::new)?;
@@ -359,6 +360,7 @@ impl Dir {
                 return Ok(entries);
             }
             entries.extend(records(&buffer[..length]));
+            buffer.resize(32 * 1024, 0);
         }
     }
 
