@@ -6,6 +6,7 @@ use super::{ContainerRecord, Engine, Error};
 use crate::{
     event::{Actor, Event, EventReader, Filter, Journal, Kind, Span},
     ident::{Digest, Timestamp, VolumeName},
+    mount::Access,
 };
 
 /// The journal, opened with the first event.
@@ -37,6 +38,24 @@ impl Engine {
             all.insert((*key).to_owned(), (*value).to_owned());
         }
         self.emit(Kind::Container, action, record.id.as_str(), all);
+    }
+
+    /// That the volumes of a container are in use from now on, or no more: `mount`, `unmount`.
+    pub(super) fn tell_use(&self, action: &str, record: &ContainerRecord) {
+        for mount in &record.mounts {
+            let Some(name) = &mount.volume else {
+                continue;
+            };
+            let mut attributes = vec![("container", record.id.as_str()), ("driver", "local")];
+            let target = mount.request.target.display().to_string();
+            let writable = (mount.request.access == Access::ReadWrite).to_string();
+            if action == "mount" {
+                attributes.push(("destination", &target));
+                attributes.push(("propagation", ""));
+                attributes.push(("read/write", &writable));
+            }
+            self.tell(Kind::Volume, action, name.as_str(), &attributes);
+        }
     }
 
     /// What was done to a volume: `create`, `destroy`.

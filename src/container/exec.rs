@@ -45,6 +45,8 @@ impl Engine {
         let pidfd = running_process(&container)?;
         let spec = spec(&container, request)?;
         let group = self.group_of(record)?;
+        let action = format!("exec_start: {}", spec.args.join(" "));
+        self.tell_container(record, &action, &[]);
         let attach = way.attach();
         let (link, supervisor) = in_fork(|link| {
             let once = !matches!(way, Way::Detached);

@@ -56,6 +56,7 @@ impl<'e> House<'e> {
         for note in notes {
             self.engine.note(note);
         }
+        self.engine.tell_use("mount", record);
         self.engine.tell_container(record, "start", &[]);
     }
 

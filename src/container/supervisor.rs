@@ -220,6 +220,7 @@ impl Supervisor<'_> {
         let code = run.code.to_string();
         let attributes = [("exitCode", code.as_str())];
         self.engine.tell_container(&self.record, "die", &attributes);
+        self.engine.tell_use("unmount", &self.record);
         self.state.pid = 0;
         self.state.identity = None;
         self.state.finished = Some(Timestamp::now());

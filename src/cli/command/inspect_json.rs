@@ -3,15 +3,21 @@
 use std::path::PathBuf;
 
 use cowshed::{
-    container::{AttachedMount, Container, ContainerSize, Engine, Error, State, Status},
+    container::{
+        AttachedMount, Container, ContainerSize, Engine, Error, State, Status, signal_name,
+    },
     ident::{Reference, Timestamp},
     image::{ImageConfig, ImageRecord, Names},
+    log::LogDriver,
     mount::{Access, Overlay, RequestKind},
     process::Network,
     rootfs::Layers,
+    store::Place,
     volume::Volume,
 };
 use serde_json::{Map, Value, json};
+
+use super::inspect_host;
 
 /// Text to an object of empty objects, as Docker has sets.
 fn set(list: &[String]) -> Value {
@@ -55,11 +61,12 @@ pub(crate) fn container(
         "Args": record.args.get(1..).unwrap_or_default(),
         "State": state(container.status, container.state.as_ref()),
         "Image": record.image_id,
+        "LogPath": log_path(engine, container),
         "Name": format!("/{}", record.name),
         "RestartCount": container.state.as_ref().map_or(0, |state| state.restarts),
         "Driver": "overlay2",
         "Platform": "linux",
-        "HostConfig": host_config(container),
+        "HostConfig": inspect_host::host_config(container),
         "GraphDriver": { "Data": graph_data(overlay), "Name": "overlay2" },
         "Mounts": mounts,
         "Config": {
@@ -70,7 +77,7 @@ pub(crate) fn container(
             "AttachStderr": true,
             "Tty": record.terminal,
             "OpenStdin": record.interactive,
-            "StdinOnce": record.interactive,
+            "StdinOnce": record.stdin_once,
             "Env": record.env,
             "Cmd": list_or_null(cmd),
             "Image": record.image,
@@ -78,6 +85,8 @@ pub(crate) fn container(
             "WorkingDir": record.cwd,
             "Entrypoint": list_or_null(entrypoint),
             "Labels": record.labels,
+            "StopSignal": signal_name(record.stop_signal),
+            "StopTimeout": record.stop_timeout.map_or(-1, i64::from),
         },
         "NetworkSettings": network_settings(record.network),
     });
@@ -88,6 +97,18 @@ pub(crate) fn container(
         map.shift_insert(place + 1, "SizeRootFs".to_owned(), size.root.into());
     }
     Ok(value)
+}
+
+/// Empty where nothing is kept; the file is there once something was written.
+fn log_path(engine: &Engine, container: &Container) -> String {
+    let record = &container.record;
+    if record.log.driver == LogDriver::None {
+        return String::new();
+    }
+    let place = engine
+        .store()
+        .path_in(Place::Containers, record.id.as_str());
+    place.join("log").display().to_string()
 }
 
 /// Neither network gives a container an address of its own.
@@ -126,31 +147,6 @@ fn state(status: Status, state: Option<&State>) -> Value {
         "Error": state.map_or("", |state| state.error.as_str()),
         "StartedAt": time(state.and_then(|state| state.started)),
         "FinishedAt": time(state.and_then(|state| state.finished)),
-    })
-}
-
-fn host_config(container: &Container) -> Value {
-    let record = &container.record;
-    let flags = record
-        .mounts
-        .iter()
-        .filter(|mount| mount.request.from_tmpfs_flag);
-    let tmpfs: Map<_, _> = flags
-        .filter_map(|mount| match &mount.request.kind {
-            RequestKind::Tmpfs(options) => Some((
-                mount.request.target.display().to_string(),
-                json!(options.to_string()),
-            )),
-            RequestKind::Bind(_) | RequestKind::Volume(_) => None,
-        })
-        .collect();
-    json!({
-        "NetworkMode": record.network,
-        "AutoRemove": record.auto_remove,
-        "ReadonlyRootfs": record.root == Access::ReadOnly,
-        "ShmSize": record.shm_bytes,
-        "Init": record.reaper,
-        "Tmpfs": tmpfs,
     })
 }
 

@@ -19,6 +19,7 @@ pub(crate) mod images;
 pub(crate) mod import;
 pub(crate) mod info;
 pub(crate) mod inspect;
+mod inspect_host;
 mod inspect_json;
 pub(crate) mod life;
 mod limit_args;
