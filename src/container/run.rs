@@ -147,6 +147,27 @@ fn narrate_create(created: &Result<CreatedContainer, Error>) -> Narration {
     }
 }
 
+pub(super) fn narrate_supervisor() -> Narration {
+    let calls = ["clone3(CLONE_PIDFD)", "setsid()"];
+    let why = "a process of its own holds the container's lock, keeps its streams and its log, and \
+               waits for its end; this command is its first client";
+    Narration {
+        title: "supervisor",
+        calls: calls.map(str::to_owned).to_vec(),
+        why,
+    }
+}
+
+pub(super) fn narrate_group(record: &ContainerRecord) -> Narration {
+    let calls = vec![format!("mkdirat(/sys/fs/cgroup, cowshed/{})", record.id)];
+    let why = "a control group holds all its processes: to freeze, to limit, to kill them together";
+    Narration {
+        title: "cgroup",
+        calls,
+        why,
+    }
+}
+
 pub(super) fn narrate_volumes(record: &ContainerRecord) -> Narration {
     let calls = record
         .volumes()

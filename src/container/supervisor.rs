@@ -34,7 +34,7 @@ pub(super) struct Job<'e> {
 
 /// Supervises until the container has ended for good. Runs in a fork; answers its exit code.
 pub(super) fn supervise(job: Job<'_>, explain: &mut Explain<'_>) -> i32 {
-    let prepared = prepare(&job);
+    let prepared = explain.step(|| prepare(&job), |_| run::narrate_supervisor());
     let Job {
         engine,
         record,
@@ -161,7 +161,10 @@ impl Supervisor<'_> {
             }
         }
         let (plan, spec) = self.engine.plan(&self.record, &self.snapshot)?;
-        let group = self.house.begin(&self.record)?;
+        let group = explain.step(
+            || self.house.begin(&self.record),
+            |_| run::narrate_group(&self.record),
+        )?;
         let running = run::spawn(&plan, &spec, group, explain)
             .map_err(|error| super::attach::wrong_type(error, &plan))?;
         let began = Instant::now();
