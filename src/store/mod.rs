@@ -7,7 +7,8 @@
 //!   images/<hex>.json          one record an image, named by its manifest's digest
 //!   images/names.json          names to manifest digests
 //!   overlay2/<chain>/diff      one unpacked layer in overlay form; layer.json beside it
-//!   containers/<id>/           config.json, state.json, upper, work, log (and log.1, ...)
+//!   containers/<id>/           config.json, state.json, upper, work, log (and log.1, ...), control,
+//!                              the supervisor's socket
 //!   containers/by-name/<name>  links to ids, for names that somebody chose
 //!   volumes/<name>/_data       and volume.json beside it
 //!   tmp/                       everything is born here and renamed into place
