@@ -26,7 +26,8 @@ pub(super) struct House<'e> {
 
 impl<'e> House<'e> {
     pub(super) fn new(engine: &'e Engine, record: &ContainerRecord, lease: &Lease) -> Self {
-        let dir = lease.dir.try_clone().ok();
+        // Opened anew: a duplicate would hold the lease when it is given back.
+        let dir = lease.dir.reopen().ok();
         Self {
             engine,
             stop: record.stop_request(),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::{
-    Container, Engine, Error, Explain, Ran, State, Status, Way, containers, launch::Startable,
+    Container, Engine, Error, Explain, Ran, Status, Way, containers, launch::Startable,
     launch::follow, signal,
 };
 use crate::{
@@ -93,12 +93,7 @@ impl Engine {
             }
         };
         // Again, now that nobody else changes it.
-        let record = record::read(&lease.dir, containers::CONFIG)?;
-        let state: Option<State> = record::find(&lease.dir, containers::STATE)?;
-        if state.as_ref().is_some_and(State::is_alive) {
-            self.end_orphan(&container.record, state.as_ref());
-        }
-        let record: super::ContainerRecord = record;
+        let record: super::ContainerRecord = record::read(&lease.dir, containers::CONFIG)?;
         let snapshot = rootfs::prepare(self.store(), &record.chains, &record.id)?;
         let container = Startable {
             record,

@@ -131,7 +131,7 @@ impl Engine {
 
     /// Kills a program whose supervisor is gone: a setuid program has no leash (prctl(2),
     /// `PR_SET_PDEATHSIG`).
-    pub(super) fn end_orphan(&self, record: &ContainerRecord, state: Option<&State>) {
+    fn end_orphan(&self, record: &ContainerRecord, state: Option<&State>) {
         let Some(state) = state.filter(|state| state.is_alive()) else {
             return;
         };

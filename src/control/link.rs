@@ -117,7 +117,8 @@ impl Listener {
     /// Takes calls in `dir`, in the place of a supervisor that died. The caller holds the lease.
     pub fn open(dir: &Dir) -> Result<Self, Error> {
         let open = || {
-            let dir = dir.try_clone()?;
+            // Opened anew: a duplicate would share its lock.
+            let dir = dir.reopen()?;
             let socket = match sys::listen_in(&dir, NAME) {
                 Err(error) if error.errno() == Some(Errno::EADDRINUSE) => {
                     dir.remove_file(NAME)?;
