@@ -102,6 +102,20 @@ fn root_stop_and_rm_during_the_pause_between_restarts() {
 
 #[test]
 #[ignore = "needs root"]
+fn root_restart_keeps_a_container_that_goes_at_its_end() {
+    let shed = Shed::new();
+    shed.cowshed("run -d --rm --name box base sleep 1000").ok();
+    let (id, pid) = (shed.id_of("box"), shed.pid_of("box"));
+    shed.cowshed("restart -t 0 box").ok();
+    assert_eq!(shed.id_of("box"), id);
+    assert_ne!(shed.pid_of("box"), pid);
+    shed.cowshed("stop -t 0 box").ok();
+    wait_until("it has gone", || shed.cowshed("ps -aq").ok().is_empty());
+    assert_removable(&shed, "--rm");
+}
+
+#[test]
+#[ignore = "needs root"]
 fn root_sigterm_to_the_supervisor_is_a_stop_that_a_policy_comes_back_from() {
     let shed = Shed::new();
     shed.cowshed("run -d --name box --restart unless-stopped --stop-timeout 1 base sleep 1000")
