@@ -9,7 +9,7 @@ use crate::{
     ident::{ChainId, ContainerId},
     mount::Overlay,
     store::{Place, Store},
-    sys::{Dir, Metadata, SysError},
+    sys::{Dir, Metadata, SysError, remove_tree},
 };
 
 /// The names of a container's directories, as Docker's `GraphDriver.Data` calls them.
@@ -92,7 +92,8 @@ impl Snapshot {
     /// The caller knows: it has lived all the time.
     pub fn renew(&self, container: &Dir) -> Result<(), Error> {
         let open = || container.open_dir(WORK)?.open_dir(WORK)?.open_dir(INCOMPAT);
-        let removed = open().and_then(|dir| dir.remove_dir(VOLATILE));
+        // The kernel keeps a file in it.
+        let removed = open().and_then(|dir| remove_tree(&dir, VOLATILE));
         match removed {
             Err(error) if error.errno() == Some(Errno::ENOENT) => Ok(()),
             removed => removed.map_err(|source| Error::System {

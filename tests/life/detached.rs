@@ -1,0 +1,132 @@
+//! A detached container holds nothing of the command that ran it.
+
+use std::{
+    io::Read as _,
+    os::fd::{AsRawFd as _, OwnedFd},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    support::{Shed, finish, read},
+    traces::assert_removable,
+};
+
+/// A shell with a `cowshed` of this store.
+fn shell(shed: &Shed, script: &str) -> Command {
+    let plain = shed.command("");
+    let mut command = Command::new("timeout");
+    command
+        .args(["20", "bash", "-c", script])
+        .stdin(Stdio::null());
+    command
+        .env("C", plain.get_program())
+        .env("COWSHED_ROOT", shed.store());
+    command
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_run_in_the_background_returns_at_once_and_holds_no_descriptor() {
+    let shed = Shed::new();
+    let began = Instant::now();
+    for verb in [
+        "run -d --name box base sleep 1000",
+        "restart -t 0 box",
+        "exec -d box sleep 1000",
+    ] {
+        let (read, write) = nix::unistd::pipe().unwrap();
+        let number = write.as_raw_fd();
+        let script = format!("exec 7>&{number} {number}>&-; x=$($C {verb} 2>&1); echo \"got $x\"");
+        let done = finish(shell(&shed, &script));
+        drop::<OwnedFd>(write);
+        assert!(done.out.starts_with("got "), "{verb}: {done:?}");
+        // Nobody has its other end any more.
+        let mut rest = Vec::new();
+        std::fs::File::from(read).read_to_end(&mut rest).unwrap();
+        assert!(rest.is_empty());
+    }
+    assert!(
+        began.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_removable(&shed, "run -d");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_the_end_of_a_session_is_not_the_end_of_a_detached_container() {
+    let shed = Shed::new();
+    let mut script = Command::new("timeout");
+    let plain = shed.command("");
+    let line = format!(
+        "COWSHED_ROOT={} {} run -d --name box base sleep 1000",
+        shed.store().display(),
+        plain.get_program().display()
+    );
+    // script(1) gives a terminal and hangs up at the end.
+    script
+        .args(["20", "script", "-qec", &line, "/dev/null"])
+        .stdin(Stdio::null());
+    finish(script).ok();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(
+        shed.cowshed("inspect -f '{{.State.Running}}' box").ok(),
+        "true\n"
+    );
+    assert_removable(&shed, "script");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_the_file_with_the_id() {
+    let shed = Shed::new();
+    let file = shed.show("cid");
+    let id = shed
+        .cowshed(&format!(
+            "run -d --name box --cidfile {file} base sleep 1000"
+        ))
+        .ok();
+    assert_eq!(read(&file), id.trim());
+    shed.cowshed(&format!("run --cidfile {file} base true"))
+        .fails(
+            125,
+            "container ID file found, make sure the other container isn't running or delete",
+        );
+    shed.cowshed(&format!("create --cidfile {file} base true"))
+        .fails(125, "container ID file found");
+    assert_eq!(shed.cowshed("ps -aq").ok().lines().count(), 1);
+    std::fs::remove_file(&file).unwrap();
+    // No container, no file.
+    shed.cowshed(&format!("run --cidfile {file} nosuchimage true"))
+        .fails(125, "");
+    assert!(!shed.path("cid").exists());
+    // It was created, though it did not start.
+    shed.cowshed(&format!("run --cidfile {file} base nosuchprogram"))
+        .fails(127, "");
+    assert_eq!(read(&file).len(), 64);
+    assert_removable(&shed, "--cidfile");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_without_sig_proxy_a_signal_ends_the_command_only() {
+    let shed = Shed::new();
+    shed.cowshed("run -d --name box base sh -c 'echo ready; sleep 1000'")
+        .ok();
+    shed.cowshed("logs box").ok();
+    let mut attach = shed
+        .command("attach --no-stdin --sig-proxy=false box")
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(attach.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    assert_eq!(attach.wait().unwrap().code(), Some(130));
+    assert_eq!(
+        shed.cowshed("inspect -f '{{.State.Running}}' box").ok(),
+        "true\n"
+    );
+    assert_removable(&shed, "--sig-proxy=false");
+}

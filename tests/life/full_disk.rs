@@ -1,0 +1,40 @@
+//! A store without room: the program goes on, only its log has a gap.
+
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+
+use crate::{
+    support::{Shed, base, write_file},
+    traces::assert_removable,
+};
+
+#[test]
+#[ignore = "needs root"]
+fn root_a_full_store_does_not_harm_a_program_that_writes_much() {
+    let mut shed = Shed::empty();
+    shed.strict = false;
+    let store = shed.dir("store");
+    let (kind, size) = (Some("tmpfs"), Some("size=16m"));
+    mount(kind, &*store, kind, MsFlags::empty(), size).unwrap();
+    write_file(&shed.path("base.tar"), base());
+    shed.cowshed(&format!(
+        "import --sync=none {} base",
+        shed.show("base.tar")
+    ))
+    .ok();
+    let out = shed.dir("out");
+    shed.cowshed(&format!(
+        "run -d --name box -v {out}:/out base sh -c 'yes 0123456789 | head -c 24000000; echo done >/out/done; exit 4'"
+    ))
+    .ok();
+    assert_eq!(shed.cowshed("wait box").ok(), "4\n");
+    assert_eq!(crate::support::read(shed.path("out/done")), "done\n");
+    let text = shed.cowshed("logs box");
+    assert_eq!(text.code, 0, "{}", text.err);
+    let first = text.out.lines().next().unwrap();
+    assert_eq!(first, "0123456789");
+    assert_eq!(shed.cowshed("rm box").ok(), "box\n");
+    // There is room again.
+    assert_eq!(shed.cowshed("run --rm base echo again").ok(), "again\n");
+    assert_removable(&shed, "a full store");
+    umount2(&*store, MntFlags::MNT_DETACH).unwrap();
+}
