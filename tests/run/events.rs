@@ -24,7 +24,14 @@ fn root_rule_49_volumes_tell_what_is_done_to_them() {
     shed.cowshed("run --rm -v bb:/b -v /c base true").ok();
     shed.cowshed("volume rm aa").ok();
     shed.cowshed("volume prune -f").ok();
-    let lines = told(&shed, "--filter type=volume");
+    let all = told(&shed, "--filter type=volume");
+    let uses = |action: &str| {
+        let begin = format!("volume {action} ");
+        all.iter().filter(|line| line.starts_with(&begin)).count()
+    };
+    assert_eq!((uses("mount"), uses("unmount")), (2, 2), "{all:?}");
+    let is_use = |line: &&String| line.contains(" mount ") || line.contains(" unmount ");
+    let lines: Vec<_> = all.iter().filter(|line| !is_use(line)).collect();
     let anonymous: Vec<_> = lines.iter().filter(|line| line.len() > 80).collect();
     assert_eq!(anonymous.len(), 2, "{lines:?}");
     let named: Vec<_> = lines.iter().filter(|line| line.len() <= 80).collect();
