@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use super::{ContainerRecord, Engine, Error, State};
+use super::{ContainerRecord, Engine, Error, Health, State, monitor::HEALTH};
 use crate::{
     ident::{ContainerId, ContainerName},
     mount::Overlay,
@@ -59,6 +59,8 @@ pub struct Container {
     pub state: Option<State>,
     /// Whether it runs.
     pub status: Status,
+    /// Whether it works; `None` without a check, and before the first start.
+    pub health: Option<Health>,
 }
 
 impl Engine {
@@ -116,10 +118,14 @@ impl Engine {
             id: id.clone(),
             source,
         };
-        let Some(record) = record::find(&own, CONFIG).map_err(damaged)? else {
+        let record: Option<ContainerRecord> = record::find(&own, CONFIG).map_err(damaged)?;
+        let Some(record) = record else {
             return Ok(None);
         };
         let state: Option<State> = record::find(&own, STATE).map_err(damaged)?;
+        // One that cannot be read is from before a crash: the next result takes its place.
+        let recorded = record.probe().map(|_| record::find(&own, HEALTH));
+        let recorded: Option<Health> = recorded.and_then(|found| found.ok().flatten());
         let lock = Lock::try_shared(own.into_fd().into());
         let free = lock
             .map_err(|source| failed("look at lease", source))?
@@ -135,10 +141,13 @@ impl Engine {
             (_, true) => Status::Created,
         };
         let state = state.map(|state| if free { state.settled() } else { state });
+        let ran = state.as_ref().is_some_and(|state| state.started.is_some());
+        let health = Health::of(&record, (status, ran), recorded);
         Ok(Some(Container {
             record,
             state,
             status,
+            health,
         }))
     }
 

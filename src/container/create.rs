@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     ident::{ContainerId, Timestamp, VolumeName},
-    image::{ImageConfig, ImageRecord},
+    image::{HealthCheck, ImageConfig, ImageRecord},
     mount::{
         self, Access, MountRequest, RequestKind, VolumeRequest, VolumesFrom, check_duplicates,
     },
@@ -262,9 +262,23 @@ fn decide(
         auto_remove: request.auto_remove,
         shm_bytes: request.shm_bytes,
         log: request.log,
+        health: health(request.health, config.health)?,
+        shell: config.shell,
         mounts,
         id,
     })
+}
+
+/// Rules are for what the user said; an image may say what it likes.
+fn health(
+    user: Option<HealthCheck>,
+    image: Option<HealthCheck>,
+) -> Result<Option<HealthCheck>, Error> {
+    let Some(user) = user else { return Ok(image) };
+    match user.broken_rule() {
+        Some(what) => Err(Error::Usage { what }),
+        None => Ok(Some(user.or(&image.unwrap_or_default()))),
+    }
 }
 
 fn image_volume(target: PathBuf) -> MountRequest {

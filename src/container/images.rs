@@ -11,7 +11,7 @@ use std::{
 use super::{Engine, Error, containers::failed};
 use crate::{
     ident::{ChainId, Digest, Reference, Timestamp},
-    image::{self, Bundle, ImageRecord, Offered, Synthesis, apply_change},
+    image::{self, Bundle, ImageRecord, Offered, Synthesis, apply_change, health_change},
     layer::{self, Compression, Limits},
     rootfs::{self, Imported, LayerSource, Layers, Sync},
     store::{Blobs, NewBlob, Place, Staging, Tried, lease_place, sweep, try_lease},
@@ -112,9 +112,12 @@ impl Engine {
         // One for each layer, before the import proper.
         crate::sys::process::raise_file_limit();
         sweep(self.store())?;
-        let mut config = oci_spec::image::Config::default();
+        let (mut config, mut health) = (oci_spec::image::Config::default(), None);
         for change in &request.changes {
-            apply_change(&mut config, change)?;
+            match health_change(change) {
+                Some(check) => health = Some(check?),
+                None => apply_change(&mut config, change)?,
+            }
         }
         let blobs = Blobs::open(self.store())?;
         // As a blob each, whose digests then are what the manifest says.
@@ -135,6 +138,7 @@ impl Engine {
                 .map(|packed| packed.digested.diff_id)
                 .collect(),
             config,
+            health,
             created: Timestamp::now(),
             comment: comment.unwrap_or_else(|| format!("imported from {}", shown(&request.layers))),
         };

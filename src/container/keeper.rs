@@ -1,18 +1,25 @@
 //! `House`: what a supervisor's loop needs of a container beside its process: its log and its
-//! control group.
+//! control group and its health check.
 
-use std::os::fd::BorrowedFd;
+use std::{
+    os::fd::{AsFd as _, BorrowedFd},
+    time::Instant,
+};
 
 use nix::sys::signal::Signal::SIGKILL;
 
-use super::{ContainerRecord, Engine, Error};
+use super::{
+    ContainerRecord, Engine, Error,
+    monitor::{HEALTH, Monitor},
+};
 use crate::{
     cgroup::{self, Group, Hierarchies},
     control::{Keeper, StopRequest},
     ident::Timestamp,
     log::{Stream, Writer},
+    process::Running,
     store::Lease,
-    sys::{SysError, process},
+    sys::{Dir, SysError, process},
 };
 
 /// See the head of this file.
@@ -22,6 +29,9 @@ pub(super) struct House<'e> {
     stop: StopRequest,
     log: Option<Writer>,
     group: Option<Group>,
+    /// Of the container, where it has a health check.
+    checked: Option<Dir>,
+    monitor: Option<Monitor<'e>>,
 }
 
 impl<'e> House<'e> {
@@ -33,11 +43,14 @@ impl<'e> House<'e> {
             stop: record.stop_request(),
             log: dir.and_then(|dir| Writer::new(dir, &record.log)),
             group: None,
+            checked: record.probe().and_then(|_| lease.dir.try_clone().ok()),
+            monitor: None,
         }
     }
 
     /// Makes what the next run of the program needs.
     pub(super) fn begin(&mut self, record: &ContainerRecord) -> Result<Option<&Group>, Error> {
+        self.forget_health();
         let hierarchies = Hierarchies::detect_for(&record.limits)?;
         let id = record.id.as_str();
         let group = match Group::create(&hierarchies, id, &record.limits) {
@@ -53,8 +66,11 @@ impl<'e> House<'e> {
     }
 
     /// The program runs.
-    pub(super) fn started(&mut self, record: &ContainerRecord, notes: &[String]) {
-        for note in notes {
+    pub(super) fn started(&mut self, record: &ContainerRecord, running: &Running) {
+        let dir = self.checked.as_ref();
+        let pidfd = running.pidfd.as_fd();
+        self.monitor = dir.and_then(|dir| Monitor::new(self.engine, record, (dir, pidfd)));
+        for note in &running.notes {
             self.engine.note(note);
         }
         self.engine.tell_use("mount", record);
@@ -66,6 +82,8 @@ impl<'e> House<'e> {
         if let Some(log) = &mut self.log {
             log.flush(Timestamp::now());
         }
+        self.end_probe();
+        self.forget_health();
         let Some(group) = self.group.take() else {
             return false;
         };
@@ -77,6 +95,26 @@ impl<'e> House<'e> {
             all.and_then(|all| Ok(clear(all, group.id())?)).ok();
         }
         oom_killed
+    }
+
+    /// Looks no longer whether the program works.
+    pub(super) fn end_probe(&mut self) {
+        if let Some(monitor) = self.monitor.take() {
+            monitor.end(self.group.as_ref());
+        }
+    }
+
+    /// What was found is about a run that is over.
+    fn forget_health(&self) {
+        if let Some(dir) = &self.checked {
+            dir.remove_file(HEALTH).ok();
+        }
+    }
+
+    /// The group in every hierarchy, with those that `pause` has put it into.
+    fn whole_group(&self) -> Option<Group> {
+        let own = self.group.as_ref()?;
+        Group::open(self.engine.hierarchies().ok()?, own.id()).ok()
     }
 }
 
@@ -103,9 +141,7 @@ impl Keeper for House<'_> {
         process::send_signal(pidfd, signal)?;
         // What shall end it must not wait in the freezer.
         if (signal == SIGKILL as i32 || signal == self.stop.signal)
-            && let Some(own) = &self.group
-            && let Ok(all) = self.engine.hierarchies()
-            && let Ok(group) = Group::open(all, own.id())
+            && let Some(group) = self.whole_group()
             && group.is_frozen().unwrap_or(true)
         {
             group.thaw().ok();
@@ -115,5 +151,25 @@ impl Keeper for House<'_> {
 
     fn farewell(&self) -> StopRequest {
         self.stop
+    }
+
+    fn sources(&self) -> Vec<BorrowedFd<'_>> {
+        self.monitor.as_ref().map_or(Vec::new(), Monitor::sources)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.monitor.as_ref().and_then(Monitor::deadline)
+    }
+
+    fn wake(&mut self) {
+        let Some(mut monitor) = self.monitor.take() else {
+            return;
+        };
+        let frozen = || {
+            let group = self.whole_group();
+            group.is_some_and(|group| group.is_frozen().unwrap_or(false))
+        };
+        monitor.wake(self.group.as_ref(), frozen);
+        self.monitor = Some(monitor);
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     cgroup::Limits,
     control::StopRequest,
     ident::{ChainId, ContainerId, ContainerName, Digest, Timestamp, VolumeName},
+    image::HealthCheck,
     log::LogOptions,
     mount::{Access, MountRequest, RequestKind},
     process::{Network, Ulimit},
@@ -86,6 +87,12 @@ pub struct ContainerRecord {
     /// How its output is kept.
     #[serde(default)]
     pub log: LogOptions,
+    /// The image's check and the user's together.
+    #[serde(default)]
+    pub health: Option<HealthCheck>,
+    /// The image's shell, for scripts of the check.
+    #[serde(default)]
+    pub shell: Vec<String>,
     /// Everything mounted on top, anonymous volumes named.
     pub mounts: Vec<AttachedMount>,
 }
@@ -136,6 +143,11 @@ impl ContainerRecord {
             signal: self.stop_signal,
             seconds: self.stop_timeout,
         }
+    }
+
+    /// What a probe of its health runs; `None` where it has no check.
+    pub fn probe(&self) -> Option<Vec<String>> {
+        self.health.as_ref()?.command(&self.shell)
     }
 
     /// The volumes it uses.

@@ -98,6 +98,7 @@ impl Engine {
                 record,
                 state,
                 status,
+                ..
             } = &container;
             if status.is_live() {
                 self.end_orphan(record, state.as_ref());

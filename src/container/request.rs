@@ -6,6 +6,7 @@ use super::RestartPolicy;
 use crate::{
     cgroup::Limits,
     ident::ContainerName,
+    image::HealthCheck,
     log::LogOptions,
     mount::{Access, MountRequest, VolumesFrom},
     process::{Network, Ulimit},
@@ -64,6 +65,8 @@ pub struct RunRequest {
     pub shm_bytes: u64,
     /// `--log-driver`, `--log-opt`
     pub log: LogOptions,
+    /// `--health-cmd` and its like; what it leaves out is the image's.
+    pub health: Option<HealthCheck>,
     /// `-v`, `--mount`, `--tmpfs`, in order.
     pub mounts: Vec<MountRequest>,
     /// `--volumes-from`, in order.
@@ -97,6 +100,7 @@ impl RunRequest {
             auto_remove: false,
             shm_bytes: 64 * 1024 * 1024,
             log: LogOptions::default(),
+            health: None,
             mounts: Vec::new(),
             volumes_from: Vec::new(),
         }

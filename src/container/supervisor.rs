@@ -190,7 +190,7 @@ impl Supervisor<'_> {
         let pidfd = running.pidfd.try_clone();
         let began = self.begin(first);
         let ended = began.and_then(|()| {
-            self.house.started(&self.record, &running.notes);
+            self.house.started(&self.record, &running);
             if first && !self.keeps_streams {
                 // Before anybody who waits for our start goes on without us.
                 let let_go = process::let_go_of_caller();
@@ -203,6 +203,7 @@ impl Supervisor<'_> {
             use std::os::fd::AsFd as _;
             // What nobody looks after must not go on beside the clean-up.
             process::send_signal(pidfd.as_fd(), nix::sys::signal::Signal::SIGKILL as i32).ok();
+            self.house.end_probe();
             process::wait(pidfd.as_fd()).ok();
         }
         self.state.oom_killed = self.house.ended();

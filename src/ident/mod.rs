@@ -4,6 +4,7 @@
 
 mod chain;
 mod digest;
+mod duration;
 mod moment;
 mod name;
 mod reference;
@@ -12,6 +13,7 @@ mod time;
 
 pub use chain::{ChainId, DiffId};
 pub use digest::{Digest, Hasher};
+pub use duration::{parse_duration, show_duration};
 pub use moment::parse_moment;
 pub use name::{ContainerId, ContainerName, VolumeName};
 pub use reference::Reference;
@@ -74,6 +76,14 @@ pub enum Error {
         /// What was given.
         text: String,
     },
+    /// Not a duration; the text is Go's.
+    #[error("time: {why} duration {text:?}")]
+    Duration {
+        /// What was given.
+        text: String,
+        /// `invalid`, `missing unit in`, `unknown unit "d" in`.
+        why: String,
+    },
     /// Not an RFC 3339 time.
     #[error("{text:?} is not an RFC 3339 time")]
     Time {
@@ -93,6 +103,7 @@ impl Failure for Error {
             | Error::VolumeNameShort
             | Error::VolumeName { .. }
             | Error::Moment { .. }
+            | Error::Duration { .. }
             | Error::Time { .. } => ErrorKind::Invalid,
         }
     }

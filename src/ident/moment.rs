@@ -2,21 +2,9 @@
 
 use jiff::{civil, tz::TimeZone};
 
-use super::{Error, Timestamp};
+use super::{Error, Timestamp, duration::decimal, parse_duration};
 
 const SECOND: i128 = 1_000_000_000;
-
-/// Units of a duration in nanoseconds; longer names first where one begins like another.
-const UNITS: [(&str, i128); 8] = [
-    ("ns", 1),
-    ("us", 1000),
-    ("µs", 1000),
-    ("μs", 1000),
-    ("ms", 1_000_000),
-    ("s", SECOND),
-    ("m", 60 * SECOND),
-    ("h", 3600 * SECOND),
-];
 
 /// Parses what Docker takes for a moment: a duration before `now` (`10m`, `1h30m`), a date and time
 /// as in RFC 3339 with as much of its end left out as one likes, or seconds since the epoch with a
@@ -27,8 +15,8 @@ const UNITS: [(&str, i128); 8] = [
 /// Anything else, and moments that no calendar holds. The text is Docker's.
 pub fn parse_moment(text: &str, now: Timestamp) -> Result<Timestamp, Error> {
     let moment = match parse_duration(text) {
-        Some(ago) => now.as_nanosecond().checked_sub(ago),
-        None => epoch(text),
+        Ok(ago) => now.as_nanosecond().checked_sub(i128::from(ago)),
+        Err(_) => epoch(text),
     };
     match moment {
         Some(moment) => Timestamp::from_nanosecond(moment),
@@ -37,47 +25,6 @@ pub fn parse_moment(text: &str, now: Timestamp) -> Result<Timestamp, Error> {
     .ok_or_else(|| Error::Moment {
         text: text.to_owned(),
     })
-}
-
-/// A duration as Go writes it, in nanoseconds.
-fn parse_duration(text: &str) -> Option<i128> {
-    let (sign, mut rest) = match text.strip_prefix('-') {
-        Some(rest) => (-1, rest),
-        None => (1, text.strip_prefix('+').unwrap_or(text)),
-    };
-    if rest.is_empty() || rest == "0" {
-        return (rest == "0").then_some(0);
-    }
-    let mut total = 0_i128;
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let (number, tail) = rest.split_at(end);
-        let (name, unit) = UNITS.iter().find(|(name, _)| tail.starts_with(name))?;
-        total = total.checked_add(decimal(number, *unit)?)?;
-        rest = &tail[name.len()..];
-    }
-    Some(sign * total)
-}
-
-/// `1.5` of a unit; either side of the point may be missing, not both.
-fn decimal(number: &str, unit: i128) -> Option<i128> {
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
-        return None;
-    }
-    let digits = |text: &str| {
-        if text.is_empty() {
-            Some(0)
-        } else {
-            text.parse().ok()
-        }
-    };
-    // More digits are below a nanosecond.
-    let fraction = fraction.get(..15).unwrap_or(fraction);
-    let scale = 10_i128.pow(u32::try_from(fraction.len()).ok()?);
-    let whole: i128 = digits(whole)?;
-    let part: i128 = digits(fraction)?;
-    whole.checked_mul(unit)?.checked_add(part * unit / scale)
 }
 
 /// Seconds since the epoch.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use oci_spec::image::ImageConfiguration;
 use serde::{Deserialize, Serialize};
 
-use super::Error;
+use super::{Error, HealthCheck};
 use crate::ident::DiffId;
 
 /// What an image says about the processes that run on it (OCI image-spec config.md).
@@ -37,6 +37,10 @@ pub struct ImageConfig {
     pub labels: BTreeMap<String, String>,
     /// A name or a number.
     pub stop_signal: Option<String>,
+    /// How to find out whether its program works.
+    pub health: Option<HealthCheck>,
+    /// What runs scripts, health checks' among them; empty means `/bin/sh -c`.
+    pub shell: Vec<String>,
     /// One line a layer, or for an instruction without one.
     pub history: Vec<History>,
 }
@@ -54,6 +58,19 @@ pub struct History {
     pub empty_layer: bool,
 }
 
+/// Docker's own fields, which the OCI's config does not have.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct More {
+    healthcheck: Option<HealthCheck>,
+    shell: Option<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct WithMore {
+    config: Option<More>,
+}
+
 impl ImageConfig {
     /// Parses a config document.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
@@ -63,6 +80,11 @@ impl ImageConfig {
                 what: what(),
                 source,
             })?;
+        let more = serde_json::from_slice::<WithMore>(bytes).map_err(|source| Error::Parse {
+            what: what(),
+            source,
+        })?;
+        let more = more.config.unwrap_or_default();
         if config.rootfs().typ() != "layers" {
             let why = format!("rootfs type {:?} is not \"layers\"", config.rootfs().typ());
             return Err(Error::Malformed { what: what(), why });
@@ -96,6 +118,8 @@ impl ImageConfig {
             exposed_ports: sorted(run.exposed_ports()),
             labels: labels.into_iter().collect(),
             stop_signal: run.stop_signal().clone(),
+            health: more.healthcheck,
+            shell: more.shell.unwrap_or_default(),
             history: history(&config),
         })
     }
@@ -123,6 +147,17 @@ mod tests {
         let config = ImageConfig::parse(text.as_bytes()).unwrap();
         assert_eq!(config.volumes, ["/a", "/b"]);
         assert!(config.env.is_empty() && config.cmd.is_empty());
+    }
+
+    #[test]
+    fn dockers_own_fields_are_read_beside() {
+        let text = r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]},
+            "config":{"Shell":["/bin/bash","-c"],"Healthcheck":{"Test":["CMD-SHELL","x"],
+            "Interval":2000000}}}"#;
+        let config = ImageConfig::parse(text.as_bytes()).unwrap();
+        let health = config.health.unwrap();
+        assert_eq!((health.test[1].as_str(), health.interval), ("x", 2_000_000));
+        assert_eq!(config.shell, ["/bin/bash", "-c"]);
     }
 
     #[test]

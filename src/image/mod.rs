@@ -11,6 +11,8 @@ mod bundle;
 mod change;
 mod config;
 mod docker_archive;
+mod health_change;
+mod health_check;
 mod images;
 mod manifest;
 mod media;
@@ -20,6 +22,8 @@ mod synthesis;
 pub use bundle::{Bundle, Member};
 pub use change::apply as apply_change;
 pub use config::ImageConfig;
+pub use health_change::health_change;
+pub use health_check::HealthCheck;
 pub use images::{ImageRecord, Images, LayerRef, Names};
 pub use manifest::{CONFIG_MAX, MANIFEST_MAX};
 pub use synthesis::{BlobRef, Synthesis};
@@ -195,7 +199,8 @@ impl Failure for Error {
             | Error::Digest { .. } => "the image is damaged: fetch or save it again",
             Error::MediaType { .. } => "layers may be tar, tar+gzip or tar+zstd",
             Error::Change { .. } => {
-                "changes: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME, WORKDIR"
+                "changes: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, STOPSIGNAL, USER, VOLUME, \
+                 WORKDIR"
             }
             Error::Ident(error) => return error.hint(),
             Error::Tar { source, .. } => return source.hint(),

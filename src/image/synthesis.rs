@@ -7,7 +7,7 @@ use oci_spec::image::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Error, manifest::host_architecture};
+use super::{Error, HealthCheck, manifest::host_architecture};
 use crate::ident::{DiffId, Digest, Timestamp};
 
 /// A blob as a descriptor names it.
@@ -28,6 +28,8 @@ pub struct Synthesis {
     pub diff_ids: Vec<DiffId>,
     /// Run configuration, from `-c`.
     pub config: Config,
+    /// The same, which the OCI's has no field for.
+    pub health: Option<HealthCheck>,
     /// When.
     pub created: Timestamp,
     /// What `history` says about each layer.
@@ -83,10 +85,15 @@ impl Synthesis {
             .history(history.map_err(failed)?)
             .build()
             .map_err(failed)?;
-        serde_json::to_vec(&config).map_err(|source| Error::Parse {
+        let parse_failed = |source| Error::Parse {
             what: "config".to_owned(),
             source,
-        })
+        };
+        let mut document = serde_json::to_value(&config).map_err(parse_failed)?;
+        if let Some(health) = &self.health {
+            document["config"]["Healthcheck"] = serde_json::json!(health);
+        }
+        serde_json::to_vec(&document).map_err(parse_failed)
     }
 }
 

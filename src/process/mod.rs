@@ -6,7 +6,9 @@
 //!
 //! Not here: moving its bytes (`control`); records, locks and clean-up (`container`).
 
+mod explain;
 mod init;
+mod joining;
 mod reaper;
 mod report;
 mod spawn;
@@ -15,7 +17,8 @@ mod step;
 mod ulimit;
 mod user;
 
-pub use spawn::{Observer, Running, join, spawn};
+pub use joining::Joining;
+pub use spawn::{Observer, Running, begin_join, join, spawn};
 pub use spec::{Console, ExecSpec, Network, ProcessSpec, Rights};
 pub use step::InitStep;
 pub use ulimit::{Ulimit, UlimitError, apply as apply_ulimits};

@@ -5,12 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::errno::Errno;
-
 use super::{
-    Console, Error, ExecSpec, InitStep, ProcessSpec, UserError,
+    Console, Error, ExecSpec, InitStep, Joining, ProcessSpec,
+    explain::explain,
     init::Child,
-    report::{self, Report, UserErrorKind},
+    report::{self, Report},
 };
 use crate::{
     cgroup::Group,
@@ -75,22 +74,33 @@ pub fn join(
     spec: &ExecSpec,
     group: Option<&Group>,
 ) -> Result<Running, Error> {
-    check_text(spec.args.iter().chain(&spec.env).chain([&spec.cwd]))?;
-    process::forbid_core_dump_and_trace().map_err(failed("hide descriptors"))?;
-    let steps = InitStep::list_exec(spec, group);
-    let start = Start {
-        steps: &steps,
-        observer: None,
-        console: spec.console,
-        env: &spec.env,
-        container: Some(container),
-        group,
-    };
+    let steps = prepare_join(spec, group)?;
+    let start = Start::joining(&steps, spec, (container, group));
     let cgroup = group.and_then(Group::unified_fd);
     start.fork(Stage::default(), || fork::clone_beside(container, cgroup))
 }
 
-fn failed(what: &'static str) -> impl FnOnce(SysError) -> Error {
+/// Forks into the namespaces of a running container as [`join`] does, and waits for nothing.
+pub fn begin_join(
+    container: BorrowedFd<'_>,
+    spec: &ExecSpec,
+    group: Option<&Group>,
+) -> Result<Joining, Error> {
+    let steps = prepare_join(spec, group)?;
+    let start = Start::joining(&steps, spec, (container, group));
+    let cgroup = group.and_then(Group::unified_fd);
+    let (starting, channel) =
+        start.begin(Stage::default(), || fork::clone_beside(container, cgroup))?;
+    Joining::new(starting, channel, steps)
+}
+
+fn prepare_join(spec: &ExecSpec, group: Option<&Group>) -> Result<Vec<InitStep>, Error> {
+    check_text(spec.args.iter().chain(&spec.env).chain([&spec.cwd]))?;
+    process::forbid_core_dump_and_trace().map_err(failed("hide descriptors"))?;
+    Ok(InitStep::list_exec(spec, group))
+}
+
+pub(super) fn failed(what: &'static str) -> impl FnOnce(SysError) -> Error {
     move |source| Error::System { what, source }
 }
 
@@ -105,12 +115,12 @@ fn check_text<'t>(mut texts: impl Iterator<Item = &'t String>) -> Result<(), Err
 
 /// [`Running`] before there is a process.
 #[derive(Debug, Default)]
-struct Starting {
-    pid: i32,
-    pidfd: Option<OwnedFd>,
+pub(super) struct Starting {
+    pub(super) pid: i32,
+    pub(super) pidfd: Option<OwnedFd>,
     stdin: Option<OwnedFd>,
-    stdout: Option<OwnedFd>,
-    stderr: Option<OwnedFd>,
+    pub(super) stdout: Option<OwnedFd>,
+    pub(super) stderr: Option<OwnedFd>,
     terminal: Option<OwnedFd>,
     notes: Vec<String>,
 }
@@ -140,12 +150,39 @@ struct Start<'a, 'o> {
     group: Option<&'a Group>,
 }
 
+impl<'a> Start<'a, '_> {
+    fn joining(
+        steps: &'a [InitStep],
+        spec: &'a ExecSpec,
+        (container, group): (BorrowedFd<'a>, Option<&'a Group>),
+    ) -> Self {
+        Self {
+            steps,
+            observer: None,
+            console: spec.console,
+            env: &spec.env,
+            container: Some(container),
+            group,
+        }
+    }
+}
+
 impl Start<'_, '_> {
     fn fork(
         self,
         stage: Stage,
         fork: impl FnOnce() -> Result<fork::Side, SysError>,
     ) -> Result<Running, Error> {
+        let (starting, channel) = self.begin(stage, fork)?;
+        self.wait(starting, &channel)
+    }
+
+    /// What there is before a word has come from the child, and where its words come from.
+    fn begin(
+        &self,
+        stage: Stage,
+        fork: impl FnOnce() -> Result<fork::Side, SysError>,
+    ) -> Result<(Starting, OwnedFd), Error> {
         let (ours, theirs) = report::channel().map_err(failed("make report channel"))?;
         let (mut running, streams) = streams(self.console).map_err(failed("make pipes"))?;
         match fork().map_err(failed("create namespaces"))? {
@@ -167,7 +204,7 @@ impl Start<'_, '_> {
                 drop((theirs, streams));
                 running.pid = pid;
                 running.pidfd = Some(pidfd);
-                self.wait(running, &ours)
+                Ok((running, ours))
             }
         }
     }
@@ -191,7 +228,7 @@ impl Start<'_, '_> {
                 }
                 Some((bad @ (Report::Failed { .. } | Report::NoUser { .. }), _)) => {
                     process::wait(pidfd.as_fd()).map_err(failed("wait for first process"))?;
-                    return Err(self.explain(bad));
+                    return Err(explain(self.steps, bad));
                 }
                 None => break,
             }
@@ -223,49 +260,5 @@ impl Start<'_, '_> {
             terminal,
             notes,
         })
-    }
-
-    fn explain(&self, report: Report) -> Error {
-        match report {
-            Report::Failed {
-                step,
-                call,
-                detail,
-                errno,
-            } => {
-                let errno = Errno::from_raw(errno);
-                self.failed_step(step, errno, SysError::new(call, detail, errno))
-            }
-            Report::NoUser { error, kind } => Error::User(match kind {
-                UserErrorKind::User => UserError::NoUser { name: error },
-                UserErrorKind::Group => UserError::NoGroup { name: error },
-                UserErrorKind::Range => UserError::Range { text: error },
-            }),
-            Report::Done { .. } | Report::Note { .. } | Report::Executing | Report::Terminal => {
-                Error::Vanished { code: 0 }
-            }
-        }
-    }
-
-    fn failed_step(&self, step: usize, errno: Errno, source: SysError) -> Error {
-        if let Some(InitStep::Exec { args, .. }) = self.steps.get(step) {
-            let program = args.first().cloned().unwrap_or_default();
-            return if errno == Errno::ENOENT {
-                Error::ProgramNotFound { program, source }
-            } else {
-                Error::ProgramNotExecutable { program, source }
-            };
-        }
-        let title = self
-            .steps
-            .get(step)
-            .map_or("?", |step| step.narrate().title)
-            .to_owned();
-        Error::Step {
-            number: step + 1,
-            total: self.steps.len(),
-            title,
-            source,
-        }
     }
 }

@@ -307,6 +307,17 @@ pub fn kill(pid: i32) {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL).ok();
 }
 
+/// Kills a process group; none of this number is fine.
+pub fn kill_group(leader: i32) {
+    nix::sys::signal::killpg(nix::unistd::Pid::from_raw(leader), Signal::SIGKILL).ok();
+}
+
+/// The session that a process is in, by its leader's number; `None` where there is no such process.
+pub fn session_of(pid: i32) -> Option<i32> {
+    let session = nix::unistd::getsid(Some(nix::unistd::Pid::from_raw(pid)));
+    session.ok().map(nix::unistd::Pid::as_raw)
+}
+
 /// What a descriptor shall be ready for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the documentation")]

@@ -14,6 +14,7 @@ mod exit_codes;
 mod explain;
 mod export;
 mod format;
+mod health;
 mod hostile;
 mod isolation;
 mod logs;

@@ -13,7 +13,7 @@ use cowshed::{
     process::Network,
 };
 
-use super::{cid_file::CidFile, env_file, limit_args::LimitArgs};
+use super::{cid_file::CidFile, env_file, health_args::HealthArgs, limit_args::LimitArgs};
 use crate::cli::report::Exit;
 
 /// Which network a container sees.
@@ -91,6 +91,8 @@ pub(crate) struct CreateArgs {
     volumes_from: Vec<String>,
     #[command(flatten)]
     limits: LimitArgs,
+    #[command(flatten)]
+    health: HealthArgs,
     /// When to start it again: no, on-failure[:N], always or unless-stopped
     #[arg(
         long,
@@ -194,6 +196,7 @@ impl CreateArgs {
             restart,
             limits: self.limits.limits()?,
             ulimits: self.limits.ulimits()?,
+            health: self.health.check()?,
             stop_signal: stop_signal.map_err(refused)?,
             stop_timeout: self.stop_timeout,
             auto_remove: self.rm,

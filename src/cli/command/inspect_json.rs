@@ -17,7 +17,7 @@ use cowshed::{
 };
 use serde_json::{Map, Value, json};
 
-use super::inspect_host;
+use super::{inspect_health, inspect_host};
 
 /// Text to an object of empty objects, as Docker has sets.
 fn set(list: &[String]) -> Value {
@@ -90,6 +90,8 @@ pub(crate) fn container(
         },
         "NetworkSettings": network_settings(record.network),
     });
+    inspect_health::add_check(&mut value["Config"], record.health.as_ref());
+    inspect_health::add_health(&mut value["State"], container.health.as_ref());
     if let (Some(size), Some(map)) = (size, value.as_object_mut()) {
         // Before the mounts, as Docker has them.
         let place = map.keys().position(|key| key == "Mounts").unwrap_or(0);
@@ -226,7 +228,7 @@ pub(crate) fn image(
         data.insert("LowerDir".to_owned(), json!(lowers.join(":")));
     }
     data.insert("UpperDir".to_owned(), json!(upper.map(path)));
-    json!({
+    let mut value = json!({
         "Id": record.id,
         "RepoTags": tags,
         "RepoDigests": [],
@@ -254,7 +256,9 @@ pub(crate) fn image(
         "Metadata": { "LastTagTime": record.imported },
         "Manifest": record.manifest,
         "Layers": record.layers.iter().map(layer).collect::<Vec<_>>(),
-    })
+    });
+    inspect_health::add_check(&mut value["Config"], config.health.as_ref());
+    value
 }
 
 /// What Docker does not tell: where each layer came from and what its directory is called.

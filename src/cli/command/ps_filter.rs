@@ -22,9 +22,10 @@ const STATUSES: [&str; 7] = [
 ];
 const HEALTHS: [&str; 4] = ["healthy", "none", "starting", "unhealthy"];
 
-/// Of a container without a health check, as all are.
-fn health(_container: &Container) -> &'static str {
-    "none"
+/// Without a check, and before the first start, there is none.
+fn health(container: &Container) -> &'static str {
+    let health = container.health.as_ref();
+    health.map_or("none", |health| health.status.word())
 }
 
 /// One key of `--filter`; its values are alternatives, but for labels.

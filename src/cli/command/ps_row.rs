@@ -1,7 +1,7 @@
 //! A container as a line of `ps`.
 
 use cowshed::{
-    container::{AttachedMount, Container, ContainerSize, Status},
+    container::{AttachedMount, Container, ContainerSize, HealthStatus, Status},
     ident::Timestamp,
     mount::RequestKind,
 };
@@ -119,12 +119,15 @@ fn status(container: &Container) -> String {
         (Status::Running | Status::Paused | Status::Restarting, state) => {
             let started = state.and_then(|state| state.started);
             let started = started.unwrap_or(container.record.created);
-            let paused = if container.status == Status::Paused {
-                " (Paused)"
-            } else {
-                ""
+            let health = container.health.as_ref().map(|health| health.status);
+            let more = match (container.status, health) {
+                (Status::Paused, _) => " (Paused)",
+                (_, Some(HealthStatus::Starting)) => " (health: starting)",
+                (_, Some(HealthStatus::Healthy)) => " (healthy)",
+                (_, Some(HealthStatus::Unhealthy)) => " (unhealthy)",
+                (_, None) => "",
             };
-            format!("Up {}{paused}", text::duration(since(started)))
+            format!("Up {}{more}", text::duration(since(started)))
         }
         (Status::Exited, Some(state)) => {
             format!("Exited ({}) {}", state.exit_code, text::ago(state.finished))
