@@ -123,8 +123,9 @@ impl Pump {
     fn part(&mut self, id: u64, program: Option<&mut Program>) {
         let once = self.input_once;
         if let Some(client) = self.client(id) {
+            let typed = client.attached.stdin;
             client.leave();
-            if client.attached.stdin
+            if typed
                 && once
                 && let Some(program) = program
             {
