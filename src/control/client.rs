@@ -111,7 +111,9 @@ impl Client {
         }
     }
 
+    /// It owns nothing any more: that its link hangs up next is no accident.
     pub(super) fn leave(&mut self) {
+        self.attached = Attach::default();
         self.gone = true;
         self.queue.clear();
     }

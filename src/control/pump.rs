@@ -101,6 +101,8 @@ pub struct Pump {
     pub(super) early: Vec<(u64, Vec<u8>)>,
     /// And that there will be no more.
     pub(super) early_end: bool,
+    /// What the last client's terminal told: the next program's is as large.
+    pub(super) size: Option<(u16, u16)>,
     /// Of the program.
     pub(super) buffer: Vec<u8>,
     /// Of a client.
@@ -139,6 +141,7 @@ impl Pump {
             input_once,
             early: Vec::new(),
             early_end: false,
+            size: None,
             buffer: Vec::new(),
             packet: Vec::new(),
         })
@@ -278,6 +281,9 @@ impl Pump {
     }
 
     fn put_early(&mut self, program: &mut Program) -> Result<(), Error> {
+        if let Some((rows, columns)) = self.size {
+            program.resize(rows, columns);
+        }
         for (id, bytes) in std::mem::take(&mut self.early) {
             let put = program.input.put(id, &bytes);
             put.map_err(failed("relay streams"))?;

@@ -123,8 +123,9 @@ impl Pump {
     fn part(&mut self, id: u64, program: Option<&mut Program>) {
         let once = self.input_once;
         if let Some(client) = self.client(id) {
+            let typed = client.attached.stdin;
             client.leave();
-            if client.attached.stdin
+            if typed
                 && once
                 && let Some(program) = program
             {
@@ -183,7 +184,10 @@ impl Pump {
                     program.output_mut(stream).close();
                 }
             }
-            (Request::Resize { rows, columns }, Some(program)) => program.resize(rows, columns),
+            (Request::Resize { rows, columns }, program) => {
+                self.size = Some((rows, columns));
+                program.inspect(|program| program.resize(rows, columns));
+            }
             (Request::Stop(stop), program) => {
                 client.awaits = Awaits::End;
                 self.stopping.begin(stop, false, now);
@@ -197,7 +201,6 @@ impl Pump {
             (Request::Wait, _) => client.awaits = Awaits::End,
             (Request::Detach, program) => self.part(id, program),
             (Request::EndOfInput, None) => self.early_end |= once,
-            (Request::Resize { .. }, None) => {}
         }
         Ok(())
     }
