@@ -1,11 +1,17 @@
-//! `top`, `stats` and `container prune`.
+//! `top`, `stats`, `container prune`, `generate systemd` and `start --restarting`.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
+    path::Path,
     process::{Command, Stdio},
 };
 
-use crate::support::{Shed, finish, wait_until};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use crate::support::{Shed, finish, read, wait_until, write_text};
 
 /// Aloud, past the test harness that keeps what tests print.
 fn say(text: &str) {
@@ -226,5 +232,153 @@ fn root_prune_removes_what_does_not_run_and_nothing_else() {
     assert_eq!(told.matches(" container prune ").count(), 3, "{told}");
     shed.cowshed("rm -f live").ok();
     assert_eq!(shed.cowshed("container prune -f").ok(), none);
+    shed.assert_no_containers();
+}
+
+/// Lets systemd judge a unit, where it is installed.
+fn verify(unit: &str, path: &Path) {
+    write_text(path, unit);
+    let mut verify = Command::new("systemd-analyze");
+    verify
+        .args(["verify", "--man=no"])
+        .arg(path)
+        .stdin(Stdio::null());
+    match verify.output() {
+        Ok(output) => {
+            // It has something to say about units of the machine, too.
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            assert!(
+                output.status.success() && !said.contains(name),
+                "{said}\n{unit}"
+            );
+        }
+        Err(error) => say(&format!("SKIPPED: systemd-analyze verify: {error}")),
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_generated_units_are_what_systemd_reads() {
+    let shed = Shed::new();
+    shed.cowshed("create --name web --stop-timeout 100 base true")
+        .ok();
+    let program = env!("CARGO_BIN_EXE_cowshed");
+    let root = shed.store().display().to_string();
+    let all = shed.cowshed("generate systemd").ok();
+    let start = format!("ExecStart={program} --root {root} start --restarting\n");
+    assert!(
+        all.contains(&start) && all.contains("TimeoutStopSec=120\n"),
+        "{all}"
+    );
+    verify(&all, &shed.path("cowshed.service"));
+    let line = "generate systemd --name demo.service --restart-policy always web";
+    let one = shed.cowshed(line).ok();
+    let stop = format!("ExecStop={program} --root {root} stop web\n");
+    assert!(
+        one.contains(&stop) && one.contains("\nRestart=always\n"),
+        "{one}"
+    );
+    assert!(one.contains("/etc/systemd/system/demo.service\n"));
+    verify(&one, &shed.path("demo.service"));
+    // A path that needs quoting is read back as it is.
+    let odd = shed.path("한국 $HOME %n");
+    let mut command = shed.command("generate systemd");
+    command.env("COWSHED_ROOT", &odd);
+    verify(&finish(command).ok(), &shed.path("odd.service"));
+    shed.cowshed("generate systemd nobody")
+        .fails(1, "No such container: nobody");
+    shed.cowshed("generate systemd --name ../x")
+        .fails(1, "invalid unit name");
+    shed.cowshed("generate systemd --restart-policy always")
+        .fails(125, "CONTAINER");
+    shed.cowshed("rm web").ok();
+    shed.assert_no_containers();
+}
+
+fn number_after(text: &str, label: &str) -> i32 {
+    let line = text.lines().find_map(|line| line.strip_prefix(label));
+    line.unwrap().trim().parse().unwrap()
+}
+
+/// Who keeps a container that runs.
+fn supervisor_of(shed: &Shed, name: &str) -> i32 {
+    let status = read(format!("/proc/{}/status", shed.pid_of(name)));
+    number_after(&status, "PPid:")
+}
+
+fn is_gone(pid: i32) -> bool {
+    !Path::new(&format!("/proc/{pid}/cmdline")).exists()
+        || read(format!("/proc/{pid}/cmdline")).is_empty()
+}
+
+/// Power is cut: supervisor and program die, and what they wrote is of another boot.
+fn cut_power(shed: &Shed, name: &str) {
+    let pids = [supervisor_of(shed, name), shed.pid_of(name)];
+    for pid in pids {
+        assert!(pid > 1);
+        kill(Pid::from_raw(pid), Signal::SIGKILL).ok();
+    }
+    wait_until("both are gone", || pids.into_iter().all(is_gone));
+    let path = shed.store().join("containers").join(shed.id_of(name));
+    let path = path.join("state.json");
+    let mut state: serde_json::Value = serde_json::from_str(&read(&path)).unwrap();
+    state["identity"][0] = "00000000-0000-0000-0000-000000000000".into();
+    write_text(&path, &state.to_string());
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_after_a_boot_exactly_those_come_back_that_shall() {
+    let shed = Shed::new();
+    let sleeps = "base sleep 987";
+    for policy in ["no", "always", "unless-stopped", "on-failure"] {
+        shed.cowshed(&format!(
+            "run -d --name {policy} --restart {policy} {sleeps}"
+        ))
+        .ok();
+    }
+    for policy in ["always", "unless-stopped"] {
+        for how in ["stopped", "dismissed"] {
+            let line = format!("run -d --name {policy}-{how} --restart {policy} {sleeps}");
+            shed.cowshed(&line).ok();
+        }
+        shed.cowshed(&format!("stop -t 0 {policy}-stopped")).ok();
+        // What systemd sends when its unit is stopped; sleep as process 1 does not listen.
+        let name = format!("{policy}-dismissed");
+        let supervisor = supervisor_of(&shed, &name);
+        kill(Pid::from_raw(shed.pid_of(&name)), Signal::SIGKILL).ok();
+        kill(Pid::from_raw(supervisor), Signal::SIGTERM).unwrap();
+        wait_until("it has ended", || is_gone(supervisor));
+    }
+    shed.cowshed("run --name good --restart on-failure base true")
+        .ok();
+    shed.cowshed("create --name never --restart always base true")
+        .ok();
+    for name in ["no", "always", "unless-stopped", "on-failure"] {
+        cut_power(&shed, name);
+    }
+    assert_eq!(shed.cowshed("ps -q").ok(), "");
+    let started = shed.cowshed("start --restarting").ok();
+    let mut running: Vec<_> = started.lines().map(|id| shed.inspect(id)).collect();
+    running.retain(|one| one["State"]["Running"] == true);
+    let mut names: Vec<_> = running
+        .iter()
+        .map(|one| one["Name"].as_str().unwrap())
+        .collect();
+    names.sort_unstable();
+    let wanted = [
+        "/always",
+        "/always-dismissed",
+        "/always-stopped",
+        "/on-failure",
+        "/unless-stopped",
+        "/unless-stopped-dismissed",
+    ];
+    assert_eq!(names, wanted);
+    assert_eq!(started.lines().count(), wanted.len(), "{started}");
+    assert_eq!(shed.cowshed("start --restarting").ok(), "");
+    let all = shed.cowshed("ps -aq").ok().replace('\n', " ");
+    shed.cowshed(&format!("rm -f {all}")).ok();
     shed.assert_no_containers();
 }
