@@ -54,6 +54,11 @@ impl Format {
 
     /// Prints all rows, or nothing where one of them does not go with the template.
     pub(crate) fn print(&self, rows: &[Row]) -> Result<(), Exit> {
+        Ok(output::raw(&self.render(rows)?)?)
+    }
+
+    /// All rows as text.
+    pub(crate) fn render(&self, rows: &[Row]) -> Result<String, Exit> {
         let mut text = String::new();
         if let Some(headers) = &self.headers {
             text.push_str(&self.template.render(Data::Header(headers))?);
@@ -66,7 +71,7 @@ impl Format {
         if self.headers.is_some() {
             text = output::tabulate(&text);
         }
-        Ok(output::raw(&text)?)
+        Ok(text)
     }
 }
 

@@ -103,6 +103,8 @@ enum Command {
     Volume(volume::VolumeArgs),
     /// Show what is done to containers, images and volumes
     Events(command::events::EventsArgs),
+    /// Write files for other programs
+    Generate(command::generate::GenerateArgs),
     /// Manage the store
     System(command::system::SystemArgs),
     /// Show what this machine and this store can do
@@ -152,6 +154,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Container(args) => command::container::run(&open_tidy()?, args),
         Command::Volume(args) => volume::run(&open_tidy()?, args),
         Command::Events(args) => command::events::run(&open_tidy()?, &args),
+        Command::Generate(args) => command::generate::run(&open_tidy()?, &args, DEFAULT_ROOT),
         Command::System(args) => command::system::run(&open_tidy()?, &args),
         Command::Info(args) => info::run(&open_tidy()?, &args),
         Command::Version(args) => command::version::run(&args),

@@ -52,6 +52,11 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
 /// spaces, at least ten characters. What follows a line's last tab is open. A column goes as far as
 /// lines follow each other that have it.
 pub(crate) fn tabulate(text: &str) -> String {
+    tabulate_from(10, text)
+}
+
+/// The same with columns of `least` characters at least.
+pub(crate) fn tabulate_from(least: usize, text: &str) -> String {
     let lines: Vec<Vec<&str>> = text
         .lines()
         .map(|line| line.split('\t').collect())
@@ -66,7 +71,7 @@ pub(crate) fn tabulate(text: &str) -> String {
             let block = lines[start..].iter();
             let block = block.take_while(|cells| cells.len() > column + 1);
             let own: Vec<_> = block.map(|cells| width(cells[column])).collect();
-            let widest = own.iter().max().map_or(0, |widest| (widest + 3).max(10));
+            let widest = own.iter().max().map_or(0, |widest| (widest + 3).max(least));
             for line in &mut widths[start..start + own.len()] {
                 line[column] = widest;
             }

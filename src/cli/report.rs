@@ -37,6 +37,20 @@ impl Exit {
         Self { failure, code: 125 }
     }
 
+    /// The same, saying what to type next.
+    pub(crate) fn with_hint(self, hint: &str) -> Self {
+        match self.failure {
+            Problem::Text { message, .. } => Self {
+                failure: Problem::Text {
+                    message,
+                    hint: Some(hint.to_owned()),
+                },
+                ..self
+            },
+            Problem::Failure(_) | Problem::Said => self,
+        }
+    }
+
     pub(crate) fn not_root() -> Self {
         let message = "open store: only root can stack and mount layers".to_owned();
         let hint = Some("run it with sudo".to_owned());

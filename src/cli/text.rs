@@ -5,14 +5,26 @@ use cowshed::ident::Timestamp;
 /// Decimal units, as many significant digits as asked for: `4.27MB`.
 pub(crate) fn size(bytes: u64, digits: usize) -> String {
     const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+    scaled(bytes, 1000.0, &UNITS, digits)
+}
+
+/// Binary units with four significant digits, as Docker writes memory: `1.945GiB`.
+pub(crate) fn memory(bytes: u64) -> String {
+    const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    scaled(bytes, 1024.0, &UNITS, 4)
+}
+
+fn scaled(bytes: u64, base: f64, units: &[&str], digits: usize) -> String {
     #[expect(clippy::cast_precision_loss, reason = "shown with four digits at most")]
     let mut value = bytes as f64;
     let mut unit = 0;
-    while value >= 1000.0 && unit < UNITS.len() - 1 {
-        value /= 1000.0;
+    while value >= base && unit < units.len() - 1 {
+        value /= base;
         unit += 1;
     }
-    let whole_digits = if value >= 100.0 {
+    let whole_digits = if value >= 1000.0 {
+        4
+    } else if value >= 100.0 {
         3
     } else if value >= 10.0 {
         2
@@ -24,7 +36,7 @@ pub(crate) fn size(bytes: u64, digits: usize) -> String {
     if text.contains('.') {
         text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
     }
-    format!("{text}{}", UNITS[unit])
+    format!("{text}{}", units[unit])
 }
 
 /// Text of a stranger's image must not drive the terminal.
@@ -115,6 +127,14 @@ mod tests {
             (851_600_000, 4, "851.6MB"),
         ] {
             assert_eq!(size(bytes, digits), wanted);
+        }
+        for (bytes, wanted) in [
+            (0, "0B"),
+            (1_572_864, "1.5MiB"),
+            (1_072_693_248, "1023MiB"),
+            (2_088_763_392, "1.945GiB"),
+        ] {
+            assert_eq!(memory(bytes), wanted);
         }
     }
 

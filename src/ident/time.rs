@@ -58,6 +58,21 @@ impl Timestamp {
             .replace("+00:00", "Z")
     }
 
+    /// As ps(1) writes when something began, in the machine's time zone: `14:03` of the same day,
+    /// `Mar04` of the same year, else the year.
+    pub fn since_when(&self, now: Self) -> String {
+        let zone = jiff::tz::TimeZone::system();
+        let (then, now) = (self.0.to_zoned(zone.clone()), now.0.to_zoned(zone));
+        let format = if then.date() == now.date() {
+            "%H:%M"
+        } else if then.year() == now.year() {
+            "%b%d"
+        } else {
+            "%Y"
+        };
+        then.strftime(format).to_string()
+    }
+
     /// Docker's `CreatedAt` in `images` and `ps`: `2026-11-22 10:43:00 +0000 UTC`.
     pub fn table(&self) -> String {
         let zoned = self.0.to_zoned(jiff::tz::TimeZone::system());

@@ -28,6 +28,7 @@ pub mod namespace;
 mod packet;
 mod piped;
 pub mod process;
+pub mod process_table;
 mod random;
 #[expect(unsafe_code, reason = "system calls that nix does not wrap")]
 mod raw;

@@ -116,8 +116,12 @@ impl Home {
     }
 
     /// Every path of the store with type, mode and size.
+    ///
+    /// Without the journal, which tells of every command and is not part of what it did.
     pub(crate) fn shape(&self) -> Vec<String> {
-        walk(&self.store())
+        let mut lines = walk(&self.store());
+        lines.retain(|line| !line.ends_with(" events"));
+        lines
     }
 
     /// Names below a directory of the store.

@@ -30,8 +30,8 @@ fn root_rule_49_volumes_tell_what_is_done_to_them() {
         all.iter().filter(|line| line.starts_with(&begin)).count()
     };
     assert_eq!((uses("mount"), uses("unmount")), (2, 2), "{all:?}");
-    let is_use = |line: &&String| line.contains(" mount ") || line.contains(" unmount ");
-    let lines: Vec<_> = all.iter().filter(|line| !is_use(line)).collect();
+    let is_use = |line: &String| line.contains(" mount ") || line.contains(" unmount ");
+    let lines: Vec<String> = all.into_iter().filter(|line| !is_use(line)).collect();
     let anonymous: Vec<_> = lines.iter().filter(|line| line.len() > 80).collect();
     assert_eq!(anonymous.len(), 2, "{lines:?}");
     let named: Vec<_> = lines.iter().filter(|line| line.len() <= 80).collect();

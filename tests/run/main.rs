@@ -24,5 +24,6 @@ mod process;
 mod stores;
 mod streams;
 mod tmpfs;
+mod verbs;
 mod volume_commands;
 mod volumes;

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use cowshed::container::Engine;
 
-use super::{inspect, life, ps};
+use super::{container_prune, inspect, life, ps};
 use crate::cli::report::Outcome;
 
 #[derive(Debug, Args)]
@@ -22,6 +22,8 @@ enum ContainerCommand {
     Ls(ps::PsArgs),
     /// Show everything about containers as JSON
     Inspect(inspect::ContainerInspectArgs),
+    /// Remove all containers that do not run
+    Prune(container_prune::PruneArgs),
 }
 
 pub(crate) fn run(engine: &Engine, args: ContainerArgs) -> Outcome {
@@ -29,5 +31,6 @@ pub(crate) fn run(engine: &Engine, args: ContainerArgs) -> Outcome {
         ContainerCommand::Life(command) => life::run(engine, command),
         ContainerCommand::Ls(args) => ps::run(engine, &args),
         ContainerCommand::Inspect(args) => inspect::containers(engine, &args),
+        ContainerCommand::Prune(args) => container_prune::run(engine, &args),
     }
 }

@@ -3,7 +3,9 @@
 use clap::Subcommand;
 use cowshed::container::Engine;
 
-use super::{attach, cp, create, diff, each_container, exec, export, logs, rm, run, start, stop};
+use super::{
+    attach, cp, create, diff, each_container, exec, export, logs, rm, run, start, stats, stop, top,
+};
 use crate::cli::report::Outcome;
 
 #[derive(Debug, Subcommand)]
@@ -39,6 +41,10 @@ pub(crate) enum LifeCommand {
     Diff(diff::DiffArgs),
     /// Show what a container wrote
     Logs(logs::LogsArgs),
+    /// List the processes of a container
+    Top(top::TopArgs),
+    /// Show what containers use, again and again
+    Stats(stats::StatsArgs),
     /// Copy files and directories between a container and the host
     Cp(cp::CpArgs),
     /// Write a container's root as a tar
@@ -69,6 +75,8 @@ pub(crate) fn run(engine: &Engine, command: LifeCommand) -> Outcome {
         LifeCommand::Rm(args) => rm::run(engine, &args),
         LifeCommand::Diff(args) => diff::run(engine, &args),
         LifeCommand::Logs(args) => logs::run(engine, &args),
+        LifeCommand::Top(args) => top::run(engine, &args),
+        LifeCommand::Stats(args) => stats::run(engine, &args),
         LifeCommand::Cp(args) => cp::run(engine, &args),
         LifeCommand::Export(args) => export::run(engine, &args),
     }

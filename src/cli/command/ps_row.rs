@@ -105,7 +105,7 @@ fn shown(size: ContainerSize) -> String {
 }
 
 /// `Up 2 minutes`, `Exited (0) 3 seconds ago`, `Created`.
-fn status(container: &Container) -> String {
+pub(crate) fn status(container: &Container) -> String {
     let state = container.state.as_ref();
     let since = |then: Timestamp| Timestamp::now().as_second() - then.as_second();
     match (container.status, state) {

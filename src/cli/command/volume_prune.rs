@@ -69,7 +69,7 @@ pub(crate) fn run(engine: &Engine, args: &PruneArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn agreed() -> bool {
+pub(crate) fn agreed() -> bool {
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).ok();
     matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")

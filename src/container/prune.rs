@@ -1,0 +1,52 @@
+//! Removing all containers that do not run.
+
+use super::{Container, Engine, Error, Removal};
+use crate::event::Kind;
+
+/// A container that `prune` removed or would remove.
+#[derive(Debug, Clone)]
+pub struct PrunedContainer {
+    /// Which one.
+    pub container: Container,
+    /// Bytes that it wrote.
+    pub bytes: u64,
+}
+
+impl Engine {
+    /// Containers that do not run, newest first, with what they wrote.
+    pub fn stopped_containers(&self) -> Result<Vec<PrunedContainer>, Error> {
+        let mut all = self.containers()?;
+        all.retain(|container| !container.status.is_live());
+        let measured = all.into_iter().map(|container| {
+            // One that has lost its layers must be removable, too.
+            let size = self.size_of(&container.record);
+            let bytes = size.map_or(0, |size| size.written);
+            PrunedContainer { container, bytes }
+        });
+        Ok(measured.collect())
+    }
+
+    /// Removes those of `chosen` that still do not run; answers which. Their anonymous volumes stay,
+    /// as in Docker.
+    ///
+    /// Only what was shown to the user is ever removed, whatever has changed meanwhile.
+    pub fn prune_containers(
+        &self,
+        chosen: Vec<PrunedContainer>,
+    ) -> Result<Vec<PrunedContainer>, Error> {
+        let mut removed = Vec::new();
+        for pruned in chosen {
+            let id = pruned.container.record.id.as_str();
+            match self.remove_container(id, Removal::default()) {
+                Ok(_) => removed.push(pruned),
+                // Started again, or removed by somebody else.
+                Err(Error::State { .. } | Error::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let reclaimed: u64 = removed.iter().map(|pruned| pruned.bytes).sum();
+        let reclaimed = reclaimed.to_string();
+        self.tell(Kind::Container, "prune", "", &[("reclaimed", &reclaimed)]);
+        Ok(removed)
+    }
+}
