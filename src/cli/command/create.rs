@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use cowshed::container::Engine;
 
-use super::{attach_args::start_failed, create_args::CreateArgs};
+use super::create_args::CreateArgs;
 use crate::cli::{output, report::Outcome};
 
 #[derive(Debug, Args)]
@@ -15,10 +15,11 @@ pub(crate) struct CreateCommandArgs {
 }
 
 pub(crate) fn run(engine: &Engine, args: CreateCommandArgs) -> Outcome {
-    let cidfile = args.create.cidfile()?;
+    let cidfile = args.create.cidfile().map_err(|exit| exit.or_code(1))?;
     let mut request = args.create.request()?;
     request.stdin_once = true;
-    let id = engine.create_container(request).map_err(start_failed)?;
+    // 1 where `run` has 125: only flags that cannot be read are 125 here (semantics 64).
+    let id = engine.create_container(request)?;
     cidfile.keep(&id)?;
     output::line(id.as_str())?;
     Ok(ExitCode::SUCCESS)
