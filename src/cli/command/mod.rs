@@ -3,6 +3,7 @@
 pub(crate) mod attach;
 mod attach_args;
 mod cid_file;
+pub(crate) mod completion;
 pub(crate) mod container;
 mod container_prune;
 pub(crate) mod cp;
@@ -26,6 +27,7 @@ pub(crate) mod life;
 mod limit_args;
 pub(crate) mod load;
 pub(crate) mod logs;
+pub(crate) mod man;
 mod moment_arg;
 mod narrate;
 pub(crate) mod ps;
