@@ -1,5 +1,6 @@
 //! One file a subcommand: its arguments, whose docs are the help, and what it does with them.
 
+mod accepted_args;
 pub(crate) mod attach;
 mod attach_args;
 mod cid_file;
