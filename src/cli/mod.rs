@@ -1,6 +1,8 @@
 //! The command line: Docker's words, one file a subcommand, nothing decided here.
 
 mod command;
+mod completion;
+mod completion_names;
 mod format;
 mod output;
 mod report;
@@ -109,6 +111,11 @@ enum Command {
     System(command::system::SystemArgs),
     /// Show what this machine and this store can do
     Info(info::InfoArgs),
+    /// Print the script that lets a shell complete command lines of cowshed
+    Completion(command::completion::CompletionArgs),
+    /// Write man pages of all commands into a directory
+    #[command(hide = true)]
+    Man(command::man::ManArgs),
     /// Show the version
     Version(command::version::VersionArgs),
 }
@@ -117,6 +124,9 @@ enum Command {
 pub(crate) fn main() -> ExitCode {
     // Directories that we make for others, volumes and bind sources, must not depend on the caller.
     cowshed::sys::process::set_umask(0o022);
+    if completion::answer(Cli::command, DEFAULT_ROOT) {
+        return ExitCode::SUCCESS;
+    }
     let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
@@ -157,6 +167,8 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Generate(args) => command::generate::run(&open_tidy()?, &args, DEFAULT_ROOT),
         Command::System(args) => command::system::run(&open_tidy()?, &args),
         Command::Info(args) => info::run(&open_tidy()?, &args),
+        Command::Completion(args) => command::completion::run(&args),
+        Command::Man(args) => command::man::run(&args, Cli::command()),
         Command::Version(args) => command::version::run(&args),
     }
 }

@@ -5,6 +5,7 @@
 mod support;
 
 mod binds;
+mod completion;
 mod containers;
 mod copy;
 mod copy_hostile;

@@ -1,4 +1,5 @@
-//! `top`, `stats`, `container prune`, `generate systemd` and `start --restarting`.
+//! `top`, `stats`, `container prune`, `generate systemd`, `start --restarting`, and flags of `run`
+//! that change little.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -380,5 +381,32 @@ fn root_after_a_boot_exactly_those_come_back_that_shall() {
     assert_eq!(shed.cowshed("start --restarting").ok(), "");
     let all = shed.cowshed("ps -aq").ok().replace('\n', " ");
     shed.cowshed(&format!("rm -f {all}")).ok();
+    shed.assert_no_containers();
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_flags_that_scripts_pass_are_accepted() {
+    let shed = Shed::new();
+    let file = shed.file("labels", "# comment\n\na=file\nb=file\nbare\n");
+    let flags = format!(
+        "--pull never -q --expose 80/tcp --disable-content-trust --no-healthcheck --label-file {file} \
+         -l b=flag"
+    );
+    shed.cowshed(&format!("create --name box {flags} base true"))
+        .ok();
+    let labels = &shed.inspect("box")["Config"]["Labels"];
+    let wanted = serde_json::json!({"a": "file", "b": "flag", "bare": ""});
+    assert_eq!(labels, &wanted);
+    for (flags, message) in [
+        ("--pull always", "not fetched from a registry"),
+        ("--pull sometimes", "sometimes"),
+        ("--expose http", "invalid range format for --expose: http"),
+        ("--label-file nowhere", "nowhere"),
+    ] {
+        let line = format!("run --rm {flags} base true");
+        shed.cowshed(&line).fails(125, message);
+    }
+    shed.cowshed("rm box").ok();
     shed.assert_no_containers();
 }

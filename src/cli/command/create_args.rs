@@ -13,7 +13,10 @@ use cowshed::{
     process::Network,
 };
 
-use super::{cid_file::CidFile, env_file, health_args::HealthArgs, limit_args::LimitArgs};
+use super::{
+    accepted_args::AcceptedArgs, cid_file::CidFile, env_file, health_args::HealthArgs,
+    limit_args::LimitArgs,
+};
 use crate::cli::report::Exit;
 
 /// Which network a container sees.
@@ -93,6 +96,8 @@ pub(crate) struct CreateArgs {
     limits: LimitArgs,
     #[command(flatten)]
     health: HealthArgs,
+    #[command(flatten)]
+    accepted: AcceptedArgs,
     /// When to start it again: no, on-failure[:N], always or unless-stopped
     #[arg(
         long,
@@ -149,7 +154,8 @@ impl CreateArgs {
     pub(crate) fn request(self) -> Result<RunRequest, Exit> {
         let mounts = self.mounts()?;
         let (env, log) = (self.variables()?, self.log()?);
-        let (labels, volumes_from) = (self.labels(), self.volumes_from()?);
+        let (labels, volumes_from) = (self.labels()?, self.volumes_from()?);
+        self.accepted.check()?;
         // An empty text is as good as none: a script's variable may be empty.
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         let name = given(self.name).map(|name| name.parse()).transpose();
@@ -213,12 +219,13 @@ impl CreateArgs {
             .map_err(|error| Exit::from(error).or_code(125))
     }
 
-    fn labels(&self) -> BTreeMap<String, String> {
+    fn labels(&self) -> Result<BTreeMap<String, String>, Exit> {
         let pair = |label: &String| {
             let (key, value) = label.split_once('=').unwrap_or((label, ""));
             (key.to_owned(), value.to_owned())
         };
-        self.label.iter().map(pair).collect()
+        let from_files = self.accepted.labels()?;
+        Ok(from_files.iter().chain(&self.label).map(pair).collect())
     }
 
     fn volumes_from(&self) -> Result<Vec<VolumesFrom>, Exit> {

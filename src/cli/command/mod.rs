@@ -1,8 +1,10 @@
 //! One file a subcommand: its arguments, whose docs are the help, and what it does with them.
 
+mod accepted_args;
 pub(crate) mod attach;
 mod attach_args;
 mod cid_file;
+pub(crate) mod completion;
 pub(crate) mod container;
 mod container_prune;
 pub(crate) mod cp;
@@ -29,6 +31,7 @@ pub(crate) mod life;
 mod limit_args;
 pub(crate) mod load;
 pub(crate) mod logs;
+pub(crate) mod man;
 mod moment_arg;
 mod narrate;
 pub(crate) mod ps;
