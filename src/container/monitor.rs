@@ -16,8 +16,9 @@ use crate::{
 
 pub(super) const HEALTH: &str = "health.json";
 
-/// Between probes that are this far apart a supervisor makes itself small.
-const REST: Duration = Duration::from_secs(1);
+/// So long after the begin or end of a probe a supervisor makes itself small, if nothing has come
+/// in between.
+const REST: Duration = Duration::from_millis(50);
 
 /// See the head of this file.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ pub(super) struct Monitor<'e> {
     probe: Option<Probe>,
     /// The container was frozen while the probe ran: it says nothing.
     spoiled: bool,
+    rest: Option<Instant>,
 }
 
 impl<'e> Monitor<'e> {
@@ -57,6 +59,7 @@ impl<'e> Monitor<'e> {
             schedule: Schedule::new(check, Instant::now()),
             probe: None,
             spoiled: false,
+            rest: None,
         })
     }
 
@@ -65,15 +68,21 @@ impl<'e> Monitor<'e> {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        match &self.probe {
+        let next = match &self.probe {
             Some(probe) => probe.deadline(),
             None => Some(self.schedule.due()),
-        }
+        };
+        next.into_iter().chain(self.rest).min()
     }
 
     /// Something is ready or due. `frozen` looks whether the container is.
     pub(super) fn wake(&mut self, group: Option<&Group>, frozen: impl Fn() -> bool) {
         let now = Instant::now();
+        if self.rest.is_some_and(|rest| rest <= now) {
+            self.rest = None;
+            // It is only a courtesy.
+            memory::forget_clean_pages().ok();
+        }
         let Some(probe) = &mut self.probe else {
             if self.schedule.due() <= now {
                 if frozen() {
@@ -87,6 +96,7 @@ impl<'e> Monitor<'e> {
         if let Some(result) = probe.advance() {
             let began = probe.began();
             self.probe = None;
+            self.rest = Some(now + REST);
             if self.spoiled {
                 self.schedule.postpone(now);
             } else {
@@ -99,8 +109,8 @@ impl<'e> Monitor<'e> {
     }
 
     fn begin(&mut self, group: Option<&Group>) {
-        self.spoiled = false;
         let (start, began) = (Timestamp::now(), Instant::now());
+        (self.spoiled, self.rest) = (false, Some(began + REST));
         let timeout = self.schedule.timeout();
         match Probe::begin((self.container.as_fd(), group), &self.spec, timeout) {
             Ok(probe) => self.probe = Some(probe),
@@ -117,14 +127,10 @@ impl<'e> Monitor<'e> {
     }
 
     fn take(&mut self, result: HealthResult, began: Instant) {
-        let now = Instant::now();
-        self.schedule.take(result, began, now);
+        self.schedule.take(result, began, Instant::now());
         let (health, volatile) = (self.schedule.health(), Durability::Volatile);
         // A full store must not end the container; the next result is written whole again.
         record::replace(self.engine.store(), &self.dir, HEALTH, health, volatile).ok();
-        if self.schedule.due() >= now + REST {
-            memory::forget_clean_pages().ok();
-        }
     }
 
     /// Ends a probe on the way; before process 1 is waited for, which the kernel keeps until all
