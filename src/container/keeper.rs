@@ -43,7 +43,7 @@ impl<'e> House<'e> {
             stop: record.stop_request(),
             log: dir.and_then(|dir| Writer::new(dir, &record.log)),
             group: None,
-            checked: record.probe().and_then(|_| lease.dir.try_clone().ok()),
+            checked: record.probe().and_then(|_| lease.dir.reopen().ok()),
             monitor: None,
         }
     }

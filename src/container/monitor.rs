@@ -27,6 +27,7 @@ pub(super) struct Monitor<'e> {
     dir: Dir,
     /// Process 1.
     container: OwnedFd,
+    record: ContainerRecord,
     spec: ExecSpec,
     schedule: Schedule,
     probe: Option<Probe>,
@@ -45,6 +46,7 @@ impl<'e> Monitor<'e> {
         let check = record.health.as_ref()?;
         Some(Self {
             engine,
+            record: record.clone(),
             spec: ExecSpec {
                 args: record.probe()?,
                 env: record.env.clone(),
@@ -127,7 +129,13 @@ impl<'e> Monitor<'e> {
     }
 
     fn take(&mut self, result: HealthResult, began: Instant) {
+        let before = self.schedule.health().status;
         self.schedule.take(result, began, Instant::now());
+        let now = self.schedule.health().status;
+        if now != before {
+            let action = format!("health_status: {}", now.word());
+            self.engine.tell_container(&self.record, &action, &[]);
+        }
         let (health, volatile) = (self.schedule.health(), Durability::Volatile);
         // A full store must not end the container; the next result is written whole again.
         record::replace(self.engine.store(), &self.dir, HEALTH, health, volatile).ok();

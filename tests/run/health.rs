@@ -210,10 +210,26 @@ fn root_bad_flags_are_refused_and_make_nothing() {
             "invalid argument \"5\" for \"--health-timeout\" flag: time: missing unit in duration",
         ),
     ] {
-        shed.cowshed(&format!("create {flags} base true"))
+        shed.cowshed(&format!("run {flags} base true"))
             .fails(125, text);
     }
     shed.assert_no_containers();
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_the_journal_tells_when_a_status_changes() {
+    let shed = Shed::new();
+    let flags = "--health-cmd true --health-interval 50ms";
+    shed.cowshed(&format!("run -d --name cc {flags} base sleep 100"))
+        .ok();
+    let told = || {
+        let line = "events --since 1h --until 0s --filter event=health_status";
+        shed.cowshed(line).ok()
+    };
+    wait_until("it is told", || told().contains("health_status: healthy"));
+    assert_eq!(told().lines().count(), 1);
+    shed.cowshed("rm -f cc").ok();
 }
 
 #[test]
