@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154 # bench.sh sets the rest
+# shellcheck shell=bash disable=SC2154,SC2086 # bench.sh sets the rest; flags are words
 # bench-logs.sh: sourced by bench.sh. A container's output on its way to a reader and into its log, lines of 74 bytes.
 
 logs_rounds=5 logs_bytes=1073741824

@@ -15,11 +15,12 @@ daemon=
 clean() {
 	if [[ -n $daemon ]]; then
 		docker -H "unix://$scratch/sock" ps -aq 2>/dev/null | xargs -r docker -H "unix://$scratch/sock" rm -f >/dev/null 2>&1 || true
-		kill "$daemon" 2>/dev/null && wait "$daemon" 2>/dev/null || true
+		kill "$daemon" 2>/dev/null || true
+		wait "$daemon" 2>/dev/null || true
 	fi
 	"$cowshed" ps -aq | xargs -r "$cowshed" rm -f >/dev/null || true
 	# What a daemon that was killed left mounted; the innermost first.
-	sed -n "s|^[^ ]* [^ ]* [^ ]* [^ ]* \($scratch[^ ]*\) .*|\1|p" /proc/self/mountinfo | sort -r | xargs -r umount -l || true
+	sed -n "s|^[^ ]* [^ ]* [^ ]* [^ ]* \(${scratch}[^ ]*\) .*|\1|p" /proc/self/mountinfo | sort -r | xargs -r umount -l || true
 	rm -rf --one-file-system "$scratch"
 }
 trap clean EXIT

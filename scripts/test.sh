@@ -3,7 +3,7 @@
 # `lint` and `leaks`, counts as one. Asks for root through sudo where a step needs it.
 set -euo pipefail
 packages=(acl attr bzip2 debootstrap e2fsprogs fish gcc groff-base iproute2 libc6-dev libcap2-bin busybox-static procps python3
-	util-linux xz-utils zsh zstd)
+	strace util-linux xz-utils zsh zstd)
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 steps=("$@")
