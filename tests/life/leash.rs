@@ -54,7 +54,10 @@ fn root_a_program_without_a_leash_is_ended_by_the_next_command() {
             let path = format!("/proc/{pid}/task/{pid}/children");
             !std::fs::read_to_string(path).unwrap_or_default().is_empty()
         });
-        kill(parent_of(pid));
+        let supervisor = parent_of(pid);
+        kill(supervisor);
+        // Its lock goes with it, and no sooner.
+        wait_until("the supervisor has gone", || !alive(supervisor));
         shed.cowshed(next).ok();
         wait_until(&format!("it has gone: {what}"), || !alive(pid));
         if next != "start box" {
