@@ -250,6 +250,14 @@ impl Shed {
 
 impl Drop for Shed {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // What a test that failed left running would outlive it.
+            let ids = self.command("ps -aq").output();
+            let ids = ids.map_or(Vec::new(), |output| output.stdout);
+            let mut removal = self.command("rm -f");
+            removal.args(String::from_utf8_lossy(&ids).lines());
+            removal.output().ok();
+        }
         // Removal goes through mounts, and what is mounted here may be the host's own.
         if !mounts_below(self.scratch.path()).is_empty() {
             self.scratch.disable_cleanup(true);
