@@ -110,13 +110,19 @@ pub fn read_signal(signals: &SignalFd) -> Result<Option<i32>> {
     Ok(info.and_then(|info| i32::try_from(info.ssi_signo).ok()))
 }
 
-/// Gives a new program the signal state it expects: nothing blocked, SIGPIPE deadly again (Rust
-/// ignores it at start-up).
+/// Gives a new program the signal state it expects: nothing blocked, nothing ignored. Rust ignores
+/// SIGPIPE at start-up, nohup(1) SIGHUP, and a shell SIGINT and SIGQUIT in the background; what is
+/// ignored at its start a shell cannot trap (sh(1p), `trap`).
 pub fn reset_signals() -> Result<()> {
     SigSet::empty()
         .thread_set_mask()
         .at("sigprocmask", || "SIG_SETMASK")?;
-    raw::restore_default_action(Signal::SIGPIPE).at("signal", || "SIGPIPE, SIG_DFL")
+    for signal in Signal::iterator() {
+        if !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP) {
+            raw::restore_default_action(signal).at("signal", || format!("{signal}, SIG_DFL"))?;
+        }
+    }
+    Ok(())
 }
 
 /// This process dies with its parent (prctl(2), `PR_SET_PDEATHSIG`).

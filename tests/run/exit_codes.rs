@@ -88,6 +88,22 @@ fn root_rule_62_with_init_a_signal_ends_it() {
 
 #[test]
 #[ignore = "needs root"]
+fn root_what_the_caller_ignores_the_program_does_not() {
+    let shed = Shed::new();
+    let mut command = std::process::Command::new("sh");
+    let script = "trap '' HUP INT QUIT TERM; exec \"$@\"";
+    command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_cowshed"), "--root"]);
+    command.arg(shed.store()).args(["run", "--rm", "base"]);
+    command.args(["grep", "SigIgn", "/proc/self/status"]);
+    let ignored = crate::support::finish(command).ok();
+    let ignored = ignored.trim().rsplit('\t').next().unwrap();
+    // Without the real-time signals, of which libraries keep two to themselves.
+    let ordinary = u64::from_str_radix(ignored, 16).unwrap() & 0x7fff_ffff;
+    assert_eq!(ordinary, 0, "{ignored}");
+}
+
+#[test]
+#[ignore = "needs root"]
 fn root_signals_to_the_command_reach_the_program() {
     let shed = Shed::new();
     for (signal, name) in [
