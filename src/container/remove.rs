@@ -157,7 +157,11 @@ impl Engine {
         let dir = self.containers_dir()?;
         for _ in 0..RETRIES {
             match try_lease(dir, record.id.as_str())? {
-                Tried::Got(lease) => return self.take_away(record, lease, removal.volumes),
+                Tried::Got(lease) => {
+                    // A supervisor that was killed a moment ago could not remove it.
+                    keeper::clear(self.hierarchies()?, record.id.as_str())?;
+                    return self.take_away(record, lease, removal.volumes);
+                }
                 Tried::Absent => return Ok(()),
                 Tried::Busy => std::thread::sleep(Duration::from_millis(2)),
             }
