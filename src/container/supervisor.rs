@@ -16,7 +16,10 @@ use crate::{
     process::Running,
     rootfs::Snapshot,
     store::{Lease, record},
-    sys::process::{self, Ended},
+    sys::{
+        memory,
+        process::{self, Ended},
+    },
 };
 
 /// What a supervisor is given.
@@ -66,6 +69,7 @@ pub(super) fn supervise(job: Job<'_>, explain: &mut Explain<'_>) -> i32 {
             restarts: 0,
             ..before.unwrap_or_default()
         },
+        is_detached: attach == Attach::default(),
         keeps_streams: explain.is_wanted() && attach.owner,
     };
     supervisor.run(explain)
@@ -85,6 +89,8 @@ struct Supervisor<'e> {
     pump: Pump,
     house: House<'e>,
     state: State,
+    /// The command that started it has gone on without it.
+    is_detached: bool,
     /// Somebody reads what we tell about our steps.
     keeps_streams: bool,
 }
@@ -197,6 +203,10 @@ impl Supervisor<'_> {
                 let_go.map_err(|source| containers::failed("leave caller's streams", source))?;
             }
             self.pump.started();
+            if first && self.is_detached {
+                // Nobody waits for us any more: small from now on. It is only a courtesy.
+                memory::forget_clean_pages().ok();
+            }
             Ok(self.pump.run(running, &mut self.house)?)
         });
         if let (Err(_), Ok(pidfd)) = (&ended, pidfd) {
