@@ -113,8 +113,9 @@ fn receive(socket: impl AsFd, buffer: &mut [u8], flags: MsgFlags) -> Result<Opti
     match recv(raw::raw(&socket), buffer, flags) {
         Ok(length) => Ok(Some(length)),
         Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
-        // The other side died with something of ours unread.
-        Err(Errno::ECONNRESET) => Ok(Some(0)),
+        // The other side went with something of ours unread. Told once, and before what it said
+        // last (unix(7)): that is still there to be read.
+        Err(Errno::ECONNRESET) => receive(socket, buffer, flags),
         Err(errno) => Err(errno).at("recv", String::new),
     }
 }
@@ -141,6 +142,18 @@ mod tests {
         assert_eq!(receive_packet(&other, &mut buffer).unwrap(), 3);
         assert_eq!(receive_packet(&other, &mut buffer).unwrap(), 1);
         drop(one);
+        assert_eq!(receive_packet(&other, &mut buffer).unwrap(), 0);
+    }
+
+    #[test]
+    fn the_last_words_of_somebody_who_left_something_unread_are_heard() {
+        let (one, other) = packet_pair().unwrap();
+        let mut buffer = [0; 100];
+        send_packet(&other, b"never read", None).unwrap();
+        send_packet(&one, b"last", None).unwrap();
+        drop(one);
+        assert_eq!(receive_packet(&other, &mut buffer).unwrap(), 4);
+        assert_eq!(&buffer[..4], b"last");
         assert_eq!(receive_packet(&other, &mut buffer).unwrap(), 0);
     }
 
