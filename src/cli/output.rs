@@ -1,6 +1,6 @@
 //! Standard output: lines, tables and JSON as Docker lays them out.
 
-use std::io::{self, Write as _};
+use std::io::{self, BufRead as _, Write as _};
 
 use serde::Serialize;
 
@@ -87,6 +87,13 @@ pub(crate) fn tabulate_from(least: usize, text: &str) -> String {
         out.push('\n');
     }
     out
+}
+
+/// Whether somebody says yes to what was asked.
+pub(crate) fn agreed() -> bool {
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).ok();
+    matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
 }
 
 #[cfg(test)]

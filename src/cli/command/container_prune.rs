@@ -12,7 +12,6 @@ use super::{
     filter::{by_key, has_label, invalid, unknown},
     moment_arg::moment,
     ps_row,
-    volume_prune::agreed,
 };
 use crate::cli::{
     output,
@@ -41,7 +40,7 @@ pub(crate) fn run(engine: &Engine, args: &PruneArgs) -> Outcome {
         }
         output::raw("Are you sure you want to continue? [y/N] ")?;
         std::io::Write::flush(&mut std::io::stdout())?;
-        if !agreed() {
+        if !output::agreed() {
             return Ok(ExitCode::SUCCESS);
         }
     }

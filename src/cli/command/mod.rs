@@ -52,4 +52,3 @@ mod top;
 mod top_ps;
 pub(crate) mod version;
 pub(crate) mod volume;
-mod volume_prune;

@@ -1,11 +1,11 @@
 //! `cowshed volume prune`: lists what it will remove, asks, and removes no more than that.
 
-use std::{io::BufRead as _, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Args;
 use cowshed::container::{Engine, Pruned};
 
-use super::volume::Filter;
+use super::filter::Filter;
 use crate::cli::{output, report::Outcome, text};
 
 #[derive(Debug, Args)]
@@ -52,7 +52,7 @@ pub(crate) fn run(engine: &Engine, args: &PruneArgs) -> Outcome {
         list(&chosen)?;
         output::raw("Are you sure you want to continue? [y/N] ")?;
         std::io::Write::flush(&mut std::io::stdout())?;
-        if !agreed() {
+        if !output::agreed() {
             return Ok(ExitCode::SUCCESS);
         }
     }
@@ -67,12 +67,6 @@ pub(crate) fn run(engine: &Engine, args: &PruneArgs) -> Outcome {
     let bytes = removed.iter().map(|pruned| pruned.usage.bytes).sum();
     output::line(&format!("Total reclaimed space: {}", text::size(bytes, 4)))?;
     Ok(ExitCode::SUCCESS)
-}
-
-pub(crate) fn agreed() -> bool {
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).ok();
-    matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
 }
 
 fn list(chosen: &[Pruned]) -> std::io::Result<()> {
