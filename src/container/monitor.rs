@@ -2,7 +2,7 @@
 
 use std::{
     os::fd::{AsFd as _, BorrowedFd, OwnedFd},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use super::{ContainerRecord, Engine, HealthResult, health::Schedule, probe::Probe, told};
@@ -15,10 +15,6 @@ use crate::{
 };
 
 pub(super) const HEALTH: &str = "health.json";
-
-/// So long after the begin or end of a probe a supervisor makes itself small, if nothing has come
-/// in between.
-const REST: Duration = Duration::from_millis(50);
 
 /// See the head of this file.
 #[derive(Debug)]
@@ -33,7 +29,6 @@ pub(super) struct Monitor<'e> {
     probe: Option<Probe>,
     /// The container was frozen while the probe ran: it says nothing.
     spoiled: bool,
-    rest: Option<Instant>,
 }
 
 impl<'e> Monitor<'e> {
@@ -61,7 +56,6 @@ impl<'e> Monitor<'e> {
             schedule: Schedule::new(check, Instant::now()),
             probe: None,
             spoiled: false,
-            rest: None,
         })
     }
 
@@ -70,21 +64,15 @@ impl<'e> Monitor<'e> {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let next = match &self.probe {
+        match &self.probe {
             Some(probe) => probe.deadline(),
             None => Some(self.schedule.due()),
-        };
-        next.into_iter().chain(self.rest).min()
+        }
     }
 
     /// Something is ready or due. `frozen` looks whether the container is.
     pub(super) fn wake(&mut self, group: Option<&Group>, frozen: impl Fn() -> bool) {
         let now = Instant::now();
-        if self.rest.is_some_and(|rest| rest <= now) {
-            self.rest = None;
-            // It is only a courtesy.
-            memory::forget_clean_pages().ok();
-        }
         let Some(probe) = &mut self.probe else {
             if self.schedule.due() <= now {
                 if frozen() {
@@ -98,12 +86,12 @@ impl<'e> Monitor<'e> {
         if let Some(result) = probe.advance() {
             let began = probe.began();
             self.probe = None;
-            self.rest = Some(now + REST);
             if self.spoiled {
                 self.schedule.postpone(now);
             } else {
                 self.take(result, began);
             }
+            make_small();
         } else if probe.deadline().is_some_and(|deadline| deadline <= now) {
             self.spoiled = frozen();
             probe.kill(group);
@@ -112,7 +100,7 @@ impl<'e> Monitor<'e> {
 
     fn begin(&mut self, group: Option<&Group>) {
         let (start, began) = (Timestamp::now(), Instant::now());
-        (self.spoiled, self.rest) = (false, Some(began + REST));
+        self.spoiled = false;
         let timeout = self.schedule.timeout();
         match Probe::begin((self.container.as_fd(), group), &self.spec, timeout) {
             Ok(probe) => self.probe = Some(probe),
@@ -126,6 +114,7 @@ impl<'e> Monitor<'e> {
                 self.take(result, began);
             }
         }
+        make_small();
     }
 
     fn take(&mut self, result: HealthResult, began: Instant) {
@@ -148,4 +137,9 @@ impl<'e> Monitor<'e> {
             probe.end(group);
         }
     }
+}
+
+/// A supervisor lives from probe to probe for days. It is only a courtesy.
+fn make_small() {
+    memory::forget_clean_pages().ok();
 }

@@ -39,7 +39,7 @@ use crate::{
 const LINGER: Duration = Duration::from_secs(2);
 
 /// A program that runs this long stays for longer: its supervisor makes itself small.
-const SETTLED: Duration = Duration::from_secs(1);
+const SETTLED: Duration = Duration::from_millis(20);
 
 /// What a machine that goes down, or somebody at a shell, sends to a supervisor.
 const ENDING: [Signal; 4] = [

@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use crate::{
-    support::Shed,
+    support::{Shed, wait_until},
     traces::{assert_removable, parent_of},
 };
 
@@ -25,6 +25,33 @@ fn ticks(pid: i32) -> u64 {
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
 
+/// Unoptimised, the program itself is larger.
+const MOST: u64 = if cfg!(debug_assertions) { 8192 } else { 2048 };
+
+/// It makes itself small once its container has started, and after each probe.
+const SETTLED: Duration = Duration::from_millis(500);
+
+#[track_caller]
+fn assert_idle(supervisor: i32, what: &str) {
+    let cost = || {
+        (
+            ticks(supervisor),
+            field(supervisor, "voluntary_ctxt_switches"),
+        )
+    };
+    let before = cost();
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(cost(), before, "{what}");
+    assert_small(supervisor, what);
+}
+
+#[track_caller]
+fn assert_small(supervisor: i32, what: &str) {
+    let resident = field(supervisor, "VmRSS");
+    crate::traces::say(&format!("{what}: {resident} kB"));
+    assert!(resident < MOST, "{what}: {resident} kB");
+}
+
 #[test]
 #[ignore = "needs root"]
 fn root_an_idle_supervisor_is_small_and_asleep() {
@@ -33,22 +60,38 @@ fn root_an_idle_supervisor_is_small_and_asleep() {
         shed.cowshed(&format!("run -d --name box {flags} base sleep 1000"))
             .ok();
         let supervisor = parent_of(shed.pid_of("box"));
-        // It makes itself small once its container has started.
-        std::thread::sleep(Duration::from_secs(2));
-        let cost = || {
-            (
-                ticks(supervisor),
-                field(supervisor, "voluntary_ctxt_switches"),
-            )
-        };
-        let before = cost();
-        std::thread::sleep(Duration::from_secs(2));
-        assert_eq!(cost(), before, "{flags}");
-        let resident = field(supervisor, "VmRSS");
-        crate::traces::say(&format!("{flags}: {resident} kB"));
-        // Unoptimised, the program itself is larger.
-        let most = if cfg!(debug_assertions) { 8192 } else { 2048 };
-        assert!(resident < most, "{flags}: {resident} kB");
+        std::thread::sleep(SETTLED);
+        assert_idle(supervisor, flags);
         assert_removable(&shed, flags);
     }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_the_supervisor_of_a_foreground_run_is_as_small() {
+    let shed = Shed::new();
+    let mut command = shed.command("run --name box base sleep 1000");
+    let mut child = command.spawn().unwrap();
+    wait_until("it runs", || shed.cowshed("exec box true").code == 0);
+    let supervisor = parent_of(shed.pid_of("box"));
+    std::thread::sleep(SETTLED);
+    assert_idle(supervisor, "foreground");
+    assert_removable(&shed, "foreground");
+    child.wait().unwrap();
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_between_health_probes_a_supervisor_is_as_small() {
+    let shed = Shed::new();
+    shed.cowshed("run -d --name box --health-cmd true --health-interval 1s base sleep 1000")
+        .ok();
+    let supervisor = parent_of(shed.pid_of("box"));
+    wait_until("a probe was made", || {
+        let inspect = "inspect --format {{.State.Health.Status}} box";
+        shed.cowshed(inspect).out.trim() == "healthy"
+    });
+    std::thread::sleep(SETTLED);
+    assert_small(supervisor, "probed");
+    assert_removable(&shed, "probed");
 }

@@ -182,16 +182,19 @@ fn root_command_supervisor_and_first_process_killed_at_any_call() {
     }
     let mut shed = Shed::new();
     shed.strict = false;
-    let mut points = 0;
-    for line in [
-        "run --name box -v /anon base true",
-        "run --rm --name box -v /anon base true",
-        "run -d --name box base sleep 0.2",
-    ] {
-        points += walk(&shed, &[], line, (Whom::Everybody, 6));
-    }
-    let create = ["create --name box base sleep 0.2"];
-    points += walk(&shed, &create, "start box", (Whom::Everybody, 6));
+    let sequences: [(&[&str], &str); 6] = [
+        (&[], "run --name box -v /anon base true"),
+        (&[], "run --rm --name box -v /anon base true"),
+        (&[], "run -d --name box base sleep 0.2"),
+        (&["create --name box base sleep 0.2"], "start box"),
+        // It has a supervisor of its own.
+        (&[UP], "exec box true"),
+        (&[UP], "exec -d box sleep 0.2"),
+    ];
+    let points = sequences
+        .iter()
+        .map(|(before, line)| walk(&shed, before, line, (Whom::Everybody, 6)));
+    let points: usize = points.sum();
     crate::traces::say(&format!("each was killed at {points} points"));
     assert!(points >= 15, "{points}");
 }
