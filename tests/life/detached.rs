@@ -1,14 +1,14 @@
 //! A detached container holds nothing of the command that ran it.
 
 use std::{
-    io::Read as _,
+    io::{Read as _, Write as _},
     os::fd::{AsRawFd as _, OwnedFd},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use crate::{
-    support::{Shed, finish, read},
+    support::{Shed, finish, read, wait_until},
     traces::assert_removable,
 };
 
@@ -129,4 +129,49 @@ fn root_without_sig_proxy_a_signal_ends_the_command_only() {
         "true\n"
     );
     assert_removable(&shed, "--sig-proxy=false");
+    let mut run = shed
+        .command("run --sig-proxy=false --name box base sleep 1000")
+        .spawn()
+        .unwrap();
+    wait_until("it runs", || shed.cowshed("exec box true").code == 0);
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(run.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(143));
+    assert_eq!(
+        shed.cowshed("inspect -f '{{.State.Running}}' box").ok(),
+        "true\n"
+    );
+    assert_removable(&shed, "run --sig-proxy=false");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_what_is_typed_into_attach_comes_in_from_everybody_and_ends_with_none_of_them() {
+    let shed = Shed::new();
+    let script = "while read -r line; do echo got $line; test $line != two || exit 5; done";
+    shed.cowshed(&format!("run -d -i --name box base sh -c '{script}'"))
+        .ok();
+    let attach = || {
+        let mut command = shed.command("attach box");
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        command.spawn().unwrap()
+    };
+    let (mut one, mut two) = (attach(), attach());
+    // Both are there before anything is said.
+    std::thread::sleep(Duration::from_millis(500));
+    for (child, text) in [(&mut one, "하나"), (&mut two, "two")] {
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(format!("{text}\n").as_bytes()).unwrap();
+        drop(stdin);
+        wait_until(text, || shed.cowshed("logs box").ok().contains(text));
+    }
+    for child in [one, two] {
+        let done = child.wait_with_output().unwrap();
+        assert_eq!(done.status.code(), Some(5));
+        assert_eq!(String::from_utf8_lossy(&done.stdout), "got 하나\ngot two\n");
+    }
+    assert_removable(&shed, "attach");
 }

@@ -3,7 +3,7 @@
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use crate::{
-    support::{Shed, base, write_file},
+    support::{Shed, base, wait_until, write_file},
     traces::assert_removable,
 };
 
@@ -22,16 +22,31 @@ fn root_a_full_store_does_not_harm_a_program_that_writes_much() {
     ))
     .ok();
     let out = shed.dir("out");
+    let ballast = shed.path("store/ballast");
+    write_file(&ballast, &[0; 64 << 10]);
     shed.cowshed(&format!(
-        "run -d --name box -v {out}:/out base sh -c 'yes 0123456789 | head -c 24000000; echo done >/out/done; exit 4'"
+        "run -d --name box -v {out}:/out base sh -c '\
+         yes 0123456789 | head -c 24000000; echo done >/out/done; \
+         until test -e /out/go; do sleep 0.05; done; echo last; exit 4'"
     ))
     .ok();
+    wait_until("everything is said", || shed.path("out/done").exists());
+    // Room for what tells of the gap.
+    std::fs::remove_file(&ballast).unwrap();
+    shed.file("out/go", "");
     assert_eq!(shed.cowshed("wait box").ok(), "4\n");
     assert_eq!(crate::support::read(shed.path("out/done")), "done\n");
     let text = shed.cowshed("logs box");
     assert_eq!(text.code, 0, "{}", text.err);
     let first = text.out.lines().next().unwrap();
     assert_eq!(first, "0123456789");
+    assert!(text.out.ends_with("last\n"));
+    assert!(
+        text.err
+            .contains("could not be written to the log: no space left"),
+        "{}",
+        text.err
+    );
     assert_eq!(shed.cowshed("rm box").ok(), "box\n");
     // There is room again.
     assert_eq!(shed.cowshed("run --rm base echo again").ok(), "again\n");
