@@ -4,7 +4,9 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
-use super::{AttachedMount, ContainerRecord, Engine, Error, containers::failed};
+use super::{
+    AttachedMount, ContainerRecord, Engine, Error, containers::failed, sharing::Admissions,
+};
 use crate::{
     mount::{
         Access, Bind, BindKind, BindRecursive, BindRequest, MissingSource, Mount, MountPlan,
@@ -23,6 +25,13 @@ use crate::{
 
 /// What the filling child answers when there was something to copy.
 const COPIED: &[u8] = b"copied";
+
+/// What a container holds of its volumes while it runs.
+#[derive(Debug, Default)]
+pub(super) struct Attached {
+    leases: Vec<Lease>,
+    admissions: Admissions,
+}
 
 /// The mounts of a record, in its order; pure.
 pub(super) fn mounts(record: &ContainerRecord, volumes: &Volumes<'_>) -> Vec<Mount> {
@@ -146,16 +155,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Leases every volume of a container and fills the empty ones from its image.
+    /// Leases every volume of a container, takes a place among its users, and fills the empty ones from its image.
     ///
     /// The leases are the truth about "in use": the container keeps them as long as it runs.
     pub(super) fn attach_volumes(
         &self,
         record: &ContainerRecord,
         snapshot: &Snapshot,
-    ) -> Result<Vec<Lease>, Error> {
+    ) -> Result<Attached, Error> {
         let volumes = self.volumes()?;
-        let mut leases = Vec::new();
+        let mut attached = Attached::default();
         for mount in &record.mounts {
             let Some(name) = &mount.volume else {
                 continue;
@@ -168,6 +177,10 @@ impl Engine {
                 }
                 lease => lease?,
             };
+            if !attached.admissions.contains_key(name) {
+                let admission = self.admit(record, (name, &lease))?;
+                attached.admissions.insert(name.clone(), admission);
+            }
             volume::finish(&lease.dir, name.as_str())?;
             let empty = mount.is_filled()
                 && volume::is_empty(&lease.dir)
@@ -175,9 +188,9 @@ impl Engine {
             if empty {
                 self.fill(record, snapshot, mount, &lease.dir)?;
             }
-            leases.push(lease);
+            attached.leases.push(lease);
         }
-        Ok(leases)
+        Ok(attached)
     }
 
     fn fill(

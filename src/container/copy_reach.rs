@@ -3,11 +3,12 @@
 
 use std::{ffi::OsStr, time::Duration};
 
-use super::{ContainerRecord, CopyError, Engine, Error, State, Status, containers::failed};
+use super::{
+    ContainerRecord, CopyError, Engine, Error, State, Status, attach::Attached, containers::failed,
+};
 use crate::{
     mount::{Action, MountPlan, Source, Stage},
     rootfs,
-    store::Lease,
     sys::{
         Result as SysResult, RootDir,
         fork::Namespaces,
@@ -35,7 +36,7 @@ pub(super) enum Reach {
         plan: Box<MountPlan>,
         /// The container's own, and that of our kind: two unions never write to one upper dir.
         _locks: [Lock; 2],
-        _volumes: Vec<Lease>,
+        _volumes: Attached,
     },
 }
 
@@ -89,7 +90,7 @@ impl Engine {
             self.make_sources(record)?;
             self.attach_volumes(record, &snapshot)?
         } else {
-            Vec::new()
+            Attached::default()
         };
         let (mut plan, _) = self.plan(record, &snapshot)?;
         plan.overlay.volatile = false;

@@ -12,7 +12,8 @@ use crate::{
     ident::{ContainerId, Timestamp, VolumeName},
     image::{HealthCheck, ImageConfig, ImageRecord},
     mount::{
-        self, Access, MountRequest, RequestKind, VolumeRequest, VolumesFrom, check_duplicates,
+        self, Access, MountRequest, RequestKind, Sharing, VolumeRequest, VolumesFrom,
+        check_duplicates,
     },
     process::Network,
     rootfs::{self, Snapshot},
@@ -190,6 +191,7 @@ impl Engine {
                 driver: wanted.driver.clone(),
                 options: wanted.options.clone(),
                 labels: wanted.labels.clone(),
+                sharing: Sharing::default(),
                 origin,
                 anonymous: mount.anonymous,
             };

@@ -6,6 +6,7 @@ use super::{Container, Engine, Error, Status};
 use crate::{
     event::Kind,
     ident::VolumeName,
+    mount::Access,
     sys::Usage,
     volume::{self, Created, NewVolume, Volume},
 };
@@ -21,6 +22,8 @@ pub struct VolumeUse {
     pub target: String,
     /// Whether it runs.
     pub status: Status,
+    /// Whether it may write there.
+    pub writes: bool,
 }
 
 /// A volume that `prune` removed or would remove.
@@ -46,6 +49,7 @@ impl Engine {
                     name: record.name.to_string(),
                     target: mount.request.target.display().to_string(),
                     status,
+                    writes: mount.request.access == Access::ReadWrite,
                 });
             }
         }

@@ -20,6 +20,7 @@ mod plan;
 mod propagation;
 mod request;
 mod script;
+mod sharing;
 mod size;
 pub mod system;
 mod tmpfs;
@@ -38,6 +39,7 @@ pub use request::{
     check_duplicates,
 };
 pub use script::quote;
+pub use sharing::Sharing;
 pub use size::{TmpfsSize, parse_bytes};
 pub use tmpfs::{AccessTime, HugePages, TmpfsOptions, parse_tmpfs_flag};
 pub use volume_flag::parse_volume_flag;

@@ -135,6 +135,7 @@ impl Keys {
             // Checked and cleaned when it is known whether the volume has a name.
             "volume-subpath" => volume.subpath = Some(text.into()),
             "volume-label" => insert(&mut volume.labels, key, text)?,
+            "volume-sharing" => volume.sharing = text.parse()?,
             "volume-opt" => insert(&mut volume.options, key, text)?,
             "volume-driver" if text == "local" => volume.driver = Some(text.to_owned()),
             "volume-driver" => {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::error::{ErrorKind, Failure as _};
-use crate::mount::{TmpfsSize, parse_tmpfs_flag};
+use crate::mount::{Sharing, TmpfsSize, parse_tmpfs_flag};
 
 fn parse(text: &str) -> Result<MountRequest, Error> {
     parse_mount_flag(text, Path::new("/home/학생/lab"))
@@ -76,7 +76,7 @@ fn rule_10_bind_keys() {
 fn rule_10_volume_keys() {
     let text = "src=vol,dst=/x,volume-nocopy,volume-label=a=b=c,volume-label=only,\
                 volume-driver=local,volume-opt=type=tmpfs,\"volume-opt=o=size=1m,uid=1000\",\
-                volume-subpath=a/b";
+                volume-subpath=a/b,volume-sharing=readers";
     let pairs = |pairs: &[(&str, &str)]| {
         let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         pairs.iter().map(owned).collect::<BTreeMap<_, _>>()
@@ -89,6 +89,7 @@ fn rule_10_volume_keys() {
         driver: Some("local".to_owned()),
         options: pairs(&[("type", "tmpfs"), ("o", "size=1m,uid=1000")]),
         labels: pairs(&[("a", "b=c"), ("only", "")]),
+        sharing: Sharing::Readers,
     };
     assert_eq!(volume(text), expected);
 }

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Propagation, TmpfsOptions};
+use super::{Error, Propagation, Sharing, TmpfsOptions};
 
 /// Whether the container may write.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,6 +103,9 @@ pub struct VolumeRequest {
     pub options: BTreeMap<String, String>,
     /// Labels to create it with.
     pub labels: BTreeMap<String, String>,
+    /// Who else may have it mounted; at least as strict as the volume's own.
+    #[serde(default, skip_serializing_if = "Sharing::is_shared")]
+    pub sharing: Sharing,
 }
 
 /// Refuses two mounts at one place.

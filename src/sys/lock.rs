@@ -2,6 +2,11 @@
 
 use std::fs::{File, TryLockError};
 
+use nix::{
+    errno::Errno,
+    fcntl::{FcntlArg, fcntl},
+};
+
 use super::{At as _, Result, SysError};
 
 /// A held lock; dropping it lets go.
@@ -34,6 +39,34 @@ impl Lock {
     /// The locked file.
     pub fn file(&self) -> &File {
         &self.0
+    }
+}
+
+/// Locks one byte of a file, shared or alone, for as long as its open file lives (fcntl(2),
+/// `F_OFD_SETLK`); whether it was to be had. Does not wait.
+pub fn try_range(file: &File, byte: u64, alone: bool) -> Result<bool> {
+    let kind = if alone { libc::F_WRLCK } else { libc::F_RDLCK };
+    match fcntl(file, FcntlArg::F_OFD_SETLK(&range(byte, kind))) {
+        Ok(_) => Ok(true),
+        Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
+        Err(errno) => Err(errno).at("fcntl", || "F_OFD_SETLK"),
+    }
+}
+
+/// Whether any other open file has a lock on the byte.
+pub fn is_range_shared(file: &File, byte: u64) -> Result<bool> {
+    let mut found = range(byte, libc::F_WRLCK);
+    fcntl(file, FcntlArg::F_OFD_GETLK(&mut found)).at("fcntl", || "F_OFD_GETLK")?;
+    Ok(i32::from(found.l_type) != libc::F_UNLCK)
+}
+
+fn range(byte: u64, kind: i32) -> libc::flock {
+    libc::flock {
+        l_type: i16::try_from(kind).unwrap_or_default(),
+        l_whence: 0,
+        l_start: i64::try_from(byte).unwrap_or(i64::MAX),
+        l_len: 1,
+        l_pid: 0,
     }
 }
 

@@ -241,6 +241,14 @@ pub fn enter(dir: impl AsFd) -> Result<()> {
     nix::unistd::fchdir(dir).at("fchdir", String::new)
 }
 
+/// Leaves a descriptor open in the program that replaces this one (fcntl(2), `FD_CLOEXEC`).
+pub fn pass_on(fd: impl AsFd) -> Result<()> {
+    use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+    fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()))
+        .map(drop)
+        .at("fcntl", || "F_SETFD")
+}
+
 /// Replaces this process (execve(2)); only returns on failure.
 pub fn exec(program: &CString, args: &[CString], env: &[CString]) -> Result<Infallible> {
     nix::unistd::execve(program, args, env).at("execve", || program.to_string_lossy().into_owned())

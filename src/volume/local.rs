@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use super::{Error, Origin, VolumeRecord, record::ANONYMOUS_LABEL};
 use crate::{
     ident::{Timestamp, VolumeName},
+    mount::Sharing,
     store::{Durability, Lease, Place, Staging, Store, Tried, record, try_lease},
     sys::{Dir, SysError, Usage, random_bytes, sync, usage},
 };
@@ -40,6 +41,8 @@ pub struct NewVolume {
     pub driver: Option<String>,
     /// Driver options: none yet.
     pub options: BTreeMap<String, String>,
+    /// Who may have it mounted at the same time.
+    pub sharing: Sharing,
     /// Labels.
     pub labels: BTreeMap<String, String>,
     /// Who wants it, where it is made on the fly.
@@ -115,7 +118,10 @@ impl<'s> Volumes<'s> {
     /// Makes a volume unless it is there; an existing one stays as it is (semantics 37).
     ///
     /// Durable when it returns.
-    pub fn create(&self, wanted: NewVolume) -> Result<(Volume, Created), Error> {
+    pub fn create(&self, mut wanted: NewVolume) -> Result<(Volume, Created), Error> {
+        if let Some(text) = wanted.options.remove("volume-sharing") {
+            wanted.sharing = text.parse()?;
+        }
         let name = check(&wanted)?;
         if let Some(volume) = self.find(&name)? {
             return Ok((volume, Created::Existing));
@@ -125,6 +131,7 @@ impl<'s> Volumes<'s> {
             options,
             mut labels,
             origin,
+            sharing,
             ..
         } = wanted;
         if anonymous {
@@ -138,6 +145,7 @@ impl<'s> Volumes<'s> {
             options: Some(options).filter(|options| !options.is_empty()),
             origin,
             filled: None,
+            sharing,
         };
         let published = self.publish(&name, &record)?;
         let volume = Volume {

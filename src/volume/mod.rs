@@ -8,14 +8,17 @@
 mod local;
 mod populate;
 mod record;
+mod sharing;
 
 pub use local::{Created, NewVolume, Volume, Volumes};
 pub use populate::{Filled, fill, finish, is_empty};
 pub use record::{Fill, Origin, VolumeRecord};
+pub use sharing::{Admission, Admitted, admit};
 
 use crate::{
     error::{ErrorKind, Failure},
     ident::VolumeName,
+    mount::{self, Sharing},
     store,
     sys::SysError,
 };
@@ -49,6 +52,19 @@ pub enum Error {
         /// Ids of the containers that use it.
         users: Vec<String>,
     },
+    /// Somebody has it mounted who stands nobody beside him, or we are the one.
+    #[error("use volume {name} ({}): {} it already", sharing.word(), has(holders))]
+    KeptOut {
+        /// Which one.
+        name: VolumeName,
+        /// What was wanted.
+        sharing: Sharing,
+        /// Who is in.
+        holders: Vec<String>,
+    },
+    /// `volume-sharing` that does not exist.
+    #[error(transparent)]
+    Sharing(#[from] mount::Error),
     /// A system call on a volume failed.
     #[error("{what} volume {name}")]
     System {
@@ -62,6 +78,14 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+fn has(holders: &[String]) -> String {
+    match holders {
+        [] => "somebody uses".to_owned(),
+        [one] => format!("{one} uses"),
+        many => format!("{} use", many.join(", ")),
+    }
 }
 
 impl Error {
@@ -79,7 +103,8 @@ impl Failure for Error {
         match self {
             Error::NotFound { .. } | Error::Driver { .. } => ErrorKind::NotFound,
             Error::Option { .. } => ErrorKind::Unsupported,
-            Error::InUse { .. } => ErrorKind::InUse,
+            Error::InUse { .. } | Error::KeptOut { .. } => ErrorKind::InUse,
+            Error::Sharing(error) => error.kind(),
             Error::System { source, .. } => source.kind(),
             Error::Store(error) => error.kind(),
         }
@@ -96,6 +121,10 @@ impl Failure for Error {
                 let short: Vec<_> = users.iter().map(|id| id.get(..12).unwrap_or(id)).collect();
                 Some(format!("cowshed rm {}", short.join(" ")))
             }
+            Error::KeptOut { name, .. } => Some(format!(
+                "wait until it is free: cowshed volume inspect {name} tells who uses it"
+            )),
+            Error::Sharing(error) => error.hint(),
             Error::System { source, .. } => source.hint(),
             Error::Store(error) => error.hint(),
         }

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ident::{Timestamp, VolumeName};
+use crate::{
+    ident::{Timestamp, VolumeName},
+    mount::Sharing,
+};
 
 /// The label that marks anonymous volumes, as Docker's since 23.0.
 pub(super) const ANONYMOUS_LABEL: &str = "com.docker.volume.anonymous";
@@ -29,6 +32,9 @@ pub struct VolumeRecord {
     /// and over.
     #[serde(default)]
     pub filled: Option<Fill>,
+    /// Who may have it mounted at the same time.
+    #[serde(default, skip_serializing_if = "Sharing::is_shared")]
+    pub sharing: Sharing,
 }
 
 /// Which container made a volume on the fly.

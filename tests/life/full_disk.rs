@@ -23,7 +23,7 @@ fn root_a_full_store_does_not_harm_a_program_that_writes_much() {
     .ok();
     let out = shed.dir("out");
     let ballast = shed.path("store/ballast");
-    write_file(&ballast, &[0; 64 << 10]);
+    write_file(&ballast, &vec![0; 64 << 10]);
     shed.cowshed(&format!(
         "run -d --name box -v {out}:/out base sh -c '\
          yes 0123456789 | head -c 24000000; echo done >/out/done; \

@@ -15,4 +15,5 @@ mod nginx;
 mod postgres;
 mod redis;
 mod scene;
+mod sharing;
 mod terminal;

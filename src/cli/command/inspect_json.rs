@@ -276,7 +276,7 @@ fn layer(layer: &cowshed::image::LayerRef) -> Value {
 /// Keys in Docker's order (semantics 41).
 pub(crate) fn volume(volume: &Volume) -> Value {
     let record = &volume.record;
-    json!({
+    let mut shown = json!({
         "CreatedAt": record.created.local_seconds(),
         "Driver": record.driver,
         "Labels": record.labels,
@@ -284,5 +284,9 @@ pub(crate) fn volume(volume: &Volume) -> Value {
         "Name": record.name,
         "Options": record.options,
         "Scope": "local",
-    })
+    });
+    if !record.sharing.is_shared() {
+        shown["Sharing"] = record.sharing.word().into();
+    }
+    shown
 }

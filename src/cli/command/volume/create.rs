@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, process::ExitCode};
 
 use clap::Args;
-use cowshed::{container::Engine, ident::VolumeName, volume::NewVolume};
+use cowshed::{container::Engine, ident::VolumeName, mount::Sharing, volume::NewVolume};
 
 use crate::cli::{output, report::Outcome};
 
@@ -15,6 +15,10 @@ pub(super) struct CreateArgs {
     /// Label
     #[arg(long, value_name = "KEY[=VALUE]")]
     label: Vec<String>,
+    /// Who may have it mounted at the same time: shared, readers (many, or one that writes) or
+    /// exclusive
+    #[arg(long, value_name = "MODE", default_value = "shared")]
+    sharing: Sharing,
     /// Driver option
     #[arg(short, long, value_name = "KEY=VALUE")]
     opt: Vec<String>,
@@ -32,6 +36,7 @@ pub(super) fn create(engine: &Engine, args: CreateArgs) -> Outcome {
         driver: Some(args.driver),
         options: pairs(args.opt),
         labels: pairs(args.label),
+        sharing: args.sharing,
         ..NewVolume::default()
     };
     let volume = engine.create_volume(new)?;

@@ -2,6 +2,7 @@
 
 mod create;
 mod filter;
+mod lock_run;
 mod ls;
 mod prune;
 mod rm;
@@ -31,6 +32,9 @@ enum VolumeCommand {
     /// Remove volumes that no container uses
     #[command(alias = "remove")]
     Rm(rm::RmArgs),
+    /// Run a program of the host while no container has the volume
+    #[command(name = "lock-run")]
+    LockRun(lock_run::LockRunArgs),
     /// Remove all volumes that no container uses
     Prune(prune::PruneArgs),
 }
@@ -40,6 +44,7 @@ pub(crate) fn run(engine: &Engine, args: VolumeArgs) -> Outcome {
         VolumeCommand::Create(args) => create::create(engine, args),
         VolumeCommand::Ls(args) => ls::ls(engine, &args),
         VolumeCommand::Inspect(args) => inspect::volumes(engine, &args),
+        VolumeCommand::LockRun(args) => lock_run::run(engine, &args),
         VolumeCommand::Rm(args) => rm::rm(engine, &args),
         VolumeCommand::Prune(args) => prune::run(engine, &args),
     }

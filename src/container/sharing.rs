@@ -1,0 +1,166 @@
+//! A container's place among the users of its volumes, and a command's of the host.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use super::{ContainerRecord, Engine, Error, VolumeUse};
+use crate::{
+    ident::VolumeName,
+    mount::{Access, RequestKind, Sharing},
+    store::Lease,
+    volume::{self, Admission, Admitted},
+};
+
+/// How often somebody who waits for a volume looks again.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A volume that a command of the host has for itself, or beside readers.
+#[derive(Debug)]
+pub struct LockedVolume {
+    /// Keeps it from being removed.
+    pub lease: Lease,
+    /// Keeps others out.
+    pub admission: Admission,
+    /// Where its data is.
+    pub mountpoint: std::path::PathBuf,
+}
+
+impl Engine {
+    /// Lets a container in among the users of one of its volumes.
+    pub(super) fn admit(
+        &self,
+        record: &ContainerRecord,
+        (name, lease): (&VolumeName, &Lease),
+    ) -> Result<Admission, Error> {
+        let own = self.volumes()?.get(name.as_str())?.record.sharing;
+        let wish = wish(record, name);
+        let sharing = own.max(wish.0);
+        match volume::admit(&lease.dir, name.as_str(), (sharing, wish.1))? {
+            Admitted::Yes(admission) => {
+                if admission.beside_writers {
+                    self.tell_of_writers(record, name)?;
+                }
+                Ok(admission)
+            }
+            Admitted::No { holder } => Err(self.kept_out((name, sharing), (Some(record), holder))?),
+        }
+    }
+
+    fn tell_of_writers(&self, record: &ContainerRecord, name: &VolumeName) -> Result<(), Error> {
+        let others = self.live_users(name, Some(record))?;
+        let others = others.iter().filter(|user| user.writes);
+        let others: Vec<_> = others.map(|user| user.name.as_str()).collect();
+        let others = if others.is_empty() {
+            "somebody else".to_owned()
+        } else {
+            others.join(", ")
+        };
+        self.note(&format!(
+            "{others} can write to volume {name}, too: without locks (flock) changes get lost; \
+             volume-sharing=exclusive keeps others out"
+        ));
+        Ok(())
+    }
+
+    /// Those that run, but for one: the oldest first.
+    fn live_users(
+        &self,
+        name: &VolumeName,
+        but: Option<&ContainerRecord>,
+    ) -> Result<Vec<VolumeUse>, Error> {
+        let mut users = self.volume_users()?.remove(name).unwrap_or_default();
+        users.retain(|user| {
+            user.status.is_live() && but.is_none_or(|but| but.id.as_str() != user.id)
+        });
+        users.reverse();
+        Ok(users)
+    }
+
+    fn kept_out(
+        &self,
+        (name, sharing): (&VolumeName, Sharing),
+        (who, holder): (Option<&ContainerRecord>, String),
+    ) -> Result<Error, Error> {
+        let users = self.live_users(name, who)?;
+        let mut holders: Vec<_> = users
+            .iter()
+            .map(|user| format!("container {}", user.name))
+            .collect();
+        holders.dedup();
+        // What a process said of itself stays when it goes.
+        if holders.is_empty() && !holder.is_empty() {
+            holders.push(holder);
+        }
+        Ok(volume::Error::KeptOut {
+            name: name.clone(),
+            sharing,
+            holders,
+        }
+        .into())
+    }
+
+    /// Takes a volume for a command of the host: alone, or as one that reads. With `patience`
+    /// it waits so long for those that are in.
+    ///
+    /// # Errors
+    ///
+    /// Somebody has it; Docker has nothing like it.
+    pub fn lock_volume(
+        &self,
+        (text, access): (&str, Access),
+        who: &str,
+        patience: Option<Duration>,
+    ) -> Result<LockedVolume, Error> {
+        let volumes = self.volumes()?;
+        let found = volumes.get(text)?;
+        let name = found.record.name;
+        let lease = volumes.attach(&name)?;
+        let until = patience.map(|patience| Instant::now() + patience);
+        // A writer of the host wants what it reads to be still.
+        let sharing = match access {
+            Access::ReadWrite => Sharing::Exclusive,
+            Access::ReadOnly => Sharing::Readers.max(found.record.sharing),
+        };
+        loop {
+            match volume::admit(&lease.dir, name.as_str(), (sharing, access))? {
+                Admitted::Yes(mut admission) => {
+                    if sharing.is_alone(access) {
+                        admission.describe(name.as_str(), who)?;
+                    }
+                    return Ok(LockedVolume {
+                        lease,
+                        admission,
+                        mountpoint: found.mountpoint,
+                    });
+                }
+                Admitted::No { holder } => {
+                    if until.is_none_or(|until| until <= Instant::now()) {
+                        return Err(self.kept_out((&name, sharing), (None, holder))?);
+                    }
+                    std::thread::sleep(LOOK);
+                }
+            }
+        }
+    }
+}
+
+/// What a container's mounts of one volume want together: the strictest sharing, and to write if
+/// one of them does.
+fn wish(record: &ContainerRecord, name: &VolumeName) -> (Sharing, Access) {
+    let mut wish = (Sharing::Shared, Access::ReadOnly);
+    let mounts = record.mounts.iter();
+    for mount in mounts.filter(|mount| mount.volume.as_ref() == Some(name)) {
+        if let RequestKind::Volume(wanted) = &mount.request.kind {
+            wish.0 = wish.0.max(wanted.sharing);
+        }
+        if mount.request.access == Access::ReadWrite {
+            wish.1 = Access::ReadWrite;
+        }
+    }
+    wish
+}
+
+/// By name, each once.
+pub(super) type Admissions = BTreeMap<VolumeName, Admission>;

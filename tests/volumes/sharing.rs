@@ -1,0 +1,178 @@
+//! Who may have a volume at the same time.
+
+use std::process::Stdio;
+
+use crate::support::{Shed, finish, wait_until};
+
+fn runs(shed: &Shed, name: &str) -> bool {
+    shed.cowshed(&format!("inspect -f '{{{{.State.Running}}}}' {name}"))
+        .out
+        == "true\n"
+}
+
+/// What a command says to a terminal, by script(1).
+fn on_terminal(shed: &Shed, line: &str) -> String {
+    let plain = shed.command(line);
+    let words = plain.get_args().map(|word| word.to_str().unwrap());
+    let words: Vec<_> = words.collect();
+    let line = format!("{} {}", plain.get_program().display(), words.join(" "));
+    let mut script = std::process::Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]);
+    script
+        .env("COWSHED_ROOT", shed.store())
+        .stdin(Stdio::null());
+    finish(script).ok().replace('\r', "")
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_an_exclusive_volume_has_one_user_and_the_second_is_told_who() {
+    let shed = Shed::new();
+    shed.cowshed("volume create --sharing exclusive data").ok();
+    let inspect = shed.cowshed("volume inspect -f '{{.Sharing}}' data").ok();
+    assert_eq!(inspect, "exclusive\n");
+    shed.cowshed("run -d --name first -v data:/data base sleep 1000")
+        .ok();
+    for flags in ["-v data:/data", "-v data:/data:ro", "--volumes-from first"] {
+        let refused = shed.cowshed(&format!("run --rm {flags} base true"));
+        let refused = refused.fails(125, "use volume data (exclusive): container first uses it");
+        assert!(refused.err.contains("hint: "), "{}", refused.err);
+    }
+    // Twice in one container is one user.
+    shed.cowshed("rm -f first").ok();
+    shed.cowshed("run --rm -v data:/a -v data:/b:ro base true")
+        .ok();
+    // Killed, it has nothing any more.
+    shed.cowshed("run -d --name second -v data:/data base sleep 1000")
+        .ok();
+    shed.cowshed("kill second").ok();
+    shed.cowshed("run --rm -v data:/data base true").ok();
+    shed.cowshed("rm -f second").ok();
+    assert_eq!(shed.cowshed("ps -aq").ok(), "");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_a_mount_may_ask_for_more_than_its_volume() {
+    let shed = Shed::new();
+    shed.cowshed("run -d --name plain -v data:/data base sleep 1000")
+        .ok();
+    let exclusive = "--mount src=data,dst=/data,volume-sharing=exclusive";
+    shed.cowshed(&format!("run --rm {exclusive} base true"))
+        .fails(125, "container plain uses it");
+    shed.cowshed("rm -f plain").ok();
+    shed.cowshed(&format!("run -d --name alone {exclusive} base sleep 1000"))
+        .ok();
+    shed.cowshed("run --rm -v data:/data base true")
+        .fails(125, "container alone uses it");
+    // It is the mount's wish, not the volume's.
+    let inspect = shed.cowshed("volume inspect data").ok();
+    assert!(!inspect.contains("Sharing"), "{inspect}");
+    shed.cowshed("run --rm --mount src=data,dst=/data,volume-sharing=some base true")
+        .fails(125, "shared, readers or exclusive");
+    shed.cowshed("rm -f alone").ok();
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_readers_are_many_or_a_writer_is_one() {
+    let shed = Shed::new();
+    shed.cowshed("volume create -o volume-sharing=readers data")
+        .ok();
+    for name in ["one", "two"] {
+        shed.cowshed(&format!(
+            "run -d --name {name} -v data:/data:ro base sleep 1000"
+        ))
+        .ok();
+    }
+    shed.cowshed("run --rm -v data:/data base true")
+        .fails(125, "container one, container two use it");
+    shed.cowshed("rm -f one two").ok();
+    shed.cowshed("run -d --name writer -v data:/data base sleep 1000")
+        .ok();
+    shed.cowshed("run --rm -v data:/data:ro base true")
+        .fails(125, "container writer uses it");
+    shed.cowshed("rm -f writer").ok();
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_a_second_writer_of_a_shared_volume_is_noted_once() {
+    let shed = Shed::new();
+    shed.cowshed("volume create data").ok();
+    let start = |name: &str, flags: &str| {
+        let line = format!("run -d --name {name} {flags} base sleep 1000");
+        on_terminal(&shed, &line)
+    };
+    let id = |text: &str| text.trim_end().len() == 64;
+    assert!(id(&start("web", "-v data:/data")));
+    assert!(id(&start("reader", "-v data:/data:ro")));
+    let text = start("job", "-v data:/data -v data:/again");
+    let (note, rest) = text.split_once('\n').unwrap();
+    assert!(note.contains("note: web can write to volume data, too"));
+    assert!(id(rest), "{text}");
+    shed.cowshed("rm -f web reader job").ok();
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_lock_run_keeps_containers_out_and_waits_for_them() {
+    let shed = Shed::new();
+    shed.cowshed("volume create data").ok();
+    let mut job = shed.command("volume lock-run data -- sh -c");
+    job.arg("echo kept >$COWSHED_VOLUME/file; read line; exit 7");
+    let mut job = job.stdin(Stdio::piped()).spawn().unwrap();
+    wait_until("the job has begun", || {
+        shed.data("data").join("file").exists()
+    });
+    let refused = shed.cowshed("run --rm -v data:/data base true");
+    let refused = refused.fails(125, "use volume data (shared): process ");
+    assert!(refused.err.contains("(sh) uses it"), "{}", refused.err);
+    shed.cowshed("volume rm data").fails(1, "volume is in use");
+    shed.cowshed("volume lock-run --read data true")
+        .fails(125, "(sh) uses it");
+    drop(job.stdin.take());
+    assert_eq!(job.wait().unwrap().code(), Some(7));
+    assert_eq!(
+        shed.cowshed("run --rm -v data:/data base cat /data/file")
+            .ok(),
+        "kept\n"
+    );
+    shed.cowshed("run -d --name box -v data:/data base sleep 1000")
+        .ok();
+    shed.cowshed("volume lock-run data true")
+        .fails(125, "container box uses it");
+    shed.cowshed("volume lock-run --wait=100ms data true")
+        .fails(125, "container box uses it");
+    let mut waits = shed.command("volume lock-run --wait data true");
+    let mut waits = waits.spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    assert!(waits.try_wait().unwrap().is_none() && runs(&shed, "box"));
+    shed.cowshed("rm -f box").ok();
+    assert_eq!(waits.wait().unwrap().code(), Some(0));
+    shed.cowshed("volume lock-run data nosuchprogram")
+        .fails(127, "nosuchprogram");
+    shed.cowshed("volume lock-run data /etc").fails(126, "/etc");
+    shed.cowshed("volume lock-run nosuch true")
+        .fails(125, "no such volume");
+    shed.cowshed("volume rm data").ok();
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_a_job_killed_with_9_keeps_nobody_out() {
+    let shed = Shed::new();
+    shed.cowshed("volume create data").ok();
+    let mut job = shed
+        .command("volume lock-run data sleep 1000")
+        .spawn()
+        .unwrap();
+    wait_until("the job has begun", || {
+        crate::support::read(format!("/proc/{}/cmdline", job.id())).starts_with("sleep")
+    });
+    shed.cowshed("run --rm -v data:/data base true")
+        .fails(125, "(sleep) uses it");
+    job.kill().unwrap();
+    job.wait().unwrap();
+    shed.cowshed("run --rm -v data:/data base true").ok();
+}
