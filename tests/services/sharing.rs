@@ -22,7 +22,7 @@ fn count(scene: &Scene, script: &str) -> u32 {
             .ok();
     }
     // Both at once.
-    std::fs::write(scene.data("data").join("go"), "").unwrap();
+    crate::support::write_text(&scene.data("data").join("go"), "");
     assert_eq!(scene.say("wait one two").ok(), "0\n0\n");
     scene.say("rm one two").ok();
     let count = scene.say("run --rm -v data:/data:ro debian cat /data/n");

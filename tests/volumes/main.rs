@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../support/mod.rs"]
-#[expect(dead_code, reason = "shared with other test programs")]
+#[expect(dead_code, unused_imports, reason = "shared with other test programs")]
 mod support;
 
 mod sharing;
