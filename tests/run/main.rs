@@ -10,6 +10,7 @@ mod containers;
 mod copy;
 mod copy_hostile;
 mod copy_streams;
+mod disk_usage;
 mod events;
 mod exit_codes;
 mod explain;

@@ -39,15 +39,15 @@ pub(crate) struct ImagesArgs {
     repository: Option<String>,
 }
 
-struct Line {
-    record: ImageRecord,
+pub(super) struct Line {
+    pub(super) record: ImageRecord,
     name: Option<Reference>,
     created: Option<Timestamp>,
     labels: BTreeMap<String, String>,
 }
 
 /// Fields in the order of Docker's JSON, and what stands above their columns.
-const HEADERS: [(&str, &str); 11] = [
+pub(super) const HEADERS: [(&str, &str); 11] = [
     ("Containers", "CONTAINERS"),
     ("CreatedAt", "CREATED AT"),
     ("CreatedSince", "CREATED"),
@@ -87,7 +87,10 @@ pub(crate) fn run(engine: &Engine, args: &ImagesArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn lines(engine: &Engine, wanted: Option<&str>) -> Result<Vec<Line>, cowshed::container::Error> {
+pub(super) fn lines(
+    engine: &Engine,
+    wanted: Option<&str>,
+) -> Result<Vec<Line>, cowshed::container::Error> {
     let images = engine.images()?;
     let names = images.names()?;
     let mut lines = Vec::new();
@@ -144,7 +147,7 @@ fn id(line: &Line, whole: bool) -> String {
     }
 }
 
-fn row(line: &Line, whole: bool) -> Row {
+pub(super) fn row(line: &Line, whole: bool) -> Row {
     let (repository, tag) = repository_and_tag(line);
     let size = text::size(line.record.bytes(), 3);
     let created = line.created;

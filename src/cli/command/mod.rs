@@ -46,6 +46,8 @@ mod stats_row;
 pub(crate) mod stop;
 mod sync_arg;
 pub(crate) mod system;
+mod system_df;
+mod system_df_details;
 mod systemd_unit;
 pub(crate) mod tag;
 mod top;

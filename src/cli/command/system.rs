@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use cowshed::container::Engine;
 
-use super::{events, info};
+use super::{events, info, system_df};
 use crate::cli::report::Outcome;
 
 #[derive(Debug, Args)]
@@ -15,6 +15,8 @@ pub(crate) struct SystemArgs {
 
 #[derive(Debug, Subcommand)]
 enum SystemCommand {
+    /// Show what images, containers and volumes take on disk
+    Df(system_df::DfArgs),
     /// Show what is done to containers, images and volumes
     Events(events::EventsArgs),
     /// Show what this machine and this store can do
@@ -23,6 +25,7 @@ enum SystemCommand {
 
 pub(crate) fn run(engine: &Engine, args: &SystemArgs) -> Outcome {
     match &args.command {
+        SystemCommand::Df(args) => system_df::run(engine, args),
         SystemCommand::Events(args) => events::run(engine, args),
         SystemCommand::Info(args) => info::run(engine, args),
     }

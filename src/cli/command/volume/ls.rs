@@ -40,7 +40,7 @@ pub(super) fn ls(engine: &Engine, args: &LsArgs) -> Outcome {
 }
 
 /// Fields in the order of Docker's JSON, and what stands above their columns.
-const HEADERS: [(&str, &str); 10] = [
+pub(crate) const HEADERS: [(&str, &str); 10] = [
     ("Availability", "AVAILABILITY"),
     ("Driver", "DRIVER"),
     ("Group", "GROUP"),
@@ -54,7 +54,7 @@ const HEADERS: [(&str, &str); 10] = [
 ];
 
 /// Placeholders of Docker (semantics 43).
-fn row(volume: &Volume) -> Row {
+pub(crate) fn row(volume: &Volume) -> Row {
     let record = &volume.record;
     let labels = record.labels.clone().unwrap_or_default();
     let pairs = labels.iter().map(|(key, value)| format!("{key}={value}"));

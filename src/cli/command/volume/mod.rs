@@ -10,6 +10,8 @@ mod rm;
 use clap::{Args, Subcommand};
 use cowshed::container::Engine;
 
+pub(crate) use ls::{HEADERS, row};
+
 use super::inspect;
 use crate::cli::report::Outcome;
 

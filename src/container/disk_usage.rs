@@ -1,0 +1,137 @@
+//! What everything of a store takes on disk: `system df`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Container, ContainerSize, Engine, Error};
+use crate::{
+    ident::{ChainId, Digest},
+    image::ImageRecord,
+    volume::{self, Volume},
+};
+
+/// What everything takes. Nothing is locked while it is added up: each figure is of its own moment.
+#[derive(Debug, Default)]
+pub struct DiskUsage {
+    /// Images.
+    pub images: Vec<ImageUsage>,
+    /// Bytes of all layers of images, each counted once.
+    pub layers: u64,
+    /// Containers.
+    pub containers: Vec<(Container, ContainerSize)>,
+    /// Volumes without driver options, as Docker's (semantics 45).
+    pub volumes: Vec<VolumeUsage>,
+}
+
+/// What an image takes.
+#[derive(Debug, Clone)]
+pub struct ImageUsage {
+    /// Which one.
+    pub record: ImageRecord,
+    /// Bytes of all its layers.
+    pub size: u64,
+    /// Bytes of those layers that other images have, too.
+    pub shared: u64,
+    /// How many containers are made of it.
+    pub containers: usize,
+}
+
+/// What a volume takes.
+#[derive(Debug, Clone)]
+pub struct VolumeUsage {
+    /// Which one.
+    pub volume: Volume,
+    /// Bytes as Docker counts them.
+    pub size: u64,
+    /// How many containers mount it, running or not.
+    pub links: usize,
+}
+
+impl DiskUsage {
+    /// Bytes of images that go when every image that no container is made of does; Docker's way to
+    /// add up: what is shared counts as reclaimable.
+    pub fn reclaimable_images(&self) -> u64 {
+        let used = self.images.iter().filter(|image| image.containers > 0);
+        let used: u64 = used.map(|image| image.size - image.shared).sum();
+        self.layers.saturating_sub(used)
+    }
+}
+
+impl Engine {
+    /// Adds everything up.
+    ///
+    /// What goes while we look is left out.
+    pub fn disk_usage(&self) -> Result<DiskUsage, Error> {
+        let containers = self.containers()?;
+        let (images, layers) = image_usage(self.images()?.list()?, &containers);
+        let volumes = self.volume_usage(&containers)?;
+        let sized = containers.into_iter().map(|container| {
+            let size = self.size_of(&container.record)?;
+            Ok((container, size))
+        });
+        Ok(DiskUsage {
+            images,
+            layers,
+            containers: sized.collect::<Result<_, Error>>()?,
+            volumes,
+        })
+    }
+
+    fn volume_usage(&self, containers: &[Container]) -> Result<Vec<VolumeUsage>, Error> {
+        let mut links = BTreeMap::<_, usize>::new();
+        for container in containers {
+            // Twice in one container is once.
+            let names: BTreeSet<_> = container.record.volumes().collect();
+            for name in names {
+                *links.entry(name).or_default() += 1;
+            }
+        }
+        let volumes = self.volumes()?;
+        let mut usages = Vec::new();
+        for volume in volumes.list()? {
+            let record = &volume.record;
+            if record.options.is_some() {
+                continue;
+            }
+            let size = match volumes.usage(&record.name) {
+                Ok(usage) => usage.bytes,
+                Err(volume::Error::NotFound { .. }) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let links = links.get(&record.name).copied().unwrap_or_default();
+            usages.push(VolumeUsage {
+                volume,
+                size,
+                links,
+            });
+        }
+        Ok(usages)
+    }
+}
+
+fn image_usage(images: Vec<ImageRecord>, containers: &[Container]) -> (Vec<ImageUsage>, u64) {
+    let mut made = BTreeMap::<Digest, usize>::new();
+    for container in containers {
+        *made.entry(container.record.image_id).or_default() += 1;
+    }
+    let mut layers = BTreeMap::<ChainId, (u64, usize)>::new();
+    for image in &images {
+        for layer in &image.layers {
+            layers.entry(layer.chain).or_insert((layer.bytes, 0)).1 += 1;
+        }
+    }
+    let usage = |record: ImageRecord| {
+        let shared = record.layers.iter().filter(|layer| {
+            layers
+                .get(&layer.chain)
+                .is_some_and(|(_, users)| *users > 1)
+        });
+        ImageUsage {
+            size: record.bytes(),
+            shared: shared.map(|layer| layer.bytes).sum(),
+            containers: made.get(&record.id).copied().unwrap_or_default(),
+            record,
+        }
+    };
+    let usages = images.into_iter().map(usage).collect();
+    (usages, layers.values().map(|(bytes, _)| bytes).sum())
+}
