@@ -20,6 +20,7 @@ use crate::{
         memory,
         process::{self, Ended},
     },
+    volume,
 };
 
 /// What a supervisor is given.
@@ -175,6 +176,9 @@ impl Supervisor<'_> {
             .map_err(|error| super::attach::wrong_type(error, &plan))?;
         let began = Instant::now();
         let ended = self.attend(running, first);
+        for lease in &volumes {
+            volume::touch(&lease.dir);
+        }
         drop(volumes);
         let code = ended?.code();
         Ok(Run {

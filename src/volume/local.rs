@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{Error, Origin, VolumeRecord, record::ANONYMOUS_LABEL};
+use super::{Error, Origin, Owner, VolumeRecord, record::ANONYMOUS_LABEL};
 use crate::{
     ident::{Timestamp, VolumeName},
     store::{Durability, Lease, Place, Staging, Store, Tried, record, try_lease},
@@ -11,13 +11,13 @@ use crate::{
 
 /// The data inside a volume's directory.
 pub(super) const DATA: &str = "_data";
-const RECORD: &str = "volume.json";
+pub(super) const RECORD: &str = "volume.json";
 
 /// All volumes of a store.
 #[derive(Debug)]
 pub struct Volumes<'s> {
-    store: &'s Store,
-    dir: &'s Dir,
+    pub(super) store: &'s Store,
+    pub(super) dir: &'s Dir,
 }
 
 /// An existing volume.
@@ -44,6 +44,10 @@ pub struct NewVolume {
     pub labels: BTreeMap<String, String>,
     /// Who wants it, where it is made on the fly.
     pub origin: Option<Origin>,
+    /// Owner and mode of its root.
+    pub owner: Owner,
+    /// What it is for.
+    pub description: Option<String>,
 }
 
 /// Whether [`Volumes::create`] made it.
@@ -66,15 +70,13 @@ impl<'s> Volumes<'s> {
 
     /// Finds one; `None` where there is none of this name.
     pub fn find(&self, name: &VolumeName) -> Result<Option<Volume>, Error> {
-        let dir = match self.dir.open_dir(name.as_str()) {
-            Ok(dir) => dir,
-            Err(error) if error.errno() == Some(nix::errno::Errno::ENOENT) => return Ok(None),
-            Err(source) => return Err(failed("open", name.as_str(), source)),
-        };
-        // Removed between the two calls: not there.
-        let record = record::find(&dir, RECORD)?;
+        let record = record::find_in(self.dir, name.as_str(), RECORD)?;
         Ok(record.map(|record| Volume {
-            record,
+            // The directory says how it is called, also while it is being renamed.
+            record: VolumeRecord {
+                name: name.clone(),
+                ..record
+            },
             mountpoint: self.mountpoint(name),
         }))
     }
@@ -101,17 +103,6 @@ impl<'s> Volumes<'s> {
         self.store.path_in(Place::Volumes, name.as_str()).join(DATA)
     }
 
-    /// All of them, by name.
-    pub fn list(&self) -> Result<Vec<Volume>, Error> {
-        let names = self
-            .dir
-            .sorted_entries()
-            .map_err(|source| failed("list", "all", source))?;
-        let names = names.iter().filter_map(|name| name.to_str()?.parse().ok());
-        let found = names.map(|name: VolumeName| self.find(&name));
-        found.filter_map(Result::transpose).collect()
-    }
-
     /// Makes a volume unless it is there; an existing one stays as it is (semantics 37).
     ///
     /// Durable when it returns.
@@ -125,6 +116,8 @@ impl<'s> Volumes<'s> {
             options,
             mut labels,
             origin,
+            owner,
+            description,
             ..
         } = wanted;
         if anonymous {
@@ -138,6 +131,9 @@ impl<'s> Volumes<'s> {
             options: Some(options).filter(|options| !options.is_empty()),
             origin,
             filled: None,
+            owner,
+            description,
+            protected: false,
         };
         let published = self.publish(&name, &record)?;
         let volume = Volume {
@@ -156,6 +152,7 @@ impl<'s> Volumes<'s> {
         let staging = Staging::begin_unnamed(self.store)?;
         staging.dir().make_dir(DATA, 0o755).map_err(made)?;
         staging.dir().chmod(DATA, 0o755).map_err(made)?;
+        super::owner::apply(staging.dir(), record.owner).map_err(made)?;
         record::replace(
             self.store,
             staging.dir(),
@@ -180,10 +177,15 @@ impl<'s> Volumes<'s> {
         })
     }
 
+    /// Claims a volume alone, to remove or to rename it; does not wait.
+    pub fn try_claim(&self, name: &VolumeName) -> Result<Tried, Error> {
+        Ok(try_lease(self.dir, name.as_str())?)
+    }
+
     /// Removes a volume that nobody has mounted.
     pub fn remove(&self, name: &VolumeName) -> Result<(), Error> {
-        match try_lease(self.dir, name.as_str())? {
-            Tried::Got(_lease) => Ok(self.store.discard(self.dir, name.as_str())?),
+        match self.try_claim(name)? {
+            Tried::Got(lease) => self.remove_claimed(name, &lease),
             Tried::Busy => Err(Error::InUse {
                 name: name.clone(),
                 users: Vec::new(),
@@ -194,20 +196,13 @@ impl<'s> Volumes<'s> {
         }
     }
 
-    /// Replaces a volume's record.
-    pub fn update(&self, record: &VolumeRecord) -> Result<(), Error> {
-        let name = record.name.as_str();
-        let dir = self
-            .dir
-            .open_dir(name)
-            .map_err(|source| failed("open", name, source))?;
-        Ok(record::replace(
-            self.store,
-            &dir,
-            RECORD,
-            record,
-            Durability::Synced,
-        )?)
+    /// Removes a volume that we claimed, unless it is protected.
+    pub fn remove_claimed(&self, name: &VolumeName, lease: &Lease) -> Result<(), Error> {
+        let record: Option<VolumeRecord> = record::find(&lease.dir, RECORD)?;
+        if record.is_some_and(|record| record.protected) {
+            return Err(Error::Protected { name: name.clone() });
+        }
+        Ok(self.store.discard(self.dir, name.as_str())?)
     }
 
     /// What a volume's data takes.
@@ -229,6 +224,9 @@ impl<'s> Volumes<'s> {
 }
 
 fn check(wanted: &NewVolume) -> Result<VolumeName, Error> {
+    if let Some(text) = &wanted.description {
+        super::edit::check_description(text)?;
+    }
     if let Some(driver) = wanted.driver.as_ref().filter(|driver| *driver != "local") {
         return Err(Error::Driver {
             driver: driver.clone(),

@@ -5,13 +5,26 @@
 //!
 //! Not here: which containers use a volume (`container` reads their records).
 
+mod difference;
+mod edit;
+mod listing;
 mod local;
+mod naming;
+mod owner;
 mod populate;
 mod record;
+mod renaming;
+mod trash;
 
+pub use difference::{Difference, differences};
+pub use edit::{last_used, touch};
 pub use local::{Created, NewVolume, Volume, Volumes};
+pub use naming::{Convention, Naming, check as check_name};
+pub use owner::apply as apply_owner;
 pub use populate::{Filled, fill, finish, is_empty};
-pub use record::{Fill, Origin, VolumeRecord};
+pub use record::{ANONYMOUS_LABEL, Fill, Origin, Owner, VolumeRecord};
+pub use renaming::Renaming;
+pub use trash::{KEEP_SECONDS, Trashed};
 
 use crate::{
     error::{ErrorKind, Failure},
@@ -49,6 +62,48 @@ pub enum Error {
         /// Ids of the containers that use it.
         users: Vec<String>,
     },
+    /// It is mounted and cannot get another name.
+    #[error("rename {name}: volume is mounted - [{}]", users.join(", "))]
+    Mounted {
+        /// Which one.
+        name: VolumeName,
+        /// Names of the containers that run with it.
+        users: Vec<String>,
+    },
+    /// The user protected it.
+    #[error("remove {name}: volume is protected")]
+    Protected {
+        /// Which one.
+        name: VolumeName,
+    },
+    /// Another volume has the name.
+    #[error("{operation} {name}: a volume of this name exists")]
+    Exists {
+        /// What was wanted.
+        operation: &'static str,
+        /// The name.
+        name: VolumeName,
+    },
+    /// A volume of this name exists and is not what was asked for.
+    #[error("create {name}: a volume of this name exists and differs")]
+    Differs {
+        /// The name.
+        name: VolumeName,
+        /// In what; never empty.
+        differences: Vec<Difference>,
+    },
+    /// The trash has no such volume.
+    #[error("restore {name}: no such volume in the trash")]
+    NotInTrash {
+        /// A name or an id, as asked for.
+        name: String,
+    },
+    /// A text that a record cannot hold.
+    #[error("{what}")]
+    Text {
+        /// The rule that was broken, with its object.
+        what: String,
+    },
     /// A system call on a volume failed.
     #[error("{what} volume {name}")]
     System {
@@ -77,9 +132,14 @@ impl Error {
 impl Failure for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Error::NotFound { .. } | Error::Driver { .. } => ErrorKind::NotFound,
+            Error::NotFound { .. } | Error::Driver { .. } | Error::NotInTrash { .. } => {
+                ErrorKind::NotFound
+            }
             Error::Option { .. } => ErrorKind::Unsupported,
-            Error::InUse { .. } => ErrorKind::InUse,
+            Error::InUse { .. } | Error::Mounted { .. } => ErrorKind::InUse,
+            Error::Protected { .. } => ErrorKind::Denied,
+            Error::Exists { .. } | Error::Differs { .. } => ErrorKind::AlreadyExists,
+            Error::Text { .. } => ErrorKind::Invalid,
             Error::System { source, .. } => source.kind(),
             Error::Store(error) => error.kind(),
         }
@@ -91,6 +151,21 @@ impl Failure for Error {
             Error::Driver { .. } => Some("this version has the driver \"local\" only".to_owned()),
             Error::Option { .. } => {
                 Some("this version has the local driver without options".to_owned())
+            }
+            Error::Mounted { users, .. } => Some(match &users[..] {
+                [] => "another command works with it: try again in a moment".to_owned(),
+                users => format!("cowshed stop {}", users.join(" ")),
+            }),
+            Error::Protected { name } => Some(format!("cowshed volume unprotect {name}")),
+            Error::Exists { .. } => Some("choose another name".to_owned()),
+            Error::Differs { name, .. } => Some(format!(
+                "remove it, choose another name, or take it as it is: cowshed volume create \
+                 --exist-ok {name}"
+            )),
+            Error::NotInTrash { .. } => Some("cowshed volume trash ls".to_owned()),
+            Error::Text { .. } => None,
+            Error::InUse { users, .. } if users.is_empty() => {
+                Some("another command works with it: try again in a moment".to_owned())
             }
             Error::InUse { users, .. } => {
                 let short: Vec<_> = users.iter().map(|id| id.get(..12).unwrap_or(id)).collect();

@@ -1,79 +1,177 @@
 //! `cowshed volume ls`.
 
-use std::process::ExitCode;
+use std::{cmp::Reverse, process::ExitCode};
 
-use clap::Args;
-use cowshed::{container::Engine, volume::Volume};
-
-use super::filter::Filter;
-use crate::cli::{
-    format::Format,
-    report::Outcome,
-    template::{Labels, Row},
+use clap::{Args, ValueEnum};
+use cowshed::{
+    container::{Engine, VolumeUse, VolumeUsers},
+    ident::Timestamp,
+    volume::{self, Volume},
 };
+
+use super::{
+    filter::{Filter, Subject},
+    ls_row::{HEADERS, LONG, is_extra, row},
+};
+use crate::cli::{format::Format, output, report::Outcome};
 
 #[derive(Debug, Args)]
 pub(super) struct LsArgs {
     /// Only names
     #[arg(short, long)]
     quiet: bool,
-    /// dangling=BOOL, driver=NAME, label=KEY[=VALUE] or name=PART
+    /// Kind, size, users, age, last use and notes
+    #[arg(short = 's', long, visible_alias = "size")]
+    long: bool,
+    /// dangling=BOOL, driver=NAME, label=KEY[=VALUE], name=PART, anonymous=BOOL, until=AGE,
+    /// since=AGE, unused-since=AGE, size>SIZE or size<SIZE
     #[arg(short, long, value_name = "KEY=VALUE")]
     filter: Vec<String>,
+    /// By what: the largest, newest or last used one first
+    #[arg(long, value_enum, default_value_t, hide_default_value = true)]
+    sort: Sort,
+    /// The other way round
+    #[arg(short, long)]
+    reverse: bool,
     /// table, json, or a Go template: `table {{.Name}}\t{{.Mountpoint}}`
     #[arg(long, value_name = "FORMAT")]
     format: Option<String>,
 }
 
-pub(super) fn ls(engine: &Engine, args: &LsArgs) -> Outcome {
-    let mut volumes = engine.volumes()?.list()?;
-    let users = engine.volume_users()?;
-    for filter in Filter::parse_all(&args.filter)? {
-        volumes.retain(|volume| filter.fits(volume, users.contains_key(&volume.record.name)));
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Sort {
+    #[default]
+    Name,
+    Size,
+    Created,
+    Used,
+}
+
+/// A volume, and what was asked for about it.
+#[derive(Debug)]
+pub(super) struct Listed<'u> {
+    pub(super) volume: Volume,
+    pub(super) users: &'u [VolumeUse],
+    pub(super) bytes: u64,
+    pub(super) last_used: Option<Timestamp>,
+}
+
+impl Listed<'_> {
+    pub(super) fn is_live(&self) -> bool {
+        self.users.iter().any(|user| user.status.is_live())
     }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject {
+            volume: &self.volume,
+            used: !self.users.is_empty(),
+            live: self.is_live(),
+            bytes: self.bytes,
+            last_used: self.last_used,
+        }
+    }
+}
+
+pub(super) fn ls(engine: &Engine, args: &LsArgs) -> Outcome {
+    let filters = Filter::parse_all(&args.filter)?;
     // Docker lets a format win over -q here.
     let quiet = args.quiet.then_some("{{.Name}}");
     let given = args.format.as_deref().filter(|given| !given.is_empty());
-    let format = Format::new(given.or(quiet), "{{.Driver}}\t{{.Name}}", &HEADERS)?;
-    format.print(&volumes.iter().map(row).collect::<Vec<_>>())?;
+    let default = if args.long {
+        LONG
+    } else {
+        "{{.Driver}}\t{{.Name}}"
+    };
+    let is_plain = args.sort == Sort::Name && filters.is_empty();
+    if args.quiet && given.is_none() && is_plain && !args.reverse {
+        let names = engine.volumes()?.names()?;
+        let lines = names.iter().flat_map(|name| [name.as_str(), "\n"]);
+        output::raw(&lines.collect::<String>())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let format = Format::new(given.or(quiet), default, &HEADERS)?;
+    let mentions = |field: &str| format.mentions(field);
+    let long = args.long
+        || HEADERS
+            .iter()
+            .any(|(field, _)| is_extra(field) && mentions(field));
+    let asks = |what: fn(&Filter) -> bool| filters.iter().any(what);
+    let wanted = Wanted {
+        // Docker's own field of this name is no reason to add anything up.
+        sizes: args.long
+            || mentions("SizeBytes")
+            || args.sort == Sort::Size
+            || asks(Filter::asks_for_size),
+        last_uses: long || args.sort == Sort::Used || asks(Filter::asks_for_last_use),
+    };
+    let users = if long || args.sort == Sort::Used || asks(Filter::asks_for_users) {
+        engine.volume_users()?
+    } else {
+        VolumeUsers::new()
+    };
+    let mut listed = look(engine, wanted, &users)?;
+    listed.retain(|one| filters.iter().all(|filter| filter.fits(&one.subject())));
+    sort(&mut listed, args.sort, args.reverse);
+    let rows: Vec<_> = listed
+        .iter()
+        .map(|one| row(one, (long, wanted.sizes)))
+        .collect();
+    format.print(&rows)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Fields in the order of Docker's JSON, and what stands above their columns.
-const HEADERS: [(&str, &str); 10] = [
-    ("Availability", "AVAILABILITY"),
-    ("Driver", "DRIVER"),
-    ("Group", "GROUP"),
-    ("Labels", "LABELS"),
-    ("Links", "LINKS"),
-    ("Mountpoint", "MOUNTPOINT"),
-    ("Name", "VOLUME NAME"),
-    ("Scope", "SCOPE"),
-    ("Size", "SIZE"),
-    ("Status", "STATUS"),
-];
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    sizes: bool,
+    last_uses: bool,
+}
 
-/// Placeholders of Docker (semantics 43).
-fn row(volume: &Volume) -> Row {
-    let record = &volume.record;
-    let labels = record.labels.clone().unwrap_or_default();
-    let pairs = labels.iter().map(|(key, value)| format!("{key}={value}"));
-    let (pairs, mountpoint) = (pairs.collect::<Vec<_>>().join(","), &volume.mountpoint);
-    let values = [
-        "N/A".to_owned(),
-        record.driver.clone(),
-        "N/A".to_owned(),
-        pairs,
-        "N/A".to_owned(),
-        mountpoint.display().to_string(),
-        record.name.to_string(),
-        "local".to_owned(),
-        "N/A".to_owned(),
-        "N/A".to_owned(),
-    ];
-    let names = HEADERS.iter().map(|(name, _)| (*name).to_owned());
-    Row {
-        fields: names.zip(values.map(Into::into)).collect(),
-        labels: Labels::Of(labels),
+fn look<'u>(
+    engine: &Engine,
+    wanted: Wanted,
+    users: &'u VolumeUsers,
+) -> Result<Vec<Listed<'u>>, cowshed::container::Error> {
+    let volumes = engine.volumes()?;
+    let names = volumes.names()?;
+    let one = |name: &_| {
+        let Some(volume) = volumes.find(name)? else {
+            return Ok(None);
+        };
+        let bytes = if wanted.sizes {
+            volumes.usage(name)?.bytes
+        } else {
+            0
+        };
+        let last_used = if wanted.last_uses {
+            volumes.last_used(name)?
+        } else {
+            None
+        };
+        let users = users.get(name).map_or(&[][..], Vec::as_slice);
+        Ok(Some(Listed {
+            volume,
+            users,
+            bytes,
+            last_used,
+        }))
+    };
+    let gone = |found: Result<_, volume::Error>| match found {
+        // Removed between two looks.
+        Err(volume::Error::NotFound { .. }) => Ok(None),
+        found => found,
+    };
+    Ok(volumes.each(&names, |name| gone(one(name)))?)
+}
+
+fn sort(listed: &mut [Listed<'_>], by: Sort, reverse: bool) {
+    match by {
+        // As they come.
+        Sort::Name => {}
+        Sort::Size => listed.sort_by_key(|one| Reverse(one.bytes)),
+        Sort::Created => listed.sort_by_key(|one| Reverse(one.volume.record.created)),
+        Sort::Used => listed.sort_by_key(|one| Reverse((one.is_live(), one.last_used))),
+    }
+    if reverse {
+        listed.reverse();
     }
 }

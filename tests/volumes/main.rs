@@ -1,0 +1,11 @@
+//! Volumes as a user sees them; rules by their numbers in the semantics.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "shared with other test programs")]
+mod support;
+
+mod manage_commands;
+mod manage_crash;
+mod manage_many;
+mod manage_prune;
