@@ -38,8 +38,10 @@ impl Engine {
         Ok(deleted)
     }
 
-    /// Deletes what is in the trash for longer than a week; how many.
+    /// Deletes what is in the trash for longer than a week, and what killed commands left; how many
+    /// volumes.
     pub fn expire_trash(&self) -> Result<usize, Error> {
+        crate::store::sweep(self.store())?;
         let now = Timestamp::now();
         let mut old = self.volumes()?.trash()?;
         old.retain(|trashed| trashed.is_expired(now));

@@ -2,15 +2,27 @@
 
 use super::{
     Error, Volume,
-    local::{Volumes, failed},
+    local::{LOCAL, Volumes, failed},
 };
-use crate::ident::VolumeName;
+use crate::{ident::VolumeName, sys::Dir};
+
+/// A link in a volume's directory that says what its driver is called, unless that is the local one:
+/// a plain list shows no more, and to read ten thousand records takes too long for it.
+const DRIVER: &str = "driver";
 
 /// From so many on it is worth to share the reading.
 const SHARED: usize = 512;
 
 /// More readers wait for each other.
 const READERS: usize = 8;
+
+/// Tells [`Volumes::drivers`] of a volume that is being made.
+pub(super) fn mark(volume: &Dir, driver: &str) -> crate::sys::Result<()> {
+    if driver == LOCAL {
+        return Ok(());
+    }
+    volume.make_symlink(driver.as_ref(), DRIVER)
+}
 
 impl Volumes<'_> {
     /// The names of all, in order; their records are not looked at.
@@ -31,6 +43,19 @@ impl Volumes<'_> {
     pub fn list(&self) -> Result<Vec<Volume>, Error> {
         let names = self.names()?;
         self.each(&names, |name| self.find(name))
+    }
+
+    /// The names of all with their drivers, in order: what a plain list shows.
+    pub fn drivers(&self) -> Result<Vec<(VolumeName, String)>, Error> {
+        self.each(&self.names()?, |name| {
+            let link = self.dir.find_symlink_in(name.as_str(), DRIVER);
+            let link = link.map_err(|source| failed("look up driver of", name.as_str(), source))?;
+            let driver = link.map_or_else(
+                || LOCAL.to_owned(),
+                |driver| driver.to_string_lossy().into_owned(),
+            );
+            Ok(Some((name.clone(), driver)))
+        })
     }
 
     /// Does `work` for each name, in order of the names; `None` is left out.
@@ -94,6 +119,30 @@ mod tests {
             _ => Ok(Some(())),
         };
         assert!(volumes.each(&names, broken).is_err());
+    }
+
+    #[test]
+    fn a_driver_that_is_not_the_local_one_is_seen_without_the_record() {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(scratch.path()).unwrap();
+        let volumes = Volumes::open(&store).unwrap();
+        for (name, driver) in [("here", LOCAL), ("there", "rclone")] {
+            let record = serde_json::json!({
+                "name": name, "driver": driver, "created": "2026-01-02T03:04:05Z",
+                "labels": null, "options": null, "origin": null,
+            });
+            let record = serde_json::from_value(record).unwrap();
+            volumes.publish(&name.parse().unwrap(), &record).unwrap();
+        }
+        let all = volumes.drivers().unwrap();
+        let all: Vec<_> = all
+            .iter()
+            .map(|(name, driver)| (name.as_str(), driver.as_str()))
+            .collect();
+        assert_eq!(all, [("here", "local"), ("there", "rclone")]);
+        let read = volumes.list().unwrap();
+        let read: Vec<_> = read.iter().map(|one| one.record.driver.as_str()).collect();
+        assert_eq!(read, ["local", "rclone"]);
     }
 
     #[test]

@@ -11,6 +11,8 @@ use crate::{
 
 /// The data inside a volume's directory.
 pub(super) const DATA: &str = "_data";
+/// The driver of volumes that are directories of the store.
+pub(super) const LOCAL: &str = "local";
 pub(super) const RECORD: &str = "volume.json";
 
 /// All volumes of a store.
@@ -125,7 +127,7 @@ impl<'s> Volumes<'s> {
         }
         let record = VolumeRecord {
             name: name.clone(),
-            driver: "local".to_owned(),
+            driver: LOCAL.to_owned(),
             created: Timestamp::now(),
             labels: Some(labels).filter(|labels| !labels.is_empty()),
             options: Some(options).filter(|options| !options.is_empty()),
@@ -147,12 +149,17 @@ impl<'s> Volumes<'s> {
         }
     }
 
-    fn publish(&self, name: &VolumeName, record: &VolumeRecord) -> Result<Created, Error> {
+    pub(super) fn publish(
+        &self,
+        name: &VolumeName,
+        record: &VolumeRecord,
+    ) -> Result<Created, Error> {
         let made = |source| failed("create", name.as_str(), source);
         let staging = Staging::begin_unnamed(self.store)?;
         staging.dir().make_dir(DATA, 0o755).map_err(made)?;
         staging.dir().chmod(DATA, 0o755).map_err(made)?;
         super::owner::apply(staging.dir(), record.owner).map_err(made)?;
+        super::listing::mark(staging.dir(), &record.driver).map_err(made)?;
         record::replace(
             self.store,
             staging.dir(),
@@ -227,7 +234,7 @@ fn check(wanted: &NewVolume) -> Result<VolumeName, Error> {
     if let Some(text) = &wanted.description {
         super::edit::check_description(text)?;
     }
-    if let Some(driver) = wanted.driver.as_ref().filter(|driver| *driver != "local") {
+    if let Some(driver) = wanted.driver.as_ref().filter(|driver| *driver != LOCAL) {
         return Err(Error::Driver {
             driver: driver.clone(),
         });

@@ -1,6 +1,15 @@
 //! Named data that outlives containers: the local driver.
 //!
-//! A volume is a directory with `_data` and `volume.json`, born in `tmp/` and renamed into place.
+//! A volume is a directory with `_data` and `volume.json`, born in `tmp/` and renamed into place; what
+//! prune takes moves to `trash/volumes/` for a week.
+//!
+//! ```text
+//! volumes/<name>/_data         the data, and all that a container sees of it
+//!                volume.json   the record
+//!                last-used     an empty file, whose time tells
+//!                driver        a link that names the driver, where that is not the local one
+//! ```
+//!
 //! Whoever has it mounted holds a shared lease on it (see `store`).
 //!
 //! Not here: which containers use a volume (`container` reads their records).

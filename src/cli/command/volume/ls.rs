@@ -11,7 +11,7 @@ use cowshed::{
 
 use super::{
     filter::{Filter, Subject},
-    ls_row::{HEADERS, LONG, is_extra, row},
+    ls_row::{HEADERS, LONG, is_extra, plain_row, row},
 };
 use crate::cli::{format::Format, output, report::Outcome};
 
@@ -90,6 +90,11 @@ pub(super) fn ls(engine: &Engine, args: &LsArgs) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let format = Format::new(given.or(quiet), default, &HEADERS)?;
+    if given.or(quiet).is_none() && !args.long && is_plain && !args.reverse {
+        let all = engine.volumes()?.drivers()?;
+        format.print(&all.iter().map(plain_row).collect::<Vec<_>>())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mentions = |field: &str| format.mentions(field);
     let long = args.long
         || HEADERS
