@@ -121,10 +121,11 @@ impl Engine {
         Err(in_use(name, Vec::new()))
     }
 
-    /// Volumes that no container uses, with what they take.
-    pub fn unused_volumes(&self) -> Result<Unused, Error> {
+    /// Volumes that no container uses but those with the ids `going`, with what they take.
+    pub fn unused_volumes(&self, going: &[&str]) -> Result<Unused, Error> {
         let volumes = self.volumes()?;
-        let users = self.volume_users()?;
+        let mut users = self.volume_users()?;
+        users.retain(|_, users| users.iter().any(|user| !going.contains(&user.id.as_str())));
         let mut names = volumes.names()?;
         names.retain(|name| !users.contains_key(name));
         let looked = volumes.each(&names, |name| {

@@ -232,3 +232,40 @@ fn root_last_use_is_when_a_container_comes_and_goes() {
     });
     assert!(used().is_string());
 }
+
+#[test]
+#[ignore = "needs root"]
+fn root_rule_47_system_prune_takes_volumes_only_when_asked_and_only_anonymous_ones() {
+    let shed = Shed::new();
+    shed.cowshed("volume create named").ok();
+    shed.cowshed("run --name loose -v /anon base true").ok();
+    shed.cowshed("rm loose").ok();
+    shed.cowshed("run --name box -v used:/u -v /anon base true")
+        .ok();
+    let asked = shed.cowshed("system prune --volumes").ok();
+    assert!(asked.starts_with("WARNING! This will remove:\n"), "{asked}");
+    assert!(asked.ends_with("[y/N] "), "{asked}");
+    shed.cowshed("system prune -f --volumes --filter until=1h")
+        .fails(
+            1,
+            "The \"until\" filter is not supported with \"--volumes\"",
+        );
+    assert_eq!(shed.volumes().len(), 4);
+    let id = shed.id_of("box");
+    let done = shed.cowshed("system prune -f").ok();
+    assert_eq!(
+        done,
+        format!("Deleted Containers:\n{id}\n\nTotal reclaimed space: 0B\n")
+    );
+    assert_eq!(shed.volumes().len(), 4);
+    shed.cowshed("run --name box -v used:/u -v /anon base true")
+        .ok();
+    let done = shed.cowshed("system prune -f --volumes").ok();
+    // The loose ones, and that of the container that goes with them.
+    assert!(done.contains("\n\nDeleted Volumes:\n"), "{done}");
+    assert_eq!(shed.volumes(), ["named", "used"]);
+    assert_eq!(
+        shed.cowshed("system prune -f --volumes").ok(),
+        "Total reclaimed space: 0B\n"
+    );
+}

@@ -46,6 +46,7 @@ mod stats_row;
 pub(crate) mod stop;
 mod sync_arg;
 pub(crate) mod system;
+mod system_prune;
 mod systemd_unit;
 pub(crate) mod tag;
 mod top;

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use cowshed::container::Engine;
 
-use super::{events, info};
+use super::{events, info, system_prune};
 use crate::cli::report::Outcome;
 
 #[derive(Debug, Args)]
@@ -19,11 +19,14 @@ enum SystemCommand {
     Events(events::EventsArgs),
     /// Show what this machine and this store can do
     Info(info::InfoArgs),
+    /// Remove what nobody needs: stopped containers and, where asked for, anonymous volumes
+    Prune(system_prune::PruneArgs),
 }
 
 pub(crate) fn run(engine: &Engine, args: &SystemArgs) -> Outcome {
     match &args.command {
         SystemCommand::Events(args) => events::run(engine, args),
         SystemCommand::Info(args) => info::run(engine, args),
+        SystemCommand::Prune(args) => system_prune::run(engine, args),
     }
 }

@@ -78,6 +78,22 @@ impl Filter {
         }
     }
 
+    /// What the name alone, and whether it is used, says; `None` where the filter asks for more.
+    pub(crate) fn fits_name(&self, name: &str, used: bool) -> Option<bool> {
+        match self {
+            Self::Dangling(wanted) => Some(*wanted != used),
+            Self::Name(parts) => Some(parts.iter().any(|part| name.contains(part.as_str()))),
+            Self::Driver(_)
+            | Self::Label(_)
+            | Self::NotLabel(_)
+            | Self::Anonymous(_)
+            | Self::Until(_)
+            | Self::Since(_)
+            | Self::UnusedSince(_)
+            | Self::Size(..) => None,
+        }
+    }
+
     /// Whether somebody must look who uses the volumes.
     pub(crate) fn asks_for_users(&self) -> bool {
         matches!(self, Self::Dangling(_) | Self::UnusedSince(_))
@@ -95,17 +111,18 @@ impl Filter {
 
     pub(crate) fn fits(&self, subject: &Subject<'_>) -> bool {
         let record = &subject.volume.record;
+        if let Some(fits) = self.fits_name(record.name.as_str(), subject.used) {
+            return fits;
+        }
         let none = BTreeMap::new();
         let labels = record.labels.as_ref().unwrap_or(&none);
         let labelled = |wanted: &String| has_label(labels, wanted);
         match self {
-            Self::Dangling(wanted) => *wanted != subject.used,
+            // By its name alone, above.
+            Self::Dangling(_) | Self::Name(_) => true,
             Self::Driver(names) => names.contains(&record.driver),
             Self::Label(wanted) => wanted.iter().all(labelled),
             Self::NotLabel(unwanted) => !unwanted.iter().any(labelled),
-            Self::Name(parts) => parts
-                .iter()
-                .any(|part| record.name.as_str().contains(part.as_str())),
             Self::Anonymous(wanted) => *wanted == record.is_anonymous(),
             Self::Until(moment) => record.created < *moment,
             Self::Since(moment) => record.created > *moment,

@@ -5,15 +5,19 @@ use std::{cmp::Reverse, process::ExitCode};
 use clap::{Args, ValueEnum};
 use cowshed::{
     container::{Engine, VolumeUse, VolumeUsers},
-    ident::Timestamp,
-    volume::{self, Volume},
+    ident::{Timestamp, VolumeName},
+    volume::{self, Volume, Volumes},
 };
 
 use super::{
     filter::{Filter, Subject},
-    ls_row::{HEADERS, LONG, is_extra, plain_row, row},
+    ls_row::{HEADERS, LONG, PLAIN, is_extra, plain_row, row},
 };
-use crate::cli::{format::Format, output, report::Outcome};
+use crate::cli::{
+    format::Format,
+    output,
+    report::{Exit, Outcome},
+};
 
 #[derive(Debug, Args)]
 pub(super) struct LsArgs {
@@ -74,33 +78,44 @@ impl Listed<'_> {
 
 pub(super) fn ls(engine: &Engine, args: &LsArgs) -> Outcome {
     let filters = Filter::parse_all(&args.filter)?;
+    let given = args.format.as_deref().filter(|given| !given.is_empty());
+    let volumes = engine.volumes()?;
+    let asks = |what: fn(&Filter) -> bool| filters.iter().any(what);
+    let mut users = VolumeUsers::new();
+    if args.long || args.sort == Sort::Used || asks(Filter::asks_for_users) {
+        users = engine.volume_users()?;
+    }
+    // Names first: there may be thousands, and to look at each takes its time.
+    let mut names = volumes.names()?;
+    names.retain(|name| {
+        let used = users.contains_key(name);
+        let says_no = |filter: &Filter| filter.fits_name(name.as_str(), used) == Some(false);
+        !filters.iter().any(says_no)
+    });
+    let decided = |filter: &Filter| filter.fits_name("", false).is_some();
+    let by_name = args.sort == Sort::Name && filters.iter().all(decided);
+    if by_name && given.is_none() && (args.quiet || !args.long) {
+        if args.reverse {
+            names.reverse();
+        }
+        plain(&volumes, &names, args.quiet)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     // Docker lets a format win over -q here.
     let quiet = args.quiet.then_some("{{.Name}}");
-    let given = args.format.as_deref().filter(|given| !given.is_empty());
-    let default = if args.long {
-        LONG
-    } else {
-        "{{.Driver}}\t{{.Name}}"
-    };
-    let is_plain = args.sort == Sort::Name && filters.is_empty();
-    if args.quiet && given.is_none() && is_plain && !args.reverse {
-        let names = engine.volumes()?.names()?;
-        let lines = names.iter().flat_map(|name| [name.as_str(), "\n"]);
-        output::raw(&lines.collect::<String>())?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let format = Format::new(given.or(quiet), default, &HEADERS)?;
-    if given.or(quiet).is_none() && !args.long && is_plain && !args.reverse {
-        let all = engine.volumes()?.drivers()?;
-        format.print(&all.iter().map(plain_row).collect::<Vec<_>>())?;
-        return Ok(ExitCode::SUCCESS);
-    }
+    let format = Format::new(
+        given.or(quiet),
+        if args.long { LONG } else { PLAIN },
+        &HEADERS,
+    )?;
     let mentions = |field: &str| format.mentions(field);
-    let long = args.long
-        || HEADERS
-            .iter()
-            .any(|(field, _)| is_extra(field) && mentions(field));
-    let asks = |what: fn(&Filter) -> bool| filters.iter().any(what);
+    let extra = HEADERS
+        .iter()
+        .any(|(field, _)| is_extra(field) && mentions(field));
+    if extra && users.is_empty() {
+        users = engine.volume_users()?;
+    }
+    let long = args.long || extra;
     let wanted = Wanted {
         // Docker's own field of this name is no reason to add anything up.
         sizes: args.long
@@ -109,12 +124,7 @@ pub(super) fn ls(engine: &Engine, args: &LsArgs) -> Outcome {
             || asks(Filter::asks_for_size),
         last_uses: long || args.sort == Sort::Used || asks(Filter::asks_for_last_use),
     };
-    let users = if long || args.sort == Sort::Used || asks(Filter::asks_for_users) {
-        engine.volume_users()?
-    } else {
-        VolumeUsers::new()
-    };
-    let mut listed = look(engine, wanted, &users)?;
+    let mut listed = look(&volumes, &names, wanted, &users)?;
     listed.retain(|one| filters.iter().all(|filter| filter.fits(&one.subject())));
     sort(&mut listed, args.sort, args.reverse);
     let rows: Vec<_> = listed
@@ -125,6 +135,16 @@ pub(super) fn ls(engine: &Engine, args: &LsArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Names, or Docker's table.
+fn plain(volumes: &Volumes<'_>, names: &[VolumeName], quiet: bool) -> Result<(), Exit> {
+    if quiet {
+        let lines = names.iter().flat_map(|name| [name.as_str(), "\n"]);
+        return Ok(output::raw(&lines.collect::<String>())?);
+    }
+    let rows: Vec<_> = volumes.drivers(names)?.iter().map(plain_row).collect();
+    Format::new(None, PLAIN, &HEADERS)?.print(&rows)
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Wanted {
     sizes: bool,
@@ -132,12 +152,11 @@ struct Wanted {
 }
 
 fn look<'u>(
-    engine: &Engine,
+    volumes: &Volumes<'_>,
+    names: &[VolumeName],
     wanted: Wanted,
     users: &'u VolumeUsers,
-) -> Result<Vec<Listed<'u>>, cowshed::container::Error> {
-    let volumes = engine.volumes()?;
-    let names = volumes.names()?;
+) -> Result<Vec<Listed<'u>>, volume::Error> {
     let one = |name: &_| {
         let Some(volume) = volumes.find(name)? else {
             return Ok(None);
@@ -165,7 +184,7 @@ fn look<'u>(
         Err(volume::Error::NotFound { .. }) => Ok(None),
         found => found,
     };
-    Ok(volumes.each(&names, |name| gone(one(name)))?)
+    volumes.each(names, |name| gone(one(name)))
 }
 
 fn sort(listed: &mut [Listed<'_>], by: Sort, reverse: bool) {

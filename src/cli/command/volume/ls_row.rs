@@ -36,6 +36,9 @@ pub(super) const HEADERS: [(&str, &str); 20] = [
 /// How many of them are Docker's.
 const DOCKERS: usize = 10;
 
+/// Docker's table.
+pub(super) const PLAIN: &str = "{{.Driver}}\t{{.Name}}";
+
 /// The table of `--long`.
 pub(super) const LONG: &str = "{{.Name}}\t{{.Kind}}\t{{.Size}}\t{{.UsedBy}}\t{{.CreatedSince}}\t\
                                {{.LastUsed}}\t{{.Notes}}";

@@ -9,11 +9,13 @@ mod lint;
 mod ls;
 mod ls_row;
 mod protect;
-mod prune;
+pub(super) mod prune;
 mod rename;
 mod rm;
 mod trash;
 mod users;
+
+pub(super) use filter::Filter;
 
 use clap::{Args, Subcommand};
 use cowshed::container::Engine;

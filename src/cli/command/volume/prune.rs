@@ -72,7 +72,7 @@ pub(crate) fn run(engine: &Engine, args: &PruneArgs) -> Outcome {
     if args.anonymous {
         filters.push(Filter::Anonymous(true));
     }
-    let unused = engine.unused_volumes()?;
+    let unused = engine.unused_volumes(&[])?;
     let mut chosen = unused.prunable;
     chosen.retain(|pruned| filters.iter().all(|filter| filter.fits(&subject(pruned))));
     let rows = |list: &[Pruned]| {
@@ -119,6 +119,12 @@ fn is_agreed(args: &PruneArgs, table: &str, is_empty: bool) -> std::io::Result<b
     Ok(output::agreed())
 }
 
+/// Shows volumes as `volume prune` does.
+pub(crate) fn list(chosen: &[Pruned], disposal: Disposal) -> Result<(), Exit> {
+    let rows: Vec<_> = chosen.iter().map(|one| row(one, disposal)).collect();
+    Format::new(None, TABLE, &HEADERS)?.print(&rows)
+}
+
 /// Docker's words (semantics 46); what is in the trash still takes its room.
 fn tell(removed: &[Pruned], disposal: Disposal) -> std::io::Result<()> {
     if !removed.is_empty() {
@@ -145,7 +151,7 @@ fn tell(removed: &[Pruned], disposal: Disposal) -> std::io::Result<()> {
 }
 
 /// Nobody uses it.
-fn subject(pruned: &Pruned) -> Subject<'_> {
+pub(crate) fn subject(pruned: &Pruned) -> Subject<'_> {
     Subject {
         volume: &pruned.volume,
         used: false,
