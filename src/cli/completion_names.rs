@@ -94,7 +94,6 @@ fn images(engine: &Engine) -> Option<Vec<String>> {
 }
 
 fn volumes(engine: &Engine) -> Option<Vec<String>> {
-    let all = engine.volumes().ok()?.list().ok()?;
-    let names = all.iter().map(|volume| volume.record.name.to_string());
-    Some(names.collect())
+    let names = engine.volumes().ok()?.names().ok()?;
+    Some(names.iter().map(ToString::to_string).collect())
 }

@@ -33,6 +33,15 @@ pub(super) struct Attached {
     admissions: Admissions,
 }
 
+impl Attached {
+    /// Gives everything back; somebody has used it until now.
+    pub(super) fn let_go(self) {
+        for lease in &self.leases {
+            volume::touch(&lease.dir);
+        }
+    }
+}
+
 /// The mounts of a record, in its order; pure.
 pub(super) fn mounts(record: &ContainerRecord, volumes: &Volumes<'_>) -> Vec<Mount> {
     let mount = |attached: &AttachedMount| Mount {
@@ -172,7 +181,7 @@ impl Engine {
             let lease = match volumes.attach(name) {
                 // Pruned between its making and ours becoming visible as its user.
                 Err(volume::Error::NotFound { .. }) if !mount.inherited => {
-                    self.create_volumes(record)?;
+                    let _all = self.create_volumes(record)?;
                     volumes.attach(name)?
                 }
                 lease => lease?,
@@ -181,6 +190,7 @@ impl Engine {
                 let admission = self.admit(record, (name, &lease))?;
                 attached.admissions.insert(name.clone(), admission);
             }
+            volume::touch(&lease.dir);
             volume::finish(&lease.dir, name.as_str())?;
             let empty = mount.is_filled()
                 && volume::is_empty(&lease.dir)
@@ -208,7 +218,7 @@ impl Engine {
             return Ok(());
         }
         let volumes = self.volumes()?;
-        let mut volume = volumes.get(name.as_str())?.record;
+        let volume = volumes.get(name.as_str())?.record;
         let chain = record
             .chains
             .last()
@@ -241,10 +251,10 @@ impl Engine {
         // Only an empty directory needs to be remembered: a volume that was emptied later is filled
         // again (semantics 26).
         if copied != COPIED {
-            volume.filled = Some(this);
-            volumes.update(&volume)?;
+            volumes.edit(name, |record| record.filled = Some(this))?;
         }
-        Ok(())
+        volume::apply_owner(volume_dir, volume.owner)
+            .map_err(|source| failed("set owner of volume", source))
     }
 }
 

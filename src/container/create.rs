@@ -12,14 +12,13 @@ use crate::{
     ident::{ContainerId, Timestamp, VolumeName},
     image::{HealthCheck, ImageConfig, ImageRecord},
     mount::{
-        self, Access, MountRequest, RequestKind, Sharing, VolumeRequest, VolumesFrom,
-        check_duplicates,
+        self, Access, MountRequest, RequestKind, VolumeRequest, VolumesFrom, check_duplicates,
     },
     process::Network,
     rootfs::{self, Snapshot},
     store::{Lease, Place, Staging, lease_place, record},
     sys::random_bytes,
-    volume::{Created, NewVolume, Origin},
+    volume::{self, Created, NewVolume, Origin},
 };
 
 /// A container whose directory is in place and whose lease is held.
@@ -150,7 +149,7 @@ impl Engine {
             self.claim_name(&record.name, &record.id)?;
         }
         let made = self.create_volumes(&record);
-        let published = made.and_then(|()| {
+        let published = made.and_then(|_in_use| {
             let dir = self.containers_dir()?;
             Ok(staging.publish(dir, record.id.as_str())?)
         });
@@ -171,37 +170,58 @@ impl Engine {
         }
     }
 
-    pub(super) fn create_volumes(&self, record: &ContainerRecord) -> Result<(), Error> {
+    /// Makes the volumes that are missing, and leases all: whoever removes or renames one looks for
+    /// its users when he has it alone, so the lease is needed until the record tells of them.
+    pub(super) fn create_volumes(&self, record: &ContainerRecord) -> Result<Vec<Lease>, Error> {
         let volumes = self.volumes()?;
-        for mount in record.mounts.iter().filter(|mount| !mount.inherited) {
+        let mut leases = Vec::new();
+        for mount in &record.mounts {
             let (RequestKind::Volume(wanted), Some(name)) = (&mount.request.kind, &mount.volume)
             else {
                 continue;
             };
-            if volumes.exists(name)? {
-                continue;
-            }
-            let target = mount.request.target.display().to_string();
-            let origin = Some(Origin {
-                container: record.id.to_string(),
-                target,
-            });
-            let new = NewVolume {
-                name: Some(name.clone()),
-                driver: wanted.driver.clone(),
-                options: wanted.options.clone(),
-                labels: wanted.labels.clone(),
-                sharing: Sharing::default(),
-                origin,
-                anonymous: mount.anonymous,
+            // Removed by somebody between the two: once more.
+            let lease = loop {
+                match volumes.attach(name) {
+                    Ok(lease) => break lease,
+                    Err(volume::Error::NotFound { .. }) if !mount.inherited => {}
+                    Err(error) => return Err(error.into()),
+                }
+                // It may be there, half-way to another name.
+                self.finish_volume_renaming()?;
+                self.make_volume(record, (mount, wanted), name)?;
             };
-            let (volume, created) = volumes.create(new)?;
-            if created == Created::New {
-                self.tell_volume("create", name, &volume.record.driver);
-            }
-            if created == Created::New && !mount.anonymous {
-                self.note(&format!("created new volume {name}"));
-            }
+            leases.push(lease);
+        }
+        Ok(leases)
+    }
+
+    fn make_volume(
+        &self,
+        record: &ContainerRecord,
+        (mount, wanted): (&AttachedMount, &VolumeRequest),
+        name: &VolumeName,
+    ) -> Result<(), Error> {
+        let target = mount.request.target.display().to_string();
+        let origin = Some(Origin {
+            container: record.id.to_string(),
+            target,
+        });
+        let new = NewVolume {
+            name: Some(name.clone()),
+            driver: wanted.driver.clone(),
+            options: wanted.options.clone(),
+            labels: wanted.labels.clone(),
+            origin,
+            anonymous: mount.anonymous,
+            ..NewVolume::default()
+        };
+        let (volume, created) = self.volumes()?.create(new)?;
+        if created == Created::New {
+            self.tell_volume("create", name, &volume.record.driver);
+        }
+        if created == Created::New && !mount.anonymous {
+            self.note(&format!("created new volume {name}"));
         }
         Ok(())
     }

@@ -17,6 +17,8 @@ pub struct Info {
     pub images: usize,
     /// Volumes.
     pub volumes: usize,
+    /// Volumes in the trash.
+    pub trashed_volumes: usize,
     /// The storage driver.
     pub driver: &'static str,
     /// The store's root.
@@ -86,7 +88,8 @@ impl Engine {
             running,
             stopped: containers.len() - running,
             images: ids.len(),
-            volumes: self.volumes()?.list()?.len(),
+            volumes: self.volumes()?.names()?.len(),
+            trashed_volumes: self.volumes()?.trash()?.len(),
             driver: DRIVER,
             root: self.store().path().display().to_string(),
             features: self.features()?,

@@ -69,6 +69,7 @@ impl Engine {
     /// Starts a container that does not run. One that runs is left as it is, or attached to.
     pub fn start(&self, text: &str, way: Way, explain: &mut Explain<'_>) -> Result<Ran, Error> {
         let console = Console::new()?;
+        self.finish_volume_renaming()?;
         let container = self.container(text)?;
         let id = container.record.id.clone();
         if container.status == Status::Paused {

@@ -51,6 +51,10 @@ mod state;
 mod supervisor;
 mod told;
 mod usage;
+mod volume_history;
+mod volume_rename;
+mod volume_trash;
+mod volume_use;
 mod volumes;
 
 pub use containers::{Container, Status};
@@ -78,7 +82,9 @@ pub use signal::{name as signal_name, parse as parse_signal};
 pub use state::State;
 pub use told::Cause;
 pub use usage::ContainerSize;
-pub use volumes::{Pruned, VolumeUse};
+pub use volume_history::{Deed, VolumeHistory};
+pub use volume_use::{VolumeUse, VolumeUsers};
+pub use volumes::{Disposal, Mismatch, Pruned, Unused};
 
 use std::path::PathBuf;
 

@@ -92,6 +92,7 @@ impl Engine {
             force: false,
             volumes: true,
         };
+        let renamed = self.finish_volume_renaming();
         let mut groups = cgroup::children(self.hierarchies()?).unwrap_or_default();
         for container in self.containers()? {
             let Container {
@@ -115,7 +116,7 @@ impl Engine {
                 self.remove_stopped(record, removal)?;
             }
         }
-        Ok(())
+        renamed
     }
 
     /// Removes the control group of a container whose supervisor was killed, with all that is in
@@ -198,20 +199,26 @@ impl Engine {
         if names.is_empty() {
             return Ok(());
         }
-        let others = self.containers()?;
         let volumes = self.volumes()?;
+        let mut claimed = Vec::new();
         for name in names {
+            if let Tried::Got(lease) = volumes.try_claim(name)? {
+                claimed.push((name, lease));
+            }
+        }
+        // When they are ours: nobody comes to use one of them after we have looked.
+        let others = self.containers()?;
+        for (name, lease) in claimed {
             let used = others
                 .iter()
                 .any(|other| other.record.volumes().any(|used| used == name));
             if used {
                 continue;
             }
-            match volumes.remove(name) {
+            match volumes.remove_claimed(name, &lease) {
                 // Only the local driver makes anonymous ones.
                 Ok(()) => self.tell_volume("destroy", name, "local"),
-                Err(crate::volume::Error::InUse { .. } | crate::volume::Error::NotFound { .. }) => {
-                }
+                Err(crate::volume::Error::Protected { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }

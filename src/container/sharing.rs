@@ -50,7 +50,9 @@ impl Engine {
 
     fn tell_of_writers(&self, record: &ContainerRecord, name: &VolumeName) -> Result<(), Error> {
         let others = self.live_users(name, Some(record))?;
-        let others = others.iter().filter(|user| user.writes);
+        let others = others
+            .iter()
+            .filter(|user| user.access == Access::ReadWrite);
         let others: Vec<_> = others.map(|user| user.name.as_str()).collect();
         let others = if others.is_empty() {
             "somebody else".to_owned()

@@ -175,7 +175,7 @@ impl Supervisor<'_> {
             .map_err(|error| super::attach::wrong_type(error, &plan))?;
         let began = Instant::now();
         let ended = self.attend(running, first);
-        drop(volumes);
+        volumes.let_go();
         let code = ended?.code();
         Ok(Run {
             code,

@@ -1,29 +1,29 @@
-//! What a command line asks of volumes that needs to know who uses them.
+//! Making volumes, and removing those that nobody uses.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::{Container, Engine, Error, Status};
+use super::{Engine, Error, VolumeUse};
 use crate::{
     event::Kind,
-    ident::VolumeName,
-    mount::Access,
+    ident::{Timestamp, VolumeName},
+    store::{Lease, Tried},
     sys::Usage,
-    volume::{self, Created, NewVolume, Volume},
+    volume::{self, Created, NewVolume, Volume, VolumeRecord},
 };
 
-/// A container that has a volume in its record, running or not.
-#[derive(Debug, Clone)]
-pub struct VolumeUse {
-    /// Its id.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// Where it mounts the volume.
-    pub target: String,
-    /// Whether it runs.
-    pub status: Status,
-    /// Whether it may write there.
-    pub writes: bool,
+/// How often to try for a volume that somebody else works with at this moment: 2 s in all.
+const RETRIES: usize = 1000;
+
+/// So many volumes are claimed together; each takes a descriptor or two.
+const TOGETHER: usize = 128;
+
+/// What to do about an existing volume that is not what was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mismatch {
+    /// Say so.
+    Refuse,
+    /// Take the volume as it is, as Docker does (semantics 37).
+    Accept,
 }
 
 /// A volume that `prune` removed or would remove.
@@ -33,97 +33,208 @@ pub struct Pruned {
     pub volume: Volume,
     /// What it takes.
     pub usage: Usage,
+    /// When it was last used; `None` for never.
+    pub last_used: Option<Timestamp>,
+}
+
+impl Pruned {
+    /// Whether it goes to the trash: what somebody named, he may want back.
+    pub fn is_kept(&self, disposal: Disposal) -> bool {
+        disposal == Disposal::Trash && !self.volume.record.is_anonymous()
+    }
+}
+
+/// Where named volumes go that are pruned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposal {
+    /// To the trash, for a week.
+    Trash,
+    /// Away.
+    Delete,
+}
+
+/// Volumes that no container uses.
+#[derive(Debug, Default)]
+pub struct Unused {
+    /// Those that prune may take.
+    pub prunable: Vec<Pruned>,
+    /// Those that are protected.
+    pub protected: Vec<VolumeName>,
 }
 
 impl Engine {
-    /// Who uses which volume.
-    pub fn volume_users(&self) -> Result<BTreeMap<VolumeName, Vec<VolumeUse>>, Error> {
-        let mut users: BTreeMap<VolumeName, Vec<VolumeUse>> = BTreeMap::new();
-        for Container { record, status, .. } in self.containers()? {
-            for mount in &record.mounts {
-                let Some(volume) = &mount.volume else {
-                    continue;
-                };
-                users.entry(volume.clone()).or_default().push(VolumeUse {
-                    id: record.id.to_string(),
-                    name: record.name.to_string(),
-                    target: mount.request.target.display().to_string(),
-                    status,
-                    writes: mount.request.access == Access::ReadWrite,
-                });
-            }
-        }
-        Ok(users)
-    }
-
     /// Makes a volume unless it is there.
-    pub fn create_volume(&self, wanted: NewVolume) -> Result<Volume, Error> {
-        let (volume, created) = self.volumes()?.create(wanted)?;
+    pub fn create_volume(
+        &self,
+        mut wanted: NewVolume,
+        mismatch: Mismatch,
+    ) -> Result<Volume, Error> {
+        wanted.settle()?;
+        self.finish_volume_renaming()?;
+        let (volume, created) = self.volumes()?.create(wanted.clone())?;
+        let record = &volume.record;
         if created == Created::New {
-            self.tell_volume("create", &volume.record.name, &volume.record.driver);
+            self.tell_volume("create", &record.name, &record.driver);
+        } else if mismatch == Mismatch::Refuse {
+            let root = crate::sys::metadata_at(&volume.mountpoint).ok();
+            let differences = volume::differences(&wanted, record, root.as_ref());
+            if !differences.is_empty() {
+                let name = record.name.clone();
+                return Err(volume::Error::Differs { name, differences }.into());
+            }
         }
         Ok(volume)
     }
 
-    /// Removes a volume that no container uses, not even a stopped one (semantics 35).
+    /// Removes a volume that no container uses, not even a stopped one (semantics 35), and that is
+    /// not protected.
     pub fn remove_volume(&self, name: &str) -> Result<VolumeName, Error> {
         let volumes = self.volumes()?;
         let record = volumes.get(name)?.record;
         let name = record.name;
-        let users = self.volume_users()?.remove(&name).unwrap_or_default();
-        if users.is_empty() {
-            volumes.remove(&name)?;
-            self.tell_volume("destroy", &name, &record.driver);
-            return Ok(name);
-        }
-        let mut users: Vec<_> = users.into_iter().map(|user| user.id).collect();
-        users.sort();
-        users.dedup();
-        Err(volume::Error::InUse { name, users }.into())
+        let lease = self.claim_volume(&name, |_| true)?;
+        volumes.remove_claimed(&name, &lease)?;
+        self.tell_volume("destroy", &name, &record.driver);
+        Ok(name)
     }
 
-    /// Volumes that no container uses, with what they take.
-    pub fn unused_volumes(&self) -> Result<Vec<Pruned>, Error> {
+    /// Waits a moment until nobody holds a volume; then nobody can begin to use it until we let go.
+    ///
+    /// A container that comes to use it holds its lease until its record tells so: the records are
+    /// read when the lease is ours. Refused where somebody hinders uses it.
+    pub(super) fn claim_volume(
+        &self,
+        name: &VolumeName,
+        hinders: impl Fn(&VolumeUse) -> bool,
+    ) -> Result<Lease, Error> {
         let volumes = self.volumes()?;
-        let users = self.volume_users()?;
-        let mut unused = volumes.list()?;
-        unused.retain(|volume| !users.contains_key(&volume.record.name));
-        let measured = unused
-            .into_iter()
-            .map(|volume| match volumes.usage(&volume.record.name) {
-                Ok(usage) => Ok(Some(Pruned { volume, usage })),
+        for _ in 0..RETRIES {
+            let tried = volumes.try_claim(name)?;
+            let mut users = self.volume_users()?.remove(name).unwrap_or_default();
+            users.retain(&hinders);
+            match tried {
+                _ if !users.is_empty() => return Err(in_use(name, users)),
+                Tried::Got(lease) => return Ok(lease),
+                Tried::Absent => {
+                    let name = name.to_string();
+                    return Err(volume::Error::NotFound { name }.into());
+                }
+                // By another command, or by a container that begins or ends at this moment.
+                Tried::Busy => std::thread::sleep(Duration::from_millis(2)),
+            }
+        }
+        Err(in_use(name, Vec::new()))
+    }
+
+    /// Volumes that no container uses but those with the ids `going`, with what they take.
+    pub fn unused_volumes(&self, going: &[&str]) -> Result<Unused, Error> {
+        let volumes = self.volumes()?;
+        let mut users = self.volume_users()?;
+        users.retain(|_, users| users.iter().any(|user| !going.contains(&user.id.as_str())));
+        let mut names = volumes.names()?;
+        names.retain(|name| !users.contains_key(name));
+        let looked = volumes.each(&names, |name| {
+            let Some(volume) = volumes.find(name)? else {
+                return Ok(None);
+            };
+            if !volume.record.is_prunable() {
+                return Ok(Some((volume, None)));
+            }
+            let measured = volumes
+                .usage(name)
+                .and_then(|usage| Ok((usage, volumes.last_used(name)?)));
+            match measured {
+                Ok(measured) => Ok(Some((volume, Some(measured)))),
                 // Somebody else has removed it meanwhile.
                 Err(volume::Error::NotFound { .. }) => Ok(None),
-                Err(error) => Err(error.into()),
-            });
-        measured.filter_map(Result::transpose).collect()
-    }
-
-    /// Removes those of `chosen` that are still unused; answers which.
-    ///
-    /// Only what was shown to the user is ever removed, whatever has changed meanwhile.
-    pub fn prune_volumes(&self, chosen: Vec<Pruned>) -> Result<Vec<Pruned>, Error> {
-        let volumes = self.volumes()?;
-        let mut removed = Vec::new();
-        for pruned in chosen {
-            let name = &pruned.volume.record.name;
-            let now = volumes.find(name)?;
-            let same = now.is_some_and(|now| now.record.created == pruned.volume.record.created);
-            if !same || self.volume_users()?.contains_key(name) {
-                continue;
+                Err(error) => Err(error),
             }
-            match volumes.remove(name) {
-                Ok(()) => {
-                    self.tell_volume("destroy", name, &pruned.volume.record.driver);
-                    removed.push(pruned);
-                }
-                Err(volume::Error::InUse { .. } | volume::Error::NotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
+        })?;
+        let mut unused = Unused::default();
+        for (volume, measured) in looked {
+            match measured {
+                Some((usage, last_used)) => unused.prunable.push(Pruned {
+                    volume,
+                    usage,
+                    last_used,
+                }),
+                None if volume.record.protected => unused.protected.push(volume.record.name),
+                None => {}
             }
         }
-        let reclaimed: u64 = removed.iter().map(|pruned| pruned.usage.bytes).sum();
-        let reclaimed = reclaimed.to_string();
-        self.tell(Kind::Volume, "prune", "", &[("reclaimed", &reclaimed)]);
+        Ok(unused)
+    }
+
+    /// Removes those of `chosen` that are still unused and still the same; answers which.
+    ///
+    /// Only what was shown to the user is ever removed, whatever has changed meanwhile.
+    pub fn prune_volumes(
+        &self,
+        mut chosen: Vec<Pruned>,
+        disposal: Disposal,
+    ) -> Result<Vec<Pruned>, Error> {
+        let mut removed = Vec::new();
+        while !chosen.is_empty() {
+            let rest = chosen.split_off(chosen.len().min(TOGETHER));
+            let some = std::mem::replace(&mut chosen, rest);
+            removed.extend(self.prune_some(some, disposal)?);
+        }
+        let freed = removed.iter().filter(|pruned| !pruned.is_kept(disposal));
+        let freed: u64 = freed.map(|pruned| pruned.usage.bytes).sum();
+        let freed = freed.to_string();
+        self.tell(Kind::Volume, "prune", "", &[("reclaimed", &freed)]);
         Ok(removed)
     }
+
+    fn prune_some(&self, some: Vec<Pruned>, disposal: Disposal) -> Result<Vec<Pruned>, Error> {
+        let volumes = self.volumes()?;
+        let mut claimed = Vec::new();
+        for pruned in some {
+            let record = &pruned.volume.record;
+            // Whoever holds it uses it, or works with it: the state has changed.
+            if let Tried::Got(lease) = volumes.try_claim(&record.name)?
+                && is_same(volumes.find(&record.name)?, record)
+            {
+                claimed.push((pruned, lease));
+            }
+        }
+        let users = self.volume_users()?;
+        claimed.retain(|(pruned, _)| !users.contains_key(&pruned.volume.record.name));
+        let kept = claimed
+            .iter()
+            .filter(|(pruned, _)| pruned.is_kept(disposal));
+        let kept: Vec<_> = kept
+            .map(|(pruned, _)| pruned.volume.record.name.clone())
+            .collect();
+        if !kept.is_empty() {
+            volumes.throw_away(&kept)?;
+        }
+        let mut removed = Vec::new();
+        for (pruned, lease) in claimed {
+            let record = &pruned.volume.record;
+            if !pruned.is_kept(disposal) {
+                match volumes.remove_claimed(&record.name, &lease) {
+                    Ok(()) => {}
+                    Err(volume::Error::Protected { .. }) => continue,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            self.tell_volume("destroy", &record.name, &record.driver);
+            removed.push(pruned);
+        }
+        Ok(removed)
+    }
+}
+
+/// Whether it is what was shown: not another one of the name, and not protected since.
+fn is_same(now: Option<Volume>, shown: &VolumeRecord) -> bool {
+    now.is_some_and(|now| now.record.created == shown.created && now.record.is_prunable())
+}
+
+fn in_use(name: &VolumeName, users: Vec<VolumeUse>) -> Error {
+    let mut users: Vec<_> = users.into_iter().map(|user| user.id).collect();
+    users.sort();
+    users.dedup();
+    let name = name.clone();
+    volume::Error::InUse { name, users }.into()
 }

@@ -16,6 +16,9 @@ pub const EVENTS: &str = "events";
 /// What was the journal before it grew too large.
 pub const EVENTS_OLD: &str = "events.1";
 
+/// How much of its name a directory keeps in the trash; names are ASCII.
+const GRAVE_NAME: usize = 200;
+
 /// A top-level directory of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(
@@ -188,7 +191,9 @@ impl Store {
         };
         let trash = self.open_dir(Place::Trash)?;
         let random = crate::sys::random_bytes().map_err(failed)?;
-        let grave = format!("{name}.{}", crate::ident::Digest::of(&random).short());
+        // A name may be as long as names can be.
+        let head = name.get(..GRAVE_NAME).unwrap_or(name);
+        let grave = format!("{head}.{}", crate::ident::Digest::of(&random).short());
         from.rename(name, trash, &grave).map_err(failed)?;
         crate::sys::remove_tree(trash, &grave).map_err(failed)
     }

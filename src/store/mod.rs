@@ -31,12 +31,15 @@
 //! | `tmp/` | whoever begins something in it, until that is locked | sweeping | makers only |
 //! | `tmp/<x>` | – | whoever fills it | no: it is new |
 //! | `containers/<id>/` | listers, for a moment | the supervisor, as long as it runs; `rm` | no |
-//! | `volumes/<name>/` | containers that have it mounted | removing | users only |
+//! | `volumes/` | – | renaming a volume, or ending what a killed renamer began | yes |
+//! | `volumes/<name>/` | containers that have it mounted, or are being created with it | removing, renaming | users only |
 //! | `volumes/<name>/fill.lock` | – | filling it from an image | yes |
+//! | `volumes/<name>/edit.lock` | – | changing its record | yes |
 //! | `events` | whoever writes a line | putting it aside | no |
 //!
-//! Whoever waits takes them in this order, so that nobody waits in a circle; whoever wants the last
-//! four exclusively only tries, but for the filling, which holds nothing that another filler wants.
+//! Whoever waits takes them in this order, so that nobody waits in a circle; whoever wants one of a
+//! container, a volume or the journal exclusively only tries. Whoever fills or edits a volume holds nothing that another
+//! one of them wants.
 //! Records are read without a lock: they are replaced by rename, so a reader sees a whole one.
 
 mod blob;
@@ -53,7 +56,7 @@ pub use home::{EVENTS, EVENTS_OLD, Place, Store};
 pub use lease::{Lease, Tried, lease_place, try_lease};
 pub use record::Durability;
 pub use staging::Staging;
-pub use sweep::sweep;
+pub use sweep::{KEPT, sweep};
 
 use blob::PREFIX as BLOB_PREFIX;
 

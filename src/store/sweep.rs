@@ -12,6 +12,9 @@ use crate::{
 /// seconds, its remover is dead.
 const TRASH_AGE: i64 = 60;
 
+/// What in `trash/` is no leftover: what prune removed and can still be undone.
+pub const KEPT: &str = "volumes";
+
 /// Sweeps both. What somebody is filling or removing stays.
 pub fn sweep(store: &Store) -> Result<(), Error> {
     let failed = |source| Error::System {
@@ -67,6 +70,9 @@ fn sweep_file(tmp: &Dir, name: &OsStr) -> SysResult<()> {
 fn sweep_trash(trash: &Dir, age: i64) -> SysResult<()> {
     let now = Timestamp::now().as_second();
     for name in trash.entries()? {
+        if name == KEPT {
+            continue;
+        }
         let Some(metadata) = trash.find(&name)? else {
             continue;
         };
@@ -130,9 +136,10 @@ mod tests {
         let (_scratch, store) = store();
         let trash = store.open_dir(Place::Trash).unwrap();
         trash.make_dir("half-removed", 0o700).unwrap();
+        trash.make_dir(KEPT, 0o700).unwrap();
         sweep(&store).unwrap();
-        assert_eq!(trash.entries().unwrap(), ["half-removed"]);
+        assert_eq!(trash.sorted_entries().unwrap(), ["half-removed", KEPT]);
         sweep_trash(trash, 0).unwrap();
-        assert!(trash.entries().unwrap().is_empty());
+        assert_eq!(trash.entries().unwrap(), [KEPT]);
     }
 }

@@ -102,6 +102,18 @@ impl Dir {
             })
     }
 
+    /// [`Dir::open_file`] in the subdirectory `dir`: one call, for whoever opens thousands.
+    pub fn open_file_in(&self, dir: impl AsRef<OsStr>, name: &str) -> Result<File> {
+        let path = Path::new(one(dir.as_ref())?).join(one(name.as_ref())?);
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+        let resolve = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS;
+        openat2(&self.0, &path, OpenHow::new().flags(flags).resolve(resolve))
+            .map(File::from)
+            .at("openat2", || {
+                format!("{}, RESOLVE_NO_SYMLINKS", path.display())
+            })
+    }
+
     /// Creates the file `name` for reading and writing; it must not exist.
     pub fn create_file(&self, name: impl AsRef<OsStr>, mode: u32) -> Result<File> {
         let name = name.as_ref();
@@ -158,6 +170,18 @@ impl Dir {
     pub fn read_symlink(&self, name: impl AsRef<OsStr>) -> Result<OsString> {
         let name = name.as_ref();
         readlinkat(&self.0, one(name)?).at("readlinkat", || name.display().to_string())
+    }
+
+    /// Reads the symbolic link `name` in the subdirectory `dir` of ours, `None` where there is none:
+    /// one call, for whoever looks into thousands. `dir` must be nobody else's: it may be a link.
+    pub fn find_symlink_in(&self, dir: &str, name: &str) -> Result<Option<OsString>> {
+        let path = Path::new(one(dir.as_ref())?).join(one(name.as_ref())?);
+        match readlinkat(&self.0, &path) {
+            Err(Errno::ENOENT) => Ok(None),
+            found => found
+                .map(Some)
+                .at("readlinkat", || path.display().to_string()),
+        }
     }
 
     /// Makes `name` in `target` another name of our `from`; a link is linked, not followed.
@@ -286,6 +310,14 @@ impl Dir {
             UtimensatFlags::NoFollowSymlink,
         )
         .at("utimensat", || name.display().to_string())
+    }
+
+    /// Sets both times of `name` itself to now, without waiting for a disk.
+    pub fn touch(&self, name: impl AsRef<OsStr>) -> Result<()> {
+        let name = name.as_ref();
+        let (now, flag) = (NixTime::UTIME_NOW, UtimensatFlags::NoFollowSymlink);
+        utimensat(&self.0, one(name)?, &now, &now, flag)
+            .at("utimensat", || format!("{}, UTIME_NOW", name.display()))
     }
 
     /// Removes a name that is not a directory.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{Error, Origin, VolumeRecord, record::ANONYMOUS_LABEL};
+use super::{Error, Origin, Owner, VolumeRecord, record::ANONYMOUS_LABEL};
 use crate::{
     ident::{Timestamp, VolumeName},
     mount::Sharing,
@@ -12,13 +12,15 @@ use crate::{
 
 /// The data inside a volume's directory.
 pub(super) const DATA: &str = "_data";
-const RECORD: &str = "volume.json";
+/// The driver of volumes that are directories of the store.
+pub(super) const LOCAL: &str = "local";
+pub(super) const RECORD: &str = "volume.json";
 
 /// All volumes of a store.
 #[derive(Debug)]
 pub struct Volumes<'s> {
-    store: &'s Store,
-    dir: &'s Dir,
+    pub(super) store: &'s Store,
+    pub(super) dir: &'s Dir,
 }
 
 /// An existing volume.
@@ -42,11 +44,25 @@ pub struct NewVolume {
     /// Driver options: none yet.
     pub options: BTreeMap<String, String>,
     /// Who may have it mounted at the same time.
-    pub sharing: Sharing,
+    pub sharing: Option<Sharing>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
     /// Who wants it, where it is made on the fly.
     pub origin: Option<Origin>,
+    /// Owner and mode of its root.
+    pub owner: Owner,
+    /// What it is for.
+    pub description: Option<String>,
+}
+
+impl NewVolume {
+    /// Understands those options that are no driver's.
+    pub fn settle(&mut self) -> Result<(), Error> {
+        if let Some(text) = self.options.remove("volume-sharing") {
+            self.sharing = Some(text.parse()?);
+        }
+        Ok(())
+    }
 }
 
 /// Whether [`Volumes::create`] made it.
@@ -69,15 +85,13 @@ impl<'s> Volumes<'s> {
 
     /// Finds one; `None` where there is none of this name.
     pub fn find(&self, name: &VolumeName) -> Result<Option<Volume>, Error> {
-        let dir = match self.dir.open_dir(name.as_str()) {
-            Ok(dir) => dir,
-            Err(error) if error.errno() == Some(nix::errno::Errno::ENOENT) => return Ok(None),
-            Err(source) => return Err(failed("open", name.as_str(), source)),
-        };
-        // Removed between the two calls: not there.
-        let record = record::find(&dir, RECORD)?;
+        let record = record::find_in(self.dir, name.as_str(), RECORD)?;
         Ok(record.map(|record| Volume {
-            record,
+            // The directory says how it is called, also while it is being renamed.
+            record: VolumeRecord {
+                name: name.clone(),
+                ..record
+            },
             mountpoint: self.mountpoint(name),
         }))
     }
@@ -104,24 +118,11 @@ impl<'s> Volumes<'s> {
         self.store.path_in(Place::Volumes, name.as_str()).join(DATA)
     }
 
-    /// All of them, by name.
-    pub fn list(&self) -> Result<Vec<Volume>, Error> {
-        let names = self
-            .dir
-            .sorted_entries()
-            .map_err(|source| failed("list", "all", source))?;
-        let names = names.iter().filter_map(|name| name.to_str()?.parse().ok());
-        let found = names.map(|name: VolumeName| self.find(&name));
-        found.filter_map(Result::transpose).collect()
-    }
-
     /// Makes a volume unless it is there; an existing one stays as it is (semantics 37).
     ///
     /// Durable when it returns.
     pub fn create(&self, mut wanted: NewVolume) -> Result<(Volume, Created), Error> {
-        if let Some(text) = wanted.options.remove("volume-sharing") {
-            wanted.sharing = text.parse()?;
-        }
+        wanted.settle()?;
         let name = check(&wanted)?;
         if let Some(volume) = self.find(&name)? {
             return Ok((volume, Created::Existing));
@@ -132,6 +133,8 @@ impl<'s> Volumes<'s> {
             mut labels,
             origin,
             sharing,
+            owner,
+            description,
             ..
         } = wanted;
         if anonymous {
@@ -139,13 +142,16 @@ impl<'s> Volumes<'s> {
         }
         let record = VolumeRecord {
             name: name.clone(),
-            driver: "local".to_owned(),
+            driver: LOCAL.to_owned(),
             created: Timestamp::now(),
             labels: Some(labels).filter(|labels| !labels.is_empty()),
             options: Some(options).filter(|options| !options.is_empty()),
             origin,
             filled: None,
-            sharing,
+            sharing: sharing.unwrap_or_default(),
+            owner,
+            description,
+            protected: false,
         };
         let published = self.publish(&name, &record)?;
         let volume = Volume {
@@ -159,11 +165,17 @@ impl<'s> Volumes<'s> {
         }
     }
 
-    fn publish(&self, name: &VolumeName, record: &VolumeRecord) -> Result<Created, Error> {
+    pub(super) fn publish(
+        &self,
+        name: &VolumeName,
+        record: &VolumeRecord,
+    ) -> Result<Created, Error> {
         let made = |source| failed("create", name.as_str(), source);
         let staging = Staging::begin_unnamed(self.store)?;
         staging.dir().make_dir(DATA, 0o755).map_err(made)?;
         staging.dir().chmod(DATA, 0o755).map_err(made)?;
+        super::owner::apply(staging.dir(), record.owner).map_err(made)?;
+        super::listing::mark(staging.dir(), &record.driver).map_err(made)?;
         record::replace(
             self.store,
             staging.dir(),
@@ -188,10 +200,15 @@ impl<'s> Volumes<'s> {
         })
     }
 
+    /// Claims a volume alone, to remove or to rename it; does not wait.
+    pub fn try_claim(&self, name: &VolumeName) -> Result<Tried, Error> {
+        Ok(try_lease(self.dir, name.as_str())?)
+    }
+
     /// Removes a volume that nobody has mounted.
     pub fn remove(&self, name: &VolumeName) -> Result<(), Error> {
-        match try_lease(self.dir, name.as_str())? {
-            Tried::Got(_lease) => Ok(self.store.discard(self.dir, name.as_str())?),
+        match self.try_claim(name)? {
+            Tried::Got(lease) => self.remove_claimed(name, &lease),
             Tried::Busy => Err(Error::InUse {
                 name: name.clone(),
                 users: Vec::new(),
@@ -202,20 +219,13 @@ impl<'s> Volumes<'s> {
         }
     }
 
-    /// Replaces a volume's record.
-    pub fn update(&self, record: &VolumeRecord) -> Result<(), Error> {
-        let name = record.name.as_str();
-        let dir = self
-            .dir
-            .open_dir(name)
-            .map_err(|source| failed("open", name, source))?;
-        Ok(record::replace(
-            self.store,
-            &dir,
-            RECORD,
-            record,
-            Durability::Synced,
-        )?)
+    /// Removes a volume that we claimed, unless it is protected.
+    pub fn remove_claimed(&self, name: &VolumeName, lease: &Lease) -> Result<(), Error> {
+        let record: Option<VolumeRecord> = record::find(&lease.dir, RECORD)?;
+        if record.is_some_and(|record| record.protected) {
+            return Err(Error::Protected { name: name.clone() });
+        }
+        Ok(self.store.discard(self.dir, name.as_str())?)
     }
 
     /// What a volume's data takes.
@@ -237,7 +247,10 @@ impl<'s> Volumes<'s> {
 }
 
 fn check(wanted: &NewVolume) -> Result<VolumeName, Error> {
-    if let Some(driver) = wanted.driver.as_ref().filter(|driver| *driver != "local") {
+    if let Some(text) = &wanted.description {
+        super::edit::check_description(text)?;
+    }
+    if let Some(driver) = wanted.driver.as_ref().filter(|driver| *driver != LOCAL) {
         return Err(Error::Driver {
             driver: driver.clone(),
         });

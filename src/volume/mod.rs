@@ -1,19 +1,41 @@
 //! Named data that outlives containers: the local driver.
 //!
-//! A volume is a directory with `_data` and `volume.json`, born in `tmp/` and renamed into place.
+//! A volume is a directory with `_data` and `volume.json`, born in `tmp/` and renamed into place; what
+//! prune takes moves to `trash/volumes/` for a week.
+//!
+//! ```text
+//! volumes/<name>/_data         the data, and all that a container sees of it
+//!                volume.json   the record
+//!                last-used     an empty file, whose time tells
+//!                driver        a link that names the driver, where that is not the local one
+//! ```
+//!
 //! Whoever has it mounted holds a shared lease on it (see `store`).
 //!
 //! Not here: which containers use a volume (`container` reads their records).
 
+mod difference;
+mod edit;
+mod listing;
 mod local;
+mod naming;
+mod owner;
 mod populate;
 mod record;
+mod renaming;
 mod sharing;
+mod trash;
 
+pub use difference::{Difference, differences};
+pub use edit::{last_used, touch};
 pub use local::{Created, NewVolume, Volume, Volumes};
+pub use naming::{Convention, Naming, check as check_name};
+pub use owner::apply as apply_owner;
 pub use populate::{Filled, fill, finish, is_empty};
-pub use record::{Fill, Origin, VolumeRecord};
+pub use record::{ANONYMOUS_LABEL, Fill, Origin, Owner, VolumeRecord};
+pub use renaming::Renaming;
 pub use sharing::{Admission, Admitted, admit};
+pub use trash::{KEEP_SECONDS, Trashed};
 
 use crate::{
     error::{ErrorKind, Failure},
@@ -65,6 +87,48 @@ pub enum Error {
     /// `volume-sharing` that does not exist.
     #[error(transparent)]
     Sharing(#[from] mount::Error),
+    /// It is mounted and cannot get another name.
+    #[error("rename {name}: volume is mounted - [{}]", users.join(", "))]
+    Mounted {
+        /// Which one.
+        name: VolumeName,
+        /// Names of the containers that run with it.
+        users: Vec<String>,
+    },
+    /// The user protected it.
+    #[error("remove {name}: volume is protected")]
+    Protected {
+        /// Which one.
+        name: VolumeName,
+    },
+    /// Another volume has the name.
+    #[error("{operation} {name}: a volume of this name exists")]
+    Exists {
+        /// What was wanted.
+        operation: &'static str,
+        /// The name.
+        name: VolumeName,
+    },
+    /// A volume of this name exists and is not what was asked for.
+    #[error("create {name}: a volume of this name exists and differs")]
+    Differs {
+        /// The name.
+        name: VolumeName,
+        /// In what; never empty.
+        differences: Vec<Difference>,
+    },
+    /// The trash has no such volume.
+    #[error("restore {name}: no such volume in the trash")]
+    NotInTrash {
+        /// A name or an id, as asked for.
+        name: String,
+    },
+    /// A text that a record cannot hold.
+    #[error("{what}")]
+    Text {
+        /// The rule that was broken, with its object.
+        what: String,
+    },
     /// A system call on a volume failed.
     #[error("{what} volume {name}")]
     System {
@@ -101,10 +165,15 @@ impl Error {
 impl Failure for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Error::NotFound { .. } | Error::Driver { .. } => ErrorKind::NotFound,
+            Error::NotFound { .. } | Error::Driver { .. } | Error::NotInTrash { .. } => {
+                ErrorKind::NotFound
+            }
             Error::Option { .. } => ErrorKind::Unsupported,
-            Error::InUse { .. } | Error::KeptOut { .. } => ErrorKind::InUse,
+            Error::InUse { .. } | Error::KeptOut { .. } | Error::Mounted { .. } => ErrorKind::InUse,
             Error::Sharing(error) => error.kind(),
+            Error::Protected { .. } => ErrorKind::Denied,
+            Error::Exists { .. } | Error::Differs { .. } => ErrorKind::AlreadyExists,
+            Error::Text { .. } => ErrorKind::Invalid,
             Error::System { source, .. } => source.kind(),
             Error::Store(error) => error.kind(),
         }
@@ -116,6 +185,21 @@ impl Failure for Error {
             Error::Driver { .. } => Some("this version has the driver \"local\" only".to_owned()),
             Error::Option { .. } => {
                 Some("this version has the local driver without options".to_owned())
+            }
+            Error::Mounted { users, .. } => Some(match &users[..] {
+                [] => "another command works with it: try again in a moment".to_owned(),
+                users => format!("cowshed stop {}", users.join(" ")),
+            }),
+            Error::Protected { name } => Some(format!("cowshed volume unprotect {name}")),
+            Error::Exists { .. } => Some("choose another name".to_owned()),
+            Error::Differs { name, .. } => Some(format!(
+                "remove it, choose another name, or take it as it is: cowshed volume create \
+                 --exist-ok {name}"
+            )),
+            Error::NotInTrash { .. } => Some("cowshed volume trash ls".to_owned()),
+            Error::Text { .. } => None,
+            Error::InUse { users, .. } if users.is_empty() => {
+                Some("another command works with it: try again in a moment".to_owned())
             }
             Error::InUse { users, .. } => {
                 let short: Vec<_> = users.iter().map(|id| id.get(..12).unwrap_or(id)).collect();

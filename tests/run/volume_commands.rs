@@ -55,8 +55,18 @@ fn root_rule_37_create_prints_the_name() {
         shed.cowshed("volume create --label a=1 mine").ok(),
         "mine\n"
     );
+    for same in ["mine", "--label a=1 mine", "-d local mine"] {
+        assert_eq!(
+            shed.cowshed(&format!("volume create {same}")).ok(),
+            "mine\n"
+        );
+    }
+    // Docker drops the difference.
+    shed.cowshed("volume create --label a=2 mine")
+        .fails(1, "create mine: a volume of this name exists and differs");
     assert_eq!(
-        shed.cowshed("volume create --label a=2 mine").ok(),
+        shed.cowshed("volume create --exist-ok --label a=2 mine")
+            .ok(),
         "mine\n"
     );
     assert_eq!(
@@ -89,7 +99,9 @@ fn root_rules_41_42_inspect_prints_an_array_and_then_fails_for_the_missing() {
         format!(
             "[\n    {{\n{created}\n        \"Driver\": \"local\",\n        \"Labels\": null,\n        \
              \"Mountpoint\": \"{}\",\n        \"Name\": \"vol\",\n        \"Options\": null,\n        \
-             \"Scope\": \"local\"\n    }}\n]\n",
+             \"Scope\": \"local\",\n        \"Anonymous\": false,\n        \"Description\": \"\",\n        \
+             \"LastUsedAt\": null,\n        \"Origin\": null,\n        \"Protected\": false,\n        \
+             \"UsedBy\": []\n    }}\n]\n",
             mountpoint.display()
         )
     );

@@ -2,7 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../support/mod.rs"]
-#[expect(dead_code, unused_imports, reason = "shared with other test programs")]
+#[expect(dead_code, reason = "shared with other test programs")]
 mod support;
 
+mod manage_commands;
+mod manage_crash;
+mod manage_many;
+mod manage_prune;
 mod sharing;

@@ -57,7 +57,7 @@ pub(crate) fn run(engine: &Engine, args: &PruneArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn list(chosen: &[PrunedContainer]) -> std::io::Result<()> {
+pub(super) fn list(chosen: &[PrunedContainer]) -> std::io::Result<()> {
     let row = |pruned: &PrunedContainer| {
         let record = &pruned.container.record;
         vec![
@@ -74,14 +74,14 @@ fn list(chosen: &[PrunedContainer]) -> std::io::Result<()> {
 
 /// All of `--filter`; labels must all be there, and none of those with `label!`.
 #[derive(Debug, Default)]
-struct Filter {
+pub(super) struct Filter {
     until: Option<Timestamp>,
     labels: Vec<String>,
     not_labels: Vec<String>,
 }
 
 impl Filter {
-    fn parse(texts: &[String]) -> Result<Self, Exit> {
+    pub(super) fn parse(texts: &[String]) -> Result<Self, Exit> {
         let mut filter = Self::default();
         for (key, values) in by_key(texts)? {
             match (key.as_str(), &values[..]) {
@@ -101,7 +101,7 @@ impl Filter {
         Ok(filter)
     }
 
-    fn fits(&self, container: &Container) -> bool {
+    pub(super) fn fits(&self, container: &Container) -> bool {
         self.fit(container.record.created, &container.record.labels)
     }
 

@@ -56,9 +56,14 @@ fn page(info: &Info) -> String {
         format!(" Stopped: {}", info.stopped),
         format!("Images: {}", info.images),
         format!("Volumes: {}", info.volumes),
+        // Docker has no such line: only where there is something to tell.
+        format!(" In Trash: {}", info.trashed_volumes),
         format!("Server Version: {}", env!("CARGO_PKG_VERSION")),
         format!("Storage Driver: {}", info.driver),
     ];
+    if info.trashed_volumes == 0 {
+        lines.retain(|line| !line.starts_with(" In Trash"));
+    }
     lines.extend(abilities(info).map(|(label, answer)| format!(" {label}: {answer}")));
     lines.extend([
         format!("Cgroup Version: {}", cgroup_version(info.features.cgroups)),
@@ -87,6 +92,7 @@ fn object(info: &Info) -> serde_json::Value {
         "ContainersStopped": info.stopped,
         "Images": info.images,
         "Volumes": info.volumes,
+        "VolumesInTrash": info.trashed_volumes,
         "Driver": info.driver,
         "DriverStatus": status,
         "CgroupVersion": cgroup_version(info.features.cgroups),

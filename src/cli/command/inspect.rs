@@ -196,7 +196,12 @@ fn image(engine: &Engine, name: &str) -> Found {
 }
 
 fn volume(engine: &Engine, name: &str) -> Found {
-    Ok(inspect_json::volume(&engine.volumes()?.get(name)?))
+    let volumes = engine.volumes()?;
+    let volume = volumes.get(name)?;
+    let name = &volume.record.name;
+    let users = engine.volume_users()?.remove(name).unwrap_or_default();
+    let last_used = volumes.last_used(name)?;
+    Ok(inspect_json::volume(&volume, &users, last_used))
 }
 
 /// Docker's order: containers, images, volumes.

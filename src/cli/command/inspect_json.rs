@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use cowshed::{
     container::{
-        AttachedMount, Container, ContainerSize, Engine, Error, State, Status, signal_name,
+        AttachedMount, Container, ContainerSize, Engine, Error, State, Status, VolumeUse,
+        signal_name,
     },
     ident::{Reference, Timestamp},
     image::{ImageConfig, ImageRecord, Names},
@@ -273,10 +274,20 @@ fn layer(layer: &cowshed::image::LayerRef) -> Value {
     })
 }
 
-/// Keys in Docker's order (semantics 41).
-pub(crate) fn volume(volume: &Volume) -> Value {
+/// Keys in Docker's order (semantics 41), then those that Docker does not have.
+pub(crate) fn volume(volume: &Volume, users: &[VolumeUse], last_used: Option<Timestamp>) -> Value {
     let record = &volume.record;
-    let mut shown = json!({
+    let used_by = users.iter().map(|user| {
+        json!({
+            "Name": user.name,
+            "ID": user.id,
+            "Destination": user.target,
+            "RW": user.access == Access::ReadWrite,
+            "State": user.status.word(),
+            "Pid": user.pid,
+        })
+    });
+    json!({
         "CreatedAt": record.created.local_seconds(),
         "Driver": record.driver,
         "Labels": record.labels,
@@ -284,9 +295,15 @@ pub(crate) fn volume(volume: &Volume) -> Value {
         "Name": record.name,
         "Options": record.options,
         "Scope": "local",
-    });
-    if !record.sharing.is_shared() {
-        shown["Sharing"] = record.sharing.word().into();
-    }
-    shown
+        "Anonymous": record.is_anonymous(),
+        "Description": record.description.as_deref().unwrap_or_default(),
+        "LastUsedAt": last_used.map(|at| at.local_seconds()),
+        "Origin": record.origin.as_ref().map(|origin| json!({
+            "Container": origin.container,
+            "Destination": origin.target,
+        })),
+        "Protected": record.protected,
+        "Sharing": record.sharing.word(),
+        "UsedBy": used_by.collect::<Vec<_>>(),
+    })
 }

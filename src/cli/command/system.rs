@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use cowshed::container::Engine;
 
-use super::{events, info, system_df};
+use super::{events, info, system_df, system_prune};
 use crate::cli::report::Outcome;
 
 #[derive(Debug, Args)]
@@ -21,6 +21,8 @@ enum SystemCommand {
     Events(events::EventsArgs),
     /// Show what this machine and this store can do
     Info(info::InfoArgs),
+    /// Remove what nobody needs: stopped containers and, where asked for, anonymous volumes
+    Prune(system_prune::PruneArgs),
 }
 
 pub(crate) fn run(engine: &Engine, args: &SystemArgs) -> Outcome {
@@ -28,5 +30,6 @@ pub(crate) fn run(engine: &Engine, args: &SystemArgs) -> Outcome {
         SystemCommand::Df(args) => system_df::run(engine, args),
         SystemCommand::Events(args) => events::run(engine, args),
         SystemCommand::Info(args) => info::run(engine, args),
+        SystemCommand::Prune(args) => system_prune::run(engine, args),
     }
 }

@@ -103,10 +103,7 @@ fn image_rows(engine: &Engine, usage: &DiskUsage, whole: bool) -> Result<Vec<Row
 }
 
 fn volume_row(usage: &VolumeUsage) -> Row {
-    let mut row = volume::row(&usage.volume);
-    set(&mut row, "Links", &usage.links.to_string());
-    set(&mut row, "Size", &text::size(usage.size, 3));
-    row
+    volume::measured_row(&usage.volume, usage.links, usage.size)
 }
 
 fn set(row: &mut Row, field: &str, text: &str) {

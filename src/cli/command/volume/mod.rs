@@ -1,16 +1,26 @@
 //! `cowshed volume …`
 
 mod create;
+mod describe;
 mod filter;
+mod history;
+mod label;
+mod lint;
 mod lock_run;
 mod ls;
-mod prune;
+mod ls_row;
+mod protect;
+pub(super) mod prune;
+mod rename;
 mod rm;
+mod trash;
+mod users;
+
+pub(super) use filter::Filter;
+pub(super) use ls_row::{HEADERS, measured_row};
 
 use clap::{Args, Subcommand};
 use cowshed::container::Engine;
-
-pub(crate) use ls::{HEADERS, row};
 
 use super::inspect;
 use crate::cli::report::Outcome;
@@ -39,6 +49,24 @@ enum VolumeCommand {
     LockRun(lock_run::LockRunArgs),
     /// Remove all volumes that no container uses
     Prune(prune::PruneArgs),
+    /// Give a volume another name
+    Rename(rename::RenameArgs),
+    /// Show and change the labels of a volume
+    Label(label::LabelArgs),
+    /// Say what a volume is for
+    Describe(describe::DescribeArgs),
+    /// Keep volumes from being removed and pruned
+    Protect(protect::ProtectArgs),
+    /// Let volumes be removed and pruned again
+    Unprotect(protect::ProtectArgs),
+    /// Show which containers use a volume
+    Users(users::UsersArgs),
+    /// Show who made, mounted and removed a volume
+    History(history::HistoryArgs),
+    /// Look whether names of volumes follow a convention
+    Lint(lint::LintArgs),
+    /// Have back what prune removed
+    Trash(trash::TrashArgs),
 }
 
 pub(crate) fn run(engine: &Engine, args: VolumeArgs) -> Outcome {
@@ -49,5 +77,14 @@ pub(crate) fn run(engine: &Engine, args: VolumeArgs) -> Outcome {
         VolumeCommand::LockRun(args) => lock_run::run(engine, &args),
         VolumeCommand::Rm(args) => rm::rm(engine, &args),
         VolumeCommand::Prune(args) => prune::run(engine, &args),
+        VolumeCommand::Rename(args) => rename::rename(engine, &args),
+        VolumeCommand::Label(args) => label::label(engine, &args),
+        VolumeCommand::Describe(args) => describe::describe(engine, &args),
+        VolumeCommand::Protect(args) => protect::protect(engine, &args, true),
+        VolumeCommand::Unprotect(args) => protect::protect(engine, &args, false),
+        VolumeCommand::Users(args) => users::users(engine, &args),
+        VolumeCommand::History(args) => history::history(engine, &args),
+        VolumeCommand::Lint(args) => lint::lint(engine, &args),
+        VolumeCommand::Trash(args) => trash::run(engine, &args),
     }
 }

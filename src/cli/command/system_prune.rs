@@ -1,0 +1,124 @@
+//! `cowshed system prune`: what nobody needs, listed before anybody is asked (semantics 47).
+
+use std::process::ExitCode;
+
+use clap::Args;
+use cowshed::container::{Disposal, Engine, Pruned, PrunedContainer};
+
+use super::{
+    container_prune,
+    filter::by_key,
+    volume::{Filter as VolumeFilter, prune as volume_prune},
+};
+use crate::cli::{
+    output,
+    report::{self, Exit, Outcome},
+    text,
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct PruneArgs {
+    /// Do not ask
+    #[arg(short, long)]
+    force: bool,
+    /// Images that no container uses, too: this version leaves images alone
+    #[arg(short, long)]
+    all: bool,
+    /// Volumes that nobody named, too
+    #[arg(long)]
+    volumes: bool,
+    /// until=MOMENT or AGE, label=KEY[=VALUE] or label!=KEY[=VALUE]
+    #[arg(long, value_name = "KEY=VALUE")]
+    filter: Vec<String>,
+}
+
+pub(crate) fn run(engine: &Engine, args: &PruneArgs) -> Outcome {
+    if args.volumes && by_key(&args.filter)?.contains_key("until") {
+        let what = "ERROR: The \"until\" filter is not supported with \"--volumes\"";
+        return Err(Exit::usage(what).or_code(1));
+    }
+    let filter = container_prune::Filter::parse(&args.filter)?;
+    let mut containers = engine.stopped_containers()?;
+    containers.retain(|pruned| filter.fits(&pruned.container));
+    let volumes = if args.volumes {
+        anonymous(engine, &args.filter, &containers)?
+    } else {
+        Vec::new()
+    };
+    if args.all {
+        report::remarks(&["images are left alone: cowshed rmi removes them".to_owned()]);
+    }
+    if !args.force && !is_agreed(args, &containers, &volumes)? {
+        return Ok(ExitCode::SUCCESS);
+    }
+    engine.expire_trash()?;
+    let containers = engine.prune_containers(containers)?;
+    tell("Deleted Containers:", containers.iter().map(id))?;
+    let mut bytes: u64 = containers.iter().map(|pruned| pruned.bytes).sum();
+    if args.volumes {
+        let removed = engine.prune_volumes(volumes, Disposal::Delete)?;
+        let names = removed
+            .iter()
+            .map(|pruned| pruned.volume.record.name.as_str());
+        tell("Deleted Volumes:", names)?;
+        bytes += removed.iter().map(|pruned| pruned.usage.bytes).sum::<u64>();
+    }
+    output::line(&format!("Total reclaimed space: {}", text::size(bytes, 4)))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn id(pruned: &PrunedContainer) -> &str {
+    pruned.container.record.id.as_str()
+}
+
+/// Those that are free when the containers are gone.
+fn anonymous(
+    engine: &Engine,
+    filter: &[String],
+    containers: &[PrunedContainer],
+) -> Result<Vec<Pruned>, Exit> {
+    let filters = VolumeFilter::parse_all(filter)?;
+    let going: Vec<_> = containers.iter().map(id).collect();
+    let mut unused = engine.unused_volumes(&going)?.prunable;
+    unused.retain(|pruned| {
+        let fits = |filter: &VolumeFilter| filter.fits(&volume_prune::subject(pruned));
+        pruned.volume.record.is_anonymous() && filters.iter().all(fits)
+    });
+    Ok(unused)
+}
+
+fn is_agreed(
+    args: &PruneArgs,
+    containers: &[PrunedContainer],
+    volumes: &[Pruned],
+) -> Result<bool, Exit> {
+    output::line("WARNING! This will remove:")?;
+    output::line("  - all stopped containers")?;
+    if args.volumes {
+        output::line("  - all anonymous volumes not used by at least one container")?;
+    }
+    output::line("")?;
+    if !containers.is_empty() {
+        container_prune::list(containers)?;
+        output::line("")?;
+    }
+    if !volumes.is_empty() {
+        volume_prune::list(volumes, Disposal::Delete)?;
+        output::line("")?;
+    }
+    output::raw("Are you sure you want to continue? [y/N] ")?;
+    std::io::Write::flush(&mut std::io::stdout())?;
+    Ok(output::agreed())
+}
+
+fn tell<'n>(head: &str, names: impl Iterator<Item = &'n str>) -> std::io::Result<()> {
+    let mut names = names.peekable();
+    if names.peek().is_none() {
+        return Ok(());
+    }
+    output::line(head)?;
+    for name in names {
+        output::line(name)?;
+    }
+    output::line("")
+}

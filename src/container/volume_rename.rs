@@ -1,0 +1,176 @@
+//! Another name for a volume; the containers that use it follow.
+//!
+//! A container that runs finds its volumes by name again when its policy restarts it: it hinders. One
+//! that does not is held while its record changes, so that nobody starts it half-way. Whoever is
+//! killed in between has left a note ([`crate::volume::Renaming`]), by which the next command goes on.
+
+use std::time::Duration;
+
+use super::{Container, ContainerRecord, Engine, Error, VolumeUse, containers};
+use crate::{
+    event::Kind,
+    ident::{ContainerId, VolumeName},
+    mount::RequestKind,
+    store::{Durability, Lease, Place, Tried, lease_place, record, try_lease},
+    sys::{Dir, process},
+    volume::{self, Renaming},
+};
+
+/// A lister holds a container for microseconds: 2 s in all.
+const RETRIES: usize = 1000;
+
+impl Engine {
+    /// Renames a volume that no running container uses.
+    pub fn rename_volume(&self, old: &str, new: &VolumeName) -> Result<(), Error> {
+        self.finish_volume_renaming()?;
+        let volumes = self.volumes()?;
+        let record = volumes.get(old)?.record;
+        let renaming = Renaming {
+            from: record.name,
+            to: new.clone(),
+        };
+        if renaming.from == renaming.to {
+            return Err(Error::Usage {
+                what: "Renaming a volume with the same name as its current name".to_owned(),
+            });
+        }
+        let _gate = lease_place(self.store(), Place::Volumes, true)?;
+        // Somebody may have been killed while we waited.
+        self.finish_gated()?;
+        let lives = |user: &VolumeUse| user.status.is_live();
+        let _lease = match self.claim_volume(&renaming.from, lives) {
+            Err(Error::Volume(volume::Error::InUse { name, .. })) => {
+                return Err(self.mounted(name));
+            }
+            claimed => claimed?,
+        };
+        // As many as there are containers that use it.
+        process::raise_file_limit();
+        let held = self.hold_users(&renaming.from)?;
+        if volumes.exists(&renaming.to)? {
+            let name = renaming.to;
+            let operation = "rename to";
+            return Err(volume::Error::Exists { operation, name }.into());
+        }
+        volumes.begin_renaming(&renaming)?;
+        if let Err(error) = volumes.move_renamed(&renaming) {
+            volumes.end_renaming(&renaming, false)?;
+            return Err(error.into());
+        }
+        for (id, lease) in &held {
+            self.rewrite(&lease.dir, id, &renaming)?;
+        }
+        volumes.end_renaming(&renaming, true)?;
+        let attributes = [
+            ("driver", record.driver.as_str()),
+            ("oldName", renaming.from.as_str()),
+        ];
+        self.tell(Kind::Volume, "rename", new.as_str(), &attributes);
+        Ok(())
+    }
+
+    /// Ends what a killed renamer began. One call where there is nothing.
+    pub fn finish_volume_renaming(&self) -> Result<(), Error> {
+        if self.volumes()?.unfinished_renaming()?.is_none() {
+            return Ok(());
+        }
+        let _gate = lease_place(self.store(), Place::Volumes, true)?;
+        self.finish_gated()
+    }
+
+    fn finish_gated(&self) -> Result<(), Error> {
+        let volumes = self.volumes()?;
+        let Some(renaming) = volumes.unfinished_renaming()? else {
+            return Ok(());
+        };
+        let moved = volumes.was_moved(&renaming)?;
+        if moved {
+            let dir = self.containers_dir()?;
+            for Container { record, .. } in self.containers()? {
+                if record.volumes().any(|name| *name == renaming.from) {
+                    let own = dir.open_dir(record.id.as_str());
+                    let own = own.map_err(|source| containers::failed("open container", source))?;
+                    self.rewrite(&own, &record.id, &renaming)?;
+                }
+            }
+        }
+        Ok(volumes.end_renaming(&renaming, moved)?)
+    }
+
+    /// Holds all containers that have a volume in their records, so that none is started.
+    fn hold_users(&self, name: &VolumeName) -> Result<Vec<(ContainerId, Lease)>, Error> {
+        let dir = self.containers_dir()?;
+        let mut held = Vec::new();
+        let all = self.containers()?.into_iter();
+        for Container { record, .. } in all {
+            if !record.volumes().any(|used| used == name) {
+                continue;
+            }
+            let mut tries = 0;
+            loop {
+                match try_lease(dir, record.id.as_str())? {
+                    Tried::Got(lease) => {
+                        held.push((record.id, lease));
+                        break;
+                    }
+                    Tried::Absent => break,
+                    Tried::Busy if tries == RETRIES => return Err(self.mounted(name.clone())),
+                    Tried::Busy => std::thread::sleep(Duration::from_millis(2)),
+                }
+                tries += 1;
+            }
+        }
+        Ok(held)
+    }
+
+    fn rewrite(&self, own: &Dir, id: &ContainerId, renaming: &Renaming) -> Result<(), Error> {
+        let damaged = |source| Error::Damaged {
+            id: id.clone(),
+            source,
+        };
+        let now = record::find(own, containers::CONFIG).map_err(damaged)?;
+        // Removed meanwhile: nothing to rewrite.
+        let Some(now) = now else {
+            return Ok(());
+        };
+        let renamed = renamed(now, renaming);
+        let synced = Durability::Synced;
+        Ok(record::replace(
+            self.store(),
+            own,
+            containers::CONFIG,
+            &renamed,
+            synced,
+        )?)
+    }
+
+    fn mounted(&self, name: VolumeName) -> Error {
+        let users = self.volume_users().ok();
+        let users = users.and_then(|mut users| users.remove(&name));
+        let mut users: Vec<_> = users
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|user| user.status.is_live())
+            .map(|user| user.name)
+            .collect();
+        users.sort();
+        users.dedup();
+        volume::Error::Mounted { name, users }.into()
+    }
+}
+
+/// The record with the new name wherever it had the old one.
+fn renamed(mut record: ContainerRecord, renaming: &Renaming) -> ContainerRecord {
+    for mount in &mut record.mounts {
+        if mount.volume.as_ref() != Some(&renaming.from) {
+            continue;
+        }
+        mount.volume = Some(renaming.to.clone());
+        if let RequestKind::Volume(wanted) = &mut mount.request.kind
+            && wanted.name.is_some()
+        {
+            wanted.name = Some(renaming.to.to_string());
+        }
+    }
+    record
+}

@@ -1,0 +1,169 @@
+//! All volumes of a store, of which there may be tens of thousands.
+
+use super::{
+    Error, Volume,
+    local::{LOCAL, Volumes, failed},
+};
+use crate::{ident::VolumeName, sys::Dir};
+
+/// A link in a volume's directory that says what its driver is called, unless that is the local one:
+/// a plain list shows no more, and to read ten thousand records takes too long for it.
+const DRIVER: &str = "driver";
+
+/// From so many on it is worth to share the reading.
+const SHARED: usize = 512;
+
+/// More readers wait for each other.
+const READERS: usize = 8;
+
+/// Tells [`Volumes::drivers`] of a volume that is being made.
+pub(super) fn mark(volume: &Dir, driver: &str) -> crate::sys::Result<()> {
+    if driver == LOCAL {
+        return Ok(());
+    }
+    volume.make_symlink(driver.as_ref(), DRIVER)
+}
+
+impl Volumes<'_> {
+    /// The names of all, in order; their records are not looked at.
+    pub fn names(&self) -> Result<Vec<VolumeName>, Error> {
+        let names = self
+            .dir
+            .sorted_entries()
+            .map_err(|source| failed("list", "all", source))?;
+        // What begins with a dot is ours, and no volume.
+        let names = names.iter().filter_map(|name| name.to_str()?.parse().ok());
+        Ok(names.collect())
+    }
+
+    /// All of them, by name.
+    ///
+    /// Reads them with several threads where there are many: not for a process that forks a
+    /// container.
+    pub fn list(&self) -> Result<Vec<Volume>, Error> {
+        let names = self.names()?;
+        self.each(&names, |name| self.find(name))
+    }
+
+    /// Names with their drivers: what a plain list shows.
+    pub fn drivers(&self, names: &[VolumeName]) -> Result<Vec<(VolumeName, String)>, Error> {
+        self.each(names, |name| {
+            let link = self.dir.find_symlink_in(name.as_str(), DRIVER);
+            let link = link.map_err(|source| failed("look up driver of", name.as_str(), source))?;
+            let driver = link.map_or_else(
+                || LOCAL.to_owned(),
+                |driver| driver.to_string_lossy().into_owned(),
+            );
+            Ok(Some((name.clone(), driver)))
+        })
+    }
+
+    /// Does `work` for each name, in order of the names; `None` is left out.
+    pub fn each<T: Send>(
+        &self,
+        names: &[VolumeName],
+        work: impl Fn(&VolumeName) -> Result<Option<T>, Error> + Sync,
+    ) -> Result<Vec<T>, Error> {
+        let some = |names: &[VolumeName]| -> Result<Vec<T>, Error> {
+            names
+                .iter()
+                .filter_map(|name| work(name).transpose())
+                .collect()
+        };
+        let readers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let readers = readers.min(READERS);
+        if names.len() < SHARED || readers < 2 {
+            return some(names);
+        }
+        let parts = std::thread::scope(|scope| {
+            let some = &some;
+            let size = names.len().div_ceil(readers);
+            let started: Vec<_> = names
+                .chunks(size)
+                .map(|part| scope.spawn(move || some(part)))
+                .collect();
+            let ended = started.into_iter().map(|one| match one.join() {
+                Ok(done) => done,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            ended.collect::<Result<Vec<_>, _>>()
+        });
+        Ok(parts?.into_iter().flatten().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{store::Store, volume::NewVolume};
+
+    #[test]
+    fn shared_work_keeps_the_order() {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(scratch.path()).unwrap();
+        let volumes = Volumes::open(&store).unwrap();
+        let names: Vec<VolumeName> = (1000..3000)
+            .map(|number| format!("vol-{number}").parse().unwrap())
+            .collect();
+        let odd = |name: &VolumeName| {
+            let is_odd = name.as_str().ends_with(['1', '3', '5', '7', '9']);
+            Ok(is_odd.then(|| name.clone()))
+        };
+        let found = volumes.each(&names, odd).unwrap();
+        assert_eq!(found.len(), 1000);
+        assert!(found.is_sorted());
+        let broken = |name: &VolumeName| match name.as_str() {
+            "vol-2999" => Err(Error::NotFound {
+                name: name.to_string(),
+            }),
+            _ => Ok(Some(())),
+        };
+        assert!(volumes.each(&names, broken).is_err());
+    }
+
+    #[test]
+    fn a_driver_that_is_not_the_local_one_is_seen_without_the_record() {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(scratch.path()).unwrap();
+        let volumes = Volumes::open(&store).unwrap();
+        for (name, driver) in [("here", LOCAL), ("there", "rclone")] {
+            let record = serde_json::json!({
+                "name": name, "driver": driver, "created": "2026-01-02T03:04:05Z",
+                "labels": null, "options": null, "origin": null,
+            });
+            let record = serde_json::from_value(record).unwrap();
+            volumes.publish(&name.parse().unwrap(), &record).unwrap();
+        }
+        let all = volumes.drivers(&volumes.names().unwrap()).unwrap();
+        let all: Vec<_> = all
+            .iter()
+            .map(|(name, driver)| (name.as_str(), driver.as_str()))
+            .collect();
+        assert_eq!(all, [("here", "local"), ("there", "rclone")]);
+        let read = volumes.list().unwrap();
+        let read: Vec<_> = read.iter().map(|one| one.record.driver.as_str()).collect();
+        assert_eq!(read, ["local", "rclone"]);
+    }
+
+    #[test]
+    fn what_is_no_volume_is_not_listed() {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(scratch.path()).unwrap();
+        let volumes = Volumes::open(&store).unwrap();
+        assert!(volumes.list().unwrap().is_empty());
+        let name = Some("data".parse().unwrap());
+        let wanted = NewVolume {
+            name,
+            ..NewVolume::default()
+        };
+        volumes.create(wanted).unwrap();
+        for odd in [".renaming", "한국어", "x"] {
+            volumes.dir.make_dir(odd, 0o700).unwrap();
+        }
+        // Being made by somebody without a record: not there.
+        volumes.dir.make_dir("empty", 0o700).unwrap();
+        let all = volumes.list().unwrap();
+        assert_eq!(all.len(), 1);
+        assert_eq!(all[0].record.name.as_str(), "data");
+    }
+}
