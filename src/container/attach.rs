@@ -12,13 +12,12 @@ use crate::{
     },
     process,
     rootfs::{self, Snapshot},
-    store::Lease,
     sys::{
-        Dir, FileKind, RootDir, metadata_of,
+        FileKind, RootDir, metadata_of,
         mount::{Depth, PropagationType},
         mountinfo, open_handle,
     },
-    volume::{self, Fill, Filled, Volumes},
+    volume::{self, Fill, Filled, Hold, Volumes},
 };
 
 /// What the filling child answers when there was something to copy.
@@ -148,36 +147,38 @@ impl Engine {
 
     /// Leases every volume of a container and fills the empty ones from its image.
     ///
-    /// The leases are the truth about "in use": the container keeps them as long as it runs.
+    /// The leases are the truth about "in use": the container keeps them as long as it runs. Volumes
+    /// with driver options are mounted by that, and unmounted when the last one goes.
     pub(super) fn attach_volumes(
         &self,
         record: &ContainerRecord,
         snapshot: &Snapshot,
-    ) -> Result<Vec<Lease>, Error> {
+    ) -> Result<Vec<Hold>, Error> {
         let volumes = self.volumes()?;
-        let mut leases = Vec::new();
+        let mut holds = Vec::new();
         for mount in &record.mounts {
             let Some(name) = &mount.volume else {
                 continue;
             };
-            let lease = match volumes.attach(name) {
+            let hold = match volumes.attach(name) {
                 // Pruned between its making and ours becoming visible as its user.
                 Err(volume::Error::NotFound { .. }) if !mount.inherited => {
                     self.create_volumes(record)?;
                     volumes.attach(name)?
                 }
-                lease => lease?,
+                hold => hold?,
             };
-            volume::finish(&lease.dir, name.as_str())?;
+            volume::finish(&hold.dir, name.as_str())?;
             let empty = mount.is_filled()
-                && volume::is_empty(&lease.dir)
+                && hold
+                    .wants_filling()
                     .map_err(|source| failed("look into volume", source))?;
             if empty {
-                self.fill(record, snapshot, mount, &lease.dir)?;
+                self.fill(record, snapshot, mount, &hold)?;
             }
-            leases.push(lease);
+            holds.push(hold);
         }
-        Ok(leases)
+        Ok(holds)
     }
 
     fn fill(
@@ -185,7 +186,7 @@ impl Engine {
         record: &ContainerRecord,
         snapshot: &Snapshot,
         mount: &AttachedMount,
-        volume_dir: &Dir,
+        hold: &Hold,
     ) -> Result<(), Error> {
         let target = mount.request.target.clone();
         let Some(name) = &mount.volume else {
@@ -205,7 +206,7 @@ impl Engine {
             chain,
             target: target.display().to_string(),
         };
-        if volume.filled.as_ref() == Some(&this) {
+        if volume.filled.as_ref() == Some(&this) && !hold.is_mounted() {
             // An empty directory of the same image: copied before.
             return Ok(());
         }
@@ -219,7 +220,12 @@ impl Engine {
                 return Ok(Vec::new());
             }
             let from = root.open_dir(&target)?;
-            match volume::fill(volume_dir, name.as_str(), &from) {
+            let filled = if hold.is_mounted() {
+                volume::fill_mounted(&hold.dir, name.as_str(), &from)
+            } else {
+                volume::fill(&hold.dir, name.as_str(), &from)
+            };
+            match filled {
                 Ok(Filled::Copied(report)) if report.entries > 0 => Ok(COPIED.to_vec()),
                 Ok(_) => Ok(Vec::new()),
                 Err(error) => Err(error.into_system()),
@@ -227,7 +233,7 @@ impl Engine {
         })?;
         // Only an empty directory needs to be remembered: a volume that was emptied later is filled
         // again (semantics 26).
-        if copied != COPIED {
+        if copied != COPIED && !hold.is_mounted() {
             volume.filled = Some(this);
             volumes.update(&volume)?;
         }

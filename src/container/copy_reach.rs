@@ -7,7 +7,6 @@ use super::{ContainerRecord, CopyError, Engine, Error, State, Status, containers
 use crate::{
     mount::{Action, MountPlan, Source, Stage},
     rootfs,
-    store::Lease,
     sys::{
         Result as SysResult, RootDir,
         fork::Namespaces,
@@ -15,6 +14,7 @@ use crate::{
         mount::{Depth, clone_tree},
         namespace::MountNamespace,
     },
+    volume::Hold,
 };
 
 /// How much of the tree is wanted.
@@ -35,7 +35,7 @@ pub(super) enum Reach {
         plan: Box<MountPlan>,
         /// The container's own, and that of our kind: two unions never write to one upper dir.
         _locks: [Lock; 2],
-        _volumes: Vec<Lease>,
+        _volumes: Vec<Hold>,
     },
 }
 

@@ -186,12 +186,9 @@ impl Engine {
                 target,
             });
             let new = NewVolume {
-                name: Some(name.clone()),
-                driver: wanted.driver.clone(),
-                options: wanted.options.clone(),
-                labels: wanted.labels.clone(),
                 origin,
                 anonymous: mount.anonymous,
+                ..new_volume(name, wanted)
             };
             let (volume, created) = volumes.create(new)?;
             if created == Created::New {
@@ -202,6 +199,17 @@ impl Engine {
             }
         }
         Ok(())
+    }
+}
+
+/// The volume that a mount asks for.
+pub(super) fn new_volume(name: &VolumeName, wanted: &VolumeRequest) -> NewVolume {
+    NewVolume {
+        name: Some(name.clone()),
+        driver: wanted.driver.clone(),
+        options: wanted.options.clone(),
+        labels: wanted.labels.clone(),
+        ..NewVolume::default()
     }
 }
 

@@ -83,7 +83,11 @@ impl Engine {
         let volumes = self.volumes()?;
         let users = self.volume_users()?;
         let mut unused = volumes.list()?;
-        unused.retain(|volume| !users.contains_key(&volume.record.name));
+        // What is behind driver options is not the store's (semantics 45), and may not answer.
+        unused.retain(|volume| {
+            let own = volume.record.options.is_none();
+            own && !users.contains_key(&volume.record.name)
+        });
         let measured = unused
             .into_iter()
             .map(|volume| match volumes.usage(&volume.record.name) {

@@ -271,6 +271,12 @@ pub fn path_of(fd: impl AsFd) -> String {
         .unwrap_or_default()
 }
 
+/// The path of an open directory as it is now, without links.
+pub fn real_path_of(fd: impl AsFd) -> Result<std::path::PathBuf> {
+    let link = handle_path(fd);
+    std::fs::read_link(&link).at("readlink", || link.clone())
+}
+
 /// Gives a standard stream to the user that will use it, so that `/dev/stdout` can be opened again.
 /// A stream that cannot change hands is used as it is.
 pub fn give_stream(number: i32, uid: u32, gid: u32) {

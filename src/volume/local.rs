@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{Error, Origin, VolumeRecord, record::ANONYMOUS_LABEL};
+use super::{Error, Hold, MountSpec, Origin, VolumeRecord, mounting, record::ANONYMOUS_LABEL};
 use crate::{
     ident::{Timestamp, VolumeName},
     store::{Durability, Lease, Place, Staging, Store, Tried, record, try_lease},
@@ -38,12 +38,14 @@ pub struct NewVolume {
     pub anonymous: bool,
     /// Only `local`.
     pub driver: Option<String>,
-    /// Driver options: none yet.
+    /// Driver options: what is mounted while it is in use.
     pub options: BTreeMap<String, String>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
     /// Who wants it, where it is made on the fly.
     pub origin: Option<Origin>,
+    /// Do not look whether this machine can mount it now.
+    pub unchecked: bool,
 }
 
 /// Whether [`Volumes::create`] made it.
@@ -120,6 +122,13 @@ impl<'s> Volumes<'s> {
         if let Some(volume) = self.find(&name)? {
             return Ok((volume, Created::Existing));
         }
+        let spec = read_options(&name, &wanted.options)?;
+        if let Some(spec) = spec.as_ref().filter(|_| !wanted.unchecked) {
+            mounting::check(spec).map_err(|why| Error::Machine {
+                name: name.clone(),
+                why,
+            })?;
+        }
         let anonymous = wanted.anonymous || wanted.name.is_none();
         let NewVolume {
             options,
@@ -139,7 +148,7 @@ impl<'s> Volumes<'s> {
             origin,
             filled: None,
         };
-        let published = self.publish(&name, &record)?;
+        let published = self.publish(&name, &record, spec.is_some())?;
         let volume = Volume {
             record,
             mountpoint: self.mountpoint(&name),
@@ -151,11 +160,20 @@ impl<'s> Volumes<'s> {
         }
     }
 
-    fn publish(&self, name: &VolumeName, record: &VolumeRecord) -> Result<Created, Error> {
+    fn publish(
+        &self,
+        name: &VolumeName,
+        record: &VolumeRecord,
+        mounts: bool,
+    ) -> Result<Created, Error> {
         let made = |source| failed("create", name.as_str(), source);
         let staging = Staging::begin_unnamed(self.store)?;
         staging.dir().make_dir(DATA, 0o755).map_err(made)?;
         staging.dir().chmod(DATA, 0o755).map_err(made)?;
+        if mounts {
+            let lock = staging.dir().create_file(mounting::LOCK, 0o600);
+            drop(lock.map_err(made)?);
+        }
         record::replace(
             self.store,
             staging.dir(),
@@ -172,18 +190,49 @@ impl<'s> Volumes<'s> {
         })
     }
 
-    /// Claims a volume for a container that mounts it.
-    pub fn attach(&self, name: &VolumeName) -> Result<Lease, Error> {
-        let lease = Lease::shared(self.dir, name.as_str())?;
-        lease.ok_or_else(|| Error::NotFound {
+    /// Claims a volume for somebody who uses its data. Where it has driver options, its file system
+    /// is mounted unless it is, for a limited time.
+    pub fn attach(&self, name: &VolumeName) -> Result<Hold, Error> {
+        let missing = || Error::NotFound {
             name: name.to_string(),
-        })
+        };
+        let lease = Lease::shared(self.dir, name.as_str())?.ok_or_else(missing)?;
+        let locks = lease.dir.find(mounting::LOCK);
+        if locks
+            .map_err(|source| failed("open", name.as_str(), source))?
+            .is_none()
+        {
+            return Ok(Hold::plain(lease));
+        }
+        let record: VolumeRecord = record::find(&lease.dir, RECORD)?.ok_or_else(missing)?;
+        match read_options(name, record.options.as_ref().unwrap_or(&BTreeMap::new()))? {
+            Some(spec) => mounting::enter(lease, spec, &record),
+            None => Ok(Hold::plain(lease)),
+        }
+    }
+
+    /// Whether something is mounted on a volume's data now. Not a word about whether it is used.
+    pub fn is_mounted(&self, name: &VolumeName) -> bool {
+        let dir = self.dir.open_dir(name.as_str());
+        dir.is_ok_and(|dir| dir.is_mount_point(DATA).unwrap_or(false))
+    }
+
+    /// Unmounts what killed users have left mounted.
+    pub fn tidy(&self) -> Result<(), Error> {
+        mounting::tidy(self.dir)
     }
 
     /// Removes a volume that nobody has mounted.
     pub fn remove(&self, name: &VolumeName) -> Result<(), Error> {
+        let turn = mounting::clear(self.dir, name)?;
         match try_lease(self.dir, name.as_str())? {
-            Tried::Got(_lease) => Ok(self.store.discard(self.dir, name.as_str())?),
+            Tried::Got(lease) => {
+                if turn.is_some() {
+                    mounting::clear_data(&lease)
+                        .map_err(|source| failed("unmount", name.as_str(), source))?;
+                }
+                Ok(self.store.discard(self.dir, name.as_str())?)
+            }
             Tried::Busy => Err(Error::InUse {
                 name: name.clone(),
                 users: Vec::new(),
@@ -234,14 +283,40 @@ fn check(wanted: &NewVolume) -> Result<VolumeName, Error> {
             driver: driver.clone(),
         });
     }
-    if let Some(key) = wanted.options.keys().next() {
-        return Err(Error::Option { key: key.clone() });
-    }
     if let Some(name) = &wanted.name {
         return Ok(name.clone());
     }
     let random = random_bytes().map_err(|source| failed("name", "", source))?;
     Ok(VolumeName::from_random(random))
+}
+
+fn read_options(
+    name: &VolumeName,
+    options: &BTreeMap<String, String>,
+) -> Result<Option<MountSpec>, Error> {
+    MountSpec::parse(options).map_err(|why| Error::Options {
+        name: name.clone(),
+        why,
+    })
+}
+
+impl NewVolume {
+    /// What would be mounted on it.
+    ///
+    /// # Errors
+    ///
+    /// Options that make no sense.
+    pub fn mount_spec(&self) -> Result<Option<MountSpec>, Error> {
+        read_options(&check(self)?, &self.options)
+    }
+}
+
+impl Volume {
+    /// What is mounted on it while it is in use.
+    pub fn mount_spec(&self) -> Option<MountSpec> {
+        let options = self.record.options.as_ref()?;
+        MountSpec::parse(options).ok().flatten()
+    }
 }
 
 pub(super) fn failed(what: &'static str, name: &str, source: SysError) -> Error {
@@ -308,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn options_and_other_drivers_are_refused() {
+    fn bad_options_and_other_drivers_are_refused() {
         let (_scratch, store) = store();
         let volumes = Volumes::open(&store).unwrap();
         let driver = NewVolume {
@@ -321,7 +396,8 @@ mod tests {
             options,
             ..named("data")
         };
-        assert!(matches!(volumes.create(options), Err(Error::Option { .. })));
+        let error = volumes.create(options).unwrap_err().to_string();
+        assert_eq!(error, "create data: missing required option: \"device\"");
         assert!(volumes.list().unwrap().is_empty());
     }
 }

@@ -1,17 +1,31 @@
 //! Named data that outlives containers: the local driver.
 //!
 //! A volume is a directory with `_data` and `volume.json`, born in `tmp/` and renamed into place.
-//! Whoever has it mounted holds a shared lease on it (see `store`).
+//! Whoever has it mounted holds a shared lease on it (see `store`). One with driver options has a
+//! file system mounted on `_data` while it is in use (`mounting`).
 //!
 //! Not here: which containers use a volume (`container` reads their records).
 
+mod address;
+mod environment;
 mod local;
+mod mount_error;
+mod mounter;
+mod mounting;
+mod narrate;
+mod option_word;
+mod options;
 mod populate;
 mod record;
 
 pub use local::{Created, NewVolume, Volume, Volumes};
-pub use populate::{Filled, fill, finish, is_empty};
+pub use mount_error::MountError;
+pub use mounting::Hold;
+pub use options::{MountSpec, OptionError, redacted};
+pub use populate::{Filled, fill, fill_mounted, finish, is_empty};
 pub use record::{Fill, Origin, VolumeRecord};
+
+use std::path::PathBuf;
 
 use crate::{
     error::{ErrorKind, Failure},
@@ -35,11 +49,37 @@ pub enum Error {
         /// As asked for.
         driver: String,
     },
-    /// An option that the local driver does not take yet.
-    #[error("volume option {key:?} is not supported yet")]
-    Option {
-        /// As asked for.
-        key: String,
+    /// Driver options that make no sense.
+    #[error("create {name}: {why}")]
+    Options {
+        /// Which volume.
+        name: VolumeName,
+        /// Docker says it in the same line.
+        why: OptionError,
+    },
+    /// What this machine cannot mount.
+    #[error("create {name}: {why}")]
+    Machine {
+        /// Which volume.
+        name: VolumeName,
+        /// Docker says such things in the same line.
+        why: MountError,
+    },
+    /// The file system behind a volume cannot be had. Docker's text.
+    #[error("error while mounting volume '{}'", path.display())]
+    Mount {
+        /// Where it should be.
+        path: PathBuf,
+        /// Why.
+        source: Box<MountError>,
+    },
+    /// Somebody mounts or unmounts it and does not come to an end.
+    #[error(
+        "lock volume {name}: another command mounts or unmounts it and does not come to an end"
+    )]
+    Held {
+        /// Which one.
+        name: VolumeName,
     },
     /// The volume is mounted. Docker's text.
     #[error("remove {name}: volume is in use - [{}]", users.join(", "))]
@@ -78,8 +118,10 @@ impl Failure for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Error::NotFound { .. } | Error::Driver { .. } => ErrorKind::NotFound,
-            Error::Option { .. } => ErrorKind::Unsupported,
-            Error::InUse { .. } => ErrorKind::InUse,
+            Error::Options { why, .. } => why.kind(),
+            Error::Machine { why, .. } => why.kind(),
+            Error::Mount { source, .. } => source.kind(),
+            Error::InUse { .. } | Error::Held { .. } => ErrorKind::InUse,
             Error::System { source, .. } => source.kind(),
             Error::Store(error) => error.kind(),
         }
@@ -89,9 +131,10 @@ impl Failure for Error {
         match self {
             Error::NotFound { .. } => Some("cowshed volume ls lists all volumes".to_owned()),
             Error::Driver { .. } => Some("this version has the driver \"local\" only".to_owned()),
-            Error::Option { .. } => {
-                Some("this version has the local driver without options".to_owned())
-            }
+            Error::Options { why, .. } => why.hint(),
+            Error::Machine { why, .. } => why.hint(),
+            Error::Mount { source, .. } => source.hint(),
+            Error::Held { .. } => Some("try again in a moment".to_owned()),
             Error::InUse { users, .. } => {
                 let short: Vec<_> = users.iter().map(|id| id.get(..12).unwrap_or(id)).collect();
                 Some(format!("cowshed rm {}", short.join(" ")))

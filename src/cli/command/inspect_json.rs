@@ -13,7 +13,7 @@ use cowshed::{
     process::Network,
     rootfs::Layers,
     store::Place,
-    volume::Volume,
+    volume::{Volume, redacted},
 };
 use serde_json::{Map, Value, json};
 
@@ -282,7 +282,7 @@ pub(crate) fn volume(volume: &Volume) -> Value {
         "Labels": record.labels,
         "Mountpoint": volume.mountpoint.display().to_string(),
         "Name": record.name,
-        "Options": record.options,
+        "Options": record.options.as_ref().map(redacted),
         "Scope": "local",
     })
 }

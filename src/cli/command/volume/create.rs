@@ -15,9 +15,12 @@ pub(super) struct CreateArgs {
     /// Label
     #[arg(long, value_name = "KEY[=VALUE]")]
     label: Vec<String>,
-    /// Driver option
+    /// What is mounted while it is in use: type=tmpfs, device=tmpfs, o=size=100m
     #[arg(short, long, value_name = "KEY=VALUE")]
     opt: Vec<String>,
+    /// Do not look whether this machine can mount it now
+    #[arg(long)]
+    no_check: bool,
     /// Name; made up where it is missing
     name: Option<String>,
 }
@@ -32,6 +35,7 @@ pub(super) fn create(engine: &Engine, args: CreateArgs) -> Outcome {
         driver: Some(args.driver),
         options: pairs(args.opt),
         labels: pairs(args.label),
+        unchecked: args.no_check,
         ..NewVolume::default()
     };
     let volume = engine.create_volume(new)?;
