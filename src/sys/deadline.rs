@@ -8,7 +8,7 @@ use std::{
     fs::File,
     io::{Read as _, Seek as _, Write as _},
     os::{
-        fd::{AsFd as _, OwnedFd},
+        fd::{AsFd as _, BorrowedFd, OwnedFd},
         unix::ffi::{OsStrExt as _, OsStringExt as _},
     },
     path::PathBuf,
@@ -29,18 +29,33 @@ const SAID_MAX: u64 = 4096;
 /// After SIGKILL.
 const LAST_PATIENCE: Duration = Duration::from_millis(200);
 
-/// Runs `work` in a child; `None` where it has not answered in time, and is killed then.
+/// What becomes of a child that has not answered in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Late {
+    /// It is killed, and dies with us.
+    Killed,
+    /// It goes on alone: half of its work would be worse than none.
+    LeftAlone,
+}
+
+/// Runs `work` in a child; `None` where it has not answered in time.
 ///
-/// The calling process must have one thread. An answer must fit into a pipe: 64 KiB.
+/// The child has the descriptors of `kept` and no other: one that hangs for ever must not keep a
+/// lock of ours, or the end of a pipe. `work` may own none. The calling process must have one
+/// thread. An answer must fit into a pipe: 64 KiB.
 pub fn run_within(
-    patience: Duration,
+    (patience, late): (Duration, Late),
+    kept: &[BorrowedFd<'_>],
     work: impl FnOnce() -> Result<Vec<u8>>,
 ) -> Result<Option<Vec<u8>>> {
     let (read, write) = process::pipe()?;
     match fork::clone_into(Namespaces::NONE)? {
         Side::Child => {
             drop(read);
-            let done = lead_and_follow().and_then(|()| work());
+            let kept = [kept, &[write.as_fd()]].concat();
+            let done = process::close_all_but(&kept)
+                .and_then(|()| begin_child(late))
+                .and_then(|()| work());
             let code = i32::from(done.is_err());
             let text = done.unwrap_or_else(|error| fork::pack(&error));
             let sent = File::from(write).write_all(&text);
@@ -48,6 +63,7 @@ pub fn run_within(
         }
         Side::Parent { pid, pidfd } => {
             drop(write);
+            let pid = (late == Late::Killed).then_some(pid);
             let Some(ended) = await_end(pid, &pidfd, patience)? else {
                 return Ok(None);
             };
@@ -98,7 +114,7 @@ pub fn run_program_within(patience: Duration, program: &Program) -> Result<Optio
             fork::exit_now(code)
         }
         Side::Parent { pid, pidfd } => {
-            let Some(ended) = await_end(pid, &pidfd, patience)? else {
+            let Some(ended) = await_end(Some(pid), &pidfd, patience)? else {
                 return Ok(None);
             };
             let mut said = Vec::new();
@@ -112,7 +128,7 @@ pub fn run_program_within(patience: Duration, program: &Program) -> Result<Optio
 }
 
 fn begin(program: &Program, [input, output]: [&File; 2]) -> Result<std::convert::Infallible> {
-    lead_and_follow()?;
+    begin_child(Late::Killed)?;
     process::reset_signals()?;
     process::set_standard_streams([input.as_fd(), output.as_fd(), output.as_fd()])?;
     process::close_others_on_exec()?;
@@ -133,15 +149,20 @@ fn begin(program: &Program, [input, output]: [&File; 2]) -> Result<std::convert:
 }
 
 /// A session of its own, to be killed as a whole; nothing without the one who asked for it.
-fn lead_and_follow() -> Result<()> {
+fn begin_child(late: Late) -> Result<()> {
     process::new_session()?;
-    process::die_with_parent()
+    match late {
+        Late::Killed => process::die_with_parent(),
+        Late::LeftAlone => Ok(()),
+    }
 }
 
-fn await_end(pid: i32, pidfd: &OwnedFd, patience: Duration) -> Result<Option<Ended>> {
+/// `pid` is killed when it is late.
+fn await_end(pid: Option<i32>, pidfd: &OwnedFd, patience: Duration) -> Result<Option<Ended>> {
     if process::await_gone(pidfd.as_fd(), patience)? {
         return process::wait(pidfd.as_fd()).map(Some);
     }
+    let Some(pid) = pid else { return Ok(None) };
     process::kill_group(pid);
     // Only so as to leave no zombie: a child stuck in the kernel is not waited for.
     if process::await_gone(pidfd.as_fd(), LAST_PATIENCE)? {

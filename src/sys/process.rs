@@ -195,8 +195,31 @@ pub fn close_others_on_exec() -> Result<()> {
 
 /// Closes every descriptor above the standard three, then does `work` for ever.
 pub fn close_others_and(work: impl FnOnce() -> Infallible) -> ! {
-    raw::close_range(3).ok();
+    raw::close_range(3, u32::MAX).ok();
     match work() {}
+}
+
+/// Closes every descriptor above the standard three but these. For a child that never returns to
+/// the frames that own the others.
+pub(super) fn close_all_but(kept: &[BorrowedFd<'_>]) -> Result<()> {
+    let mut kept: Vec<_> = kept
+        .iter()
+        .map(|fd| fd.as_raw_fd().unsigned_abs())
+        .collect();
+    kept.sort_unstable();
+    let mut first = 3;
+    for number in kept
+        .into_iter()
+        .filter(|number| *number > 2)
+        .chain([u32::MAX])
+    {
+        if number > first {
+            let close = raw::close_range(first, number - 1);
+            close.at("close_range", || format!("{first}, {number}"))?;
+        }
+        first = number.saturating_add(1);
+    }
+    Ok(())
 }
 
 /// Sets the umask that files of this process are made with.

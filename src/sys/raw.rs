@@ -174,10 +174,10 @@ pub(super) fn close_range_cloexec(first: c_uint) -> Result<()> {
     Errno::result(ret).map(drop)
 }
 
-/// Closes everything from `first` on. The caller must never use, nor drop, an owner again.
-pub(super) fn close_range(first: c_uint) -> Result<()> {
+/// Closes everything from `first` to `last`. The caller must never use, nor drop, an owner again.
+pub(super) fn close_range(first: c_uint, last: c_uint) -> Result<()> {
     // SAFETY: only called by a process that never returns to the frames that own descriptors.
-    let ret = unsafe { libc::syscall(libc::SYS_close_range, first, c_uint::MAX, 0) };
+    let ret = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     Errno::result(ret).map(drop)
 }
 

@@ -259,7 +259,8 @@ impl<'s> Volumes<'s> {
         )?)
     }
 
-    /// What a volume's data takes.
+    /// What a volume's data takes of the store: nothing where it has a file system of its own, which
+    /// is not looked at.
     pub fn usage(&self, name: &VolumeName) -> Result<Usage, Error> {
         let of = |source: SysError| match source.errno() {
             Some(nix::errno::Errno::ENOENT) => Error::NotFound {
@@ -267,13 +268,11 @@ impl<'s> Volumes<'s> {
             },
             _ => failed("measure", name.as_str(), source),
         };
-        let dir = self
-            .dir
-            .open_dir(name.as_str())
-            .map_err(of)?
-            .open_dir(DATA)
-            .map_err(of)?;
-        usage(&dir).map_err(of)
+        let dir = self.dir.open_dir(name.as_str()).map_err(of)?;
+        if dir.find(mounting::LOCK).map_err(of)?.is_some() {
+            return Ok(Usage::default());
+        }
+        usage(&dir.open_dir(DATA).map_err(of)?).map_err(of)
     }
 }
 

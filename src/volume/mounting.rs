@@ -25,8 +25,11 @@ use crate::{
     ident::{VolumeName, parse_duration},
     store::{Lease, Tried, try_lease},
     sys::{
-        Dir, Result as SysResult, deadline, is_read_only, lock::Lock, mount, mountinfo,
-        open_handle, process,
+        Dir, Result as SysResult,
+        deadline::{self, Late},
+        is_read_only,
+        lock::Lock,
+        mount, mountinfo, open_handle, process,
     },
 };
 
@@ -35,6 +38,12 @@ pub(super) const LOCK: &str = "mount.lock";
 
 /// How long a mount, an unmount or a look may take; `COWSHED_MOUNT_TIMEOUT` says otherwise.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long the last words to a server may take.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How long a command that wants something else waits for an unmount.
+const GLANCE: Duration = Duration::from_secs(1);
 
 /// Between two looks at a lock.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -97,9 +106,15 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        if self.mounted.is_some() {
+        if let Some(mounted) = &self.mounted {
+            // A server that has gone is not waited for; what is to be written to a disk is.
+            let patience = if environment::is_on_device(&mounted.spec.kind) {
+                patience()
+            } else {
+                patience().min(FAREWELL)
+            };
             // What cannot be done now the next command does.
-            leave(&self.lease).ok();
+            leave(&self.lease, patience).ok();
         }
     }
 }
@@ -166,7 +181,7 @@ fn mount_now(dir: &Dir, spec: &MountSpec, patience: Duration) -> Result<(), Moun
         let on = open_handle(&path)?;
         mounter::mount(spec, on.as_fd(), &path).map(|()| Vec::new())
     };
-    let done = deadline::run_within(patience, work).map_err(failed)?;
+    let done = deadline::run_within((patience, Late::Killed), &[], work).map_err(failed)?;
     done.map(drop)
         .ok_or_else(|| MountError::silent(spec, patience))
 }
@@ -178,18 +193,18 @@ fn look(dir: &Dir, spec: &MountSpec, patience: Duration) -> Result<bool, MountEr
         let wants = !is_read_only(&data)? && populate::is_empty_mounted(&data)?;
         Ok(vec![u8::from(wants)])
     };
-    let answer = deadline::run_within(patience, work);
+    let answer = deadline::run_within((patience, Late::Killed), &[dir.as_fd()], work);
     let answer = answer.map_err(|source| MountError::at(Path::new(DATA), spec, source))?;
     let answer = answer.ok_or_else(|| MountError::silent(spec, patience))?;
     Ok(answer == [1])
 }
 
 /// Gives a lease back; the last one unmounts.
-fn leave(lease: &Lease) -> SysResult<()> {
-    let _turn = wait_turn(&lease.dir, patience())?;
+fn leave(lease: &Lease, patience: Duration) -> SysResult<()> {
+    let _turn = wait_turn(&lease.dir, patience)?;
     let last = lease.lock().try_alone()? && lease.dir.is_mount_point(DATA)?;
     let left = if last {
-        unmount(&lease.dir, patience())
+        unmount(&lease.dir, patience)
     } else {
         Ok(())
     };
@@ -208,7 +223,7 @@ fn unmount(dir: &Dir, patience: Duration) -> SysResult<()> {
         Ok(Vec::new())
     };
     // Out of sight it is at once, even if the rest takes longer than we wait.
-    deadline::run_within(patience, work).map(drop)
+    deadline::run_within((patience, Late::LeftAlone), &[dir.as_fd()], work).map(drop)
 }
 
 /// Unmounts what killed users left. Costs one look at the table of mounts where there is nothing.
@@ -227,7 +242,7 @@ pub(super) fn tidy(volumes: &Dir) -> Result<(), Error> {
             continue;
         };
         if let Tried::Got(lease) = try_lease(volumes, name)? {
-            unmount(&lease.dir, patience()).map_err(system)?;
+            unmount(&lease.dir, GLANCE).map_err(system)?;
         }
     }
     Ok(())
@@ -307,7 +322,7 @@ pub(super) fn check(spec: &MountSpec) -> Result<(), MountError> {
         Ok(serde_json::to_vec(&found.err()).unwrap_or_default())
     };
     let failed = |source| MountError::at(Path::new(DATA), spec, source);
-    let answer = deadline::run_within(patience, work).map_err(failed)?;
+    let answer = deadline::run_within((patience, Late::Killed), &[], work).map_err(failed)?;
     let answer = answer.ok_or_else(|| MountError::silent(spec, patience))?;
     let problem: Option<Problem> = serde_json::from_slice(&answer).unwrap_or_default();
     problem.map_or(Ok(()), |problem| Err(problem.into()))

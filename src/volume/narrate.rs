@@ -62,8 +62,12 @@ pub(super) fn calls(spec: &MountSpec, place: &str) -> Vec<String> {
 
 fn helper(spec: &MountSpec, way: &Way, place: &str) -> String {
     // For its words alone: a password is read only when it is used.
+    let secret = spec.secret.as_ref().map(|_| Secret::Text {
+        key: String::new(),
+        value: HIDDEN.to_owned(),
+    });
     let open = MountSpec {
-        secret: None,
+        secret,
         ..spec.clone()
     };
     let Ok(program) = mounter::program(&open, way, place.as_ref()) else {
