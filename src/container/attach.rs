@@ -230,6 +230,17 @@ impl Engine {
                 Ok(_) => Ok(Vec::new()),
                 Err(error) => Err(error.into_system()),
             }
+        });
+        let copied = copied.map_err(|error| {
+            if let (rootfs::Error::System { source, .. }, true) = (&error, hold.is_mounted()) {
+                // A server that does not let us give files away, mostly.
+                let what = format!(
+                    "fill volume {name} with the image's files; -v {name}:{}:nocopy leaves it as it is",
+                    target.display()
+                );
+                return failed(&what, source.clone());
+            }
+            error.into()
         })?;
         // Only an empty directory needs to be remembered: a volume that was emptied later is filled
         // again (semantics 26).

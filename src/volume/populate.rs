@@ -116,7 +116,11 @@ fn fill_beside(names: &Names, (volume, at): (&Dir, &Dir), from: &Dir) -> SysResu
     }
     remove_tree(at, names.filling)?;
     at.make_dir(names.filling, 0o700)?;
-    let report = copy_tree(from, &at.open_dir(names.filling)?)?;
+    let copied = copy_tree(from, &at.open_dir(names.filling)?);
+    let report = copied.inspect_err(|_| {
+        // Somebody else's file system may refuse owners or be full: leave it as it was.
+        remove_tree(at, names.filling).ok();
+    })?;
     // A copy that counts as whole must be whole after a power cut, too.
     sync::file_system(at)?;
     at.rename(names.filling, at, names.filled)?;

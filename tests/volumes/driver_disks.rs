@@ -114,8 +114,8 @@ fn root_a_full_volume_is_full_for_its_container_only() {
         image.display()
     );
     shed.cowshed(&line).ok();
-    let fill = "dd if=/dev/zero of=/x/big bs=64k";
-    let done = shed.try_sh("-v vol:/x", fill);
+    let until_full = "dd if=/dev/zero of=/x/big bs=64k";
+    let done = shed.try_sh("-v vol:/x", until_full);
     done.fails(1, "No space left on device");
     shed.cowshed("create --name box -v vol:/x base true").ok();
     let file = shed.file("in", &"x".repeat(1 << 20));

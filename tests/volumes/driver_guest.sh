@@ -1,3 +1,4 @@
+#!/bin/bash
 # Runs in the guest, in an empty directory in memory.
 export COWSHED_ROOT=$PWD/store COWSHED_MOUNT_TIMEOUT=4
 cowshed() { @COWSHED@ "$@"; }
@@ -37,11 +38,11 @@ truncate -s 32M disk
 mkfs.ext4 -q disk
 mount -o loop disk exported
 echo far >exported/there
-create_nfs='volume create -o type=nfs -o device=:/ -o o=addr=localhost,vers=4.2,proto=tcp nfs'
-check 'no server yet' 'does not answer at 127.0.0.1:2049: Connection refused' cowshed $create_nfs
+create_nfs=(volume create -o type=nfs -o device=:/ -o 'o=addr=localhost,vers=4.2,proto=tcp' nfs)
+check 'no server yet' 'does not answer at 127.0.0.1:2049: Connection refused' cowshed "${create_nfs[@]}"
 exportfs -o rw,no_root_squash,insecure,fsid=0 "*:$PWD/exported" && rpc.nfsd --no-nfs-version 3 4 &&
 	rpc.mountd --no-nfs-version 3
-is 'nfs: create' nfs cowshed $create_nfs
+is 'nfs: create' nfs cowshed "${create_nfs[@]}"
 is 'nfs: read' far sh_in nfs 'cat /x/there; echo new >/x/new'
 is 'nfs: write' new cat exported/new
 check 'nfs: address resolved' addr=127.0.0.1 sh_in nfs 'mount'

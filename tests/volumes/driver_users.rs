@@ -178,12 +178,13 @@ fn root_the_next_command_unmounts_what_a_killed_user_left() {
     assert_eq!(shed.sh("-v vol:/x", "ls /x | wc -l"), "0\n");
     assert_eq!(mounted(&shed), Vec::<String>::new());
     // Nobody takes away what somebody uses.
-    let mut live = shed.start("run --rm --name live -v vol:/x base sh -c 'echo ready; sleep 100'");
+    let mut second =
+        shed.start("run --rm --name live -v vol:/x base sh -c 'echo ready; sleep 100'");
     shed.cowshed("ps").ok();
     shed.cowshed("volume rm vol").fails(1, "volume is in use");
     assert_eq!(mounted(&shed).len(), 1);
     shed.cowshed("rm -f live box").ok();
-    live.wait();
+    second.wait();
     assert_eq!(shed.cowshed("volume rm vol").ok(), "vol\n");
 }
 
@@ -247,7 +248,7 @@ fn root_kill_at_any_moment_leaves_nothing_for_long() {
     // What a killed command was making stays in tmp/ until that is swept.
     shed.strict = false;
     shed.cowshed(TMPFS).ok();
-    for pause in (0..30).map(|number| Duration::from_millis(number)) {
+    for pause in (0..30).map(Duration::from_millis) {
         let mut user = background(&shed, "true");
         std::thread::sleep(pause);
         user.kill().ok();
@@ -325,4 +326,22 @@ fn root_explain_and_dry_run_tell_what_is_mounted() {
     let shown = String::from_utf8_lossy(&done.stdout).into_owned();
     assert!(shown.contains("size=4096k"), "{done:?}");
     assert_eq!(mounted(&shed), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_an_anonymous_volume_with_options_goes_with_its_container() {
+    let shed = Shed::new();
+    let flag = "--mount dst=/x,volume-opt=type=tmpfs,volume-opt=device=tmpfs";
+    assert_eq!(shed.sh(flag, "echo hi >/x/a; cat /x/a"), "hi\n");
+    assert_eq!(shed.volumes(), Vec::<String>::new());
+    assert_eq!(mounted(&shed), Vec::<String>::new());
+    // Started again it begins anew.
+    let script = "ls /x; echo hi >/x/a";
+    let mut command = shed.command(&format!("run --name box {flag} base sh -c"));
+    command.arg(script);
+    assert_eq!(crate::support::finish(command).ok(), "");
+    assert_eq!(shed.cowshed("start -a box").ok(), "");
+    shed.cowshed("rm -v box").ok();
+    assert_eq!(shed.volumes(), Vec::<String>::new());
 }
