@@ -8,5 +8,6 @@ mod support;
 mod driver_disks;
 mod driver_fuse;
 mod driver_guest;
+mod driver_kill;
 mod driver_options;
 mod driver_users;
