@@ -14,13 +14,12 @@ use crate::{
     },
     process,
     rootfs::{self, Snapshot},
-    store::Lease,
     sys::{
-        Dir, FileKind, RootDir, metadata_of,
+        FileKind, RootDir, metadata_of,
         mount::{Depth, PropagationType},
         mountinfo, open_handle,
     },
-    volume::{self, Fill, Filled, Volumes},
+    volume::{self, Fill, Filled, Hold, Volumes},
 };
 
 /// What the filling child answers when there was something to copy.
@@ -29,15 +28,15 @@ const COPIED: &[u8] = b"copied";
 /// What a container holds of its volumes while it runs.
 #[derive(Debug, Default)]
 pub(super) struct Attached {
-    leases: Vec<Lease>,
+    pub(super) holds: Vec<Hold>,
     admissions: Admissions,
 }
 
 impl Attached {
     /// Gives everything back; somebody has used it until now.
     pub(super) fn let_go(self) {
-        for lease in &self.leases {
-            volume::touch(&lease.dir);
+        for hold in &self.holds {
+            volume::touch(&hold.dir);
         }
     }
 }
@@ -164,9 +163,11 @@ impl Engine {
         Ok(())
     }
 
-    /// Leases every volume of a container, takes a place among its users, and fills the empty ones from its image.
+    /// Leases every volume of a container, takes a place among its users, and fills the empty ones
+    /// from its image.
     ///
-    /// The leases are the truth about "in use": the container keeps them as long as it runs.
+    /// The leases are the truth about "in use": the container keeps them as long as it runs. Volumes
+    /// with driver options are mounted by that, and unmounted when the last one goes.
     pub(super) fn attach_volumes(
         &self,
         record: &ContainerRecord,
@@ -178,27 +179,28 @@ impl Engine {
             let Some(name) = &mount.volume else {
                 continue;
             };
-            let lease = match volumes.attach(name) {
+            let hold = match volumes.attach(name) {
                 // Pruned between its making and ours becoming visible as its user.
                 Err(volume::Error::NotFound { .. }) if !mount.inherited => {
                     let _all = self.create_volumes(record)?;
                     volumes.attach(name)?
                 }
-                lease => lease?,
+                hold => hold?,
             };
             if !attached.admissions.contains_key(name) {
-                let admission = self.admit(record, (name, &lease))?;
+                let admission = self.admit(record, (name, &hold))?;
                 attached.admissions.insert(name.clone(), admission);
             }
-            volume::touch(&lease.dir);
-            volume::finish(&lease.dir, name.as_str())?;
+            volume::touch(&hold.dir);
+            volume::finish(&hold.dir, name.as_str())?;
             let empty = mount.is_filled()
-                && volume::is_empty(&lease.dir)
+                && hold
+                    .wants_filling()
                     .map_err(|source| failed("look into volume", source))?;
             if empty {
-                self.fill(record, snapshot, mount, &lease.dir)?;
+                self.fill(record, snapshot, mount, &hold)?;
             }
-            attached.leases.push(lease);
+            attached.holds.push(hold);
         }
         Ok(attached)
     }
@@ -208,7 +210,7 @@ impl Engine {
         record: &ContainerRecord,
         snapshot: &Snapshot,
         mount: &AttachedMount,
-        volume_dir: &Dir,
+        hold: &Hold,
     ) -> Result<(), Error> {
         let target = mount.request.target.clone();
         let Some(name) = &mount.volume else {
@@ -228,7 +230,7 @@ impl Engine {
             chain,
             target: target.display().to_string(),
         };
-        if volume.filled.as_ref() == Some(&this) {
+        if volume.filled.as_ref() == Some(&this) && !hold.is_mounted() {
             // An empty directory of the same image: copied before.
             return Ok(());
         }
@@ -242,18 +244,37 @@ impl Engine {
                 return Ok(Vec::new());
             }
             let from = root.open_dir(&target)?;
-            match volume::fill(volume_dir, name.as_str(), &from) {
+            let filled = if hold.is_mounted() {
+                volume::fill_mounted(&hold.dir, name.as_str(), &from)
+            } else {
+                volume::fill(&hold.dir, name.as_str(), &from)
+            };
+            match filled {
                 Ok(Filled::Copied(report)) if report.entries > 0 => Ok(COPIED.to_vec()),
                 Ok(_) => Ok(Vec::new()),
                 Err(error) => Err(error.into_system()),
             }
+        });
+        let copied = copied.map_err(|error| {
+            if let (rootfs::Error::System { source, .. }, true) = (&error, hold.is_mounted()) {
+                // A server that does not let us give files away, mostly.
+                let what = format!(
+                    "fill volume {name} with the image's files; -v {name}:{}:nocopy leaves it as it is",
+                    target.display()
+                );
+                return failed(&what, source.clone());
+            }
+            error.into()
         })?;
         // Only an empty directory needs to be remembered: a volume that was emptied later is filled
         // again (semantics 26).
+        if hold.is_mounted() {
+            return Ok(());
+        }
         if copied != COPIED {
             volumes.edit(name, |record| record.filled = Some(this))?;
         }
-        volume::apply_owner(volume_dir, volume.owner)
+        volume::apply_owner(&hold.dir, volume.owner)
             .map_err(|source| failed("set owner of volume", source))
     }
 }

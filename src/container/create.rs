@@ -182,10 +182,13 @@ impl Engine {
             };
             // Removed by somebody between the two: once more.
             let lease = loop {
-                match volumes.attach(name) {
-                    Ok(lease) => break lease,
-                    Err(volume::Error::NotFound { .. }) if !mount.inherited => {}
-                    Err(error) => return Err(error.into()),
+                match volumes.lease(name)? {
+                    Some(lease) => break lease,
+                    None if mount.inherited => {
+                        let name = name.to_string();
+                        return Err(volume::Error::NotFound { name }.into());
+                    }
+                    None => {}
                 }
                 // It may be there, half-way to another name.
                 self.finish_volume_renaming()?;
@@ -208,13 +211,9 @@ impl Engine {
             target,
         });
         let new = NewVolume {
-            name: Some(name.clone()),
-            driver: wanted.driver.clone(),
-            options: wanted.options.clone(),
-            labels: wanted.labels.clone(),
             origin,
             anonymous: mount.anonymous,
-            ..NewVolume::default()
+            ..new_volume(name, wanted)
         };
         let (volume, created) = self.volumes()?.create(new)?;
         if created == Created::New {
@@ -224,6 +223,17 @@ impl Engine {
             self.note(&format!("created new volume {name}"));
         }
         Ok(())
+    }
+}
+
+/// The volume that a mount asks for.
+pub(super) fn new_volume(name: &VolumeName, wanted: &VolumeRequest) -> NewVolume {
+    NewVolume {
+        name: Some(name.clone()),
+        driver: wanted.driver.clone(),
+        options: wanted.options.clone(),
+        labels: wanted.labels.clone(),
+        ..NewVolume::default()
     }
 }
 

@@ -70,7 +70,7 @@ pub use images::{ImportRequest, Loaded, Untagged};
 pub use info::{Features, Info};
 pub use inside::LiveUsage;
 pub use launch::{Ran, Way};
-pub use plan::DryRun;
+pub use plan::{DryRun, VolumeMount};
 pub use prune::PrunedContainer;
 pub use record::{AttachedMount, ContainerRecord, DEFAULT_STOP_TIMEOUT};
 pub use remove::Removal;

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use super::{ContainerRecord, Engine, Error, RunRequest, attach, create::Draft, environment};
+use super::{ContainerRecord, Engine, Error, RunRequest, attach, create, environment};
 use crate::{
-    ident::{ContainerId, ContainerName},
-    mount::{MountPlan, Narration, system},
+    ident::{ContainerId, ContainerName, VolumeName},
+    mount::{MountPlan, Narration, RequestKind, system},
     process::{Console, InitStep, Network, ProcessSpec},
     rootfs::Snapshot,
     sys::features,
+    volume::MountSpec,
 };
 
 /// What `run --dry-run` and `--explain=sh` show.
@@ -22,36 +23,80 @@ pub struct DryRun {
     pub spec: ProcessSpec,
     /// Volumes that would be made: mountpoint and name.
     pub new_volumes: Vec<(PathBuf, String)>,
+    /// Volumes whose file system would be mounted, because nobody else uses them.
+    pub volume_mounts: Vec<VolumeMount>,
+}
+
+/// What would be mounted on a volume.
+#[derive(Debug)]
+pub struct VolumeMount {
+    /// The volume.
+    pub name: VolumeName,
+    /// Its data.
+    pub mountpoint: PathBuf,
+    /// The file system.
+    pub spec: MountSpec,
 }
 
 impl DryRun {
     /// Every step as it would be narrated.
     pub fn narrate(&self) -> Vec<Narration> {
-        InitStep::list(&self.plan, &self.spec, None)
-            .iter()
-            .map(InitStep::narrate)
+        let volumes = self.narrate_volumes();
+        let steps = InitStep::list(&self.plan, &self.spec, None);
+        volumes
+            .into_iter()
+            .chain(steps.iter().map(InitStep::narrate))
             .collect()
+    }
+
+    /// The first user of a volume with driver options mounts it, before anything else is done.
+    fn narrate_volumes(&self) -> Option<Narration> {
+        let calls = self.volume_mounts.iter().flat_map(|mount| {
+            let place = format!("volumes/{}/_data", mount.name);
+            mount.spec.narrate(&place)
+        });
+        let calls: Vec<_> = calls.collect();
+        let why = "the first user of a volume with driver options mounts it, the last unmounts it";
+        let title = "volumes";
+        (!calls.is_empty()).then_some(Narration { title, calls, why })
     }
 }
 
 impl Engine {
     /// Decides a run and makes nothing.
     pub fn dry_run(&self, request: RunRequest) -> Result<DryRun, Error> {
-        let Draft { record, snapshot } = self.draft(request)?;
+        let create::Draft { record, snapshot } = self.draft(request)?;
         attach::check_sources(&record)?;
         let (plan, spec) = self.plan(&record, &snapshot)?;
         let volumes = self.volumes()?;
-        let mut new_volumes = Vec::new();
-        for name in record.volumes() {
-            if volumes.find(name)?.is_none() {
-                new_volumes.push((volumes.mountpoint(name), name.to_string()));
+        let (mut new_volumes, mut volume_mounts) = (Vec::new(), Vec::<VolumeMount>::new());
+        for mount in &record.mounts {
+            let (RequestKind::Volume(wanted), Some(name)) = (&mount.request.kind, &mount.volume)
+            else {
+                continue;
+            };
+            if volume_mounts.iter().any(|known| known.name == *name) {
+                continue;
             }
+            let mountpoint = volumes.mountpoint(name);
+            let spec = if let Some(volume) = volumes.find(name)? {
+                volume.mount_spec().filter(|_| !volumes.is_mounted(name))
+            } else {
+                new_volumes.push((mountpoint.clone(), name.to_string()));
+                create::new_volume(name, wanted).mount_spec()?
+            };
+            volume_mounts.extend(spec.map(|spec| VolumeMount {
+                name: name.clone(),
+                mountpoint,
+                spec,
+            }));
         }
         Ok(DryRun {
             record,
             plan,
             spec,
             new_volumes,
+            volume_mounts,
         })
     }
 

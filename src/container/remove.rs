@@ -84,10 +84,18 @@ impl Engine {
         Ok(id.clone())
     }
 
-    /// Ends what killed supervisors left: programs that slipped their leash, and `--rm` containers.
+    /// Ends what killed supervisors left: programs that slipped their leash, `--rm` containers, and
+    /// mounts of volumes.
     ///
     /// One that was never started and has no state was about to be: a `create` writes one.
     pub fn tidy(&self) -> Result<(), Error> {
+        let ended = self.tidy_containers();
+        // Their volumes are free by now.
+        self.volumes()?.tidy()?;
+        ended
+    }
+
+    fn tidy_containers(&self) -> Result<(), Error> {
         let removal = Removal {
             force: false,
             volumes: true,

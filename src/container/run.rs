@@ -12,6 +12,7 @@ use crate::{
     ident::ContainerId,
     mount::{MountPlan, Narration},
     process::{self, ProcessSpec},
+    volume::Hold,
 };
 
 /// A container that exists, is held, and waits for its start.
@@ -168,11 +169,13 @@ pub(super) fn narrate_group(record: &ContainerRecord) -> Narration {
     }
 }
 
-pub(super) fn narrate_volumes(record: &ContainerRecord) -> Narration {
-    let calls = record
-        .volumes()
-        .map(|name| format!("flock(volumes/{name}, LOCK_SH)"))
-        .collect();
+pub(super) fn narrate_volumes(record: &ContainerRecord, holds: &[Hold]) -> Narration {
+    let mut calls = Vec::new();
+    for (number, name) in record.volumes().enumerate() {
+        calls.push(format!("flock(volumes/{name}, LOCK_SH)"));
+        let mounted = holds.get(number).and_then(|hold| hold.narrate(name));
+        calls.extend(mounted.into_iter().flatten());
+    }
     let why = "a lock says that a volume is in use: it is given back even by kill -9";
     Narration {
         title: "leases",

@@ -87,6 +87,11 @@ impl DryRun {
             InitStep::Leash | InitStep::Enter | InitStep::Join | InitStep::Streams(_) => Vec::new(),
             InitStep::Limit(ulimits) => ulimits.iter().map(ulimit).collect(),
             InitStep::Mount(Action::HoldSources(_)) => self.make_volumes(),
+            InitStep::Mount(action @ Action::Isolate) => {
+                let mut lines = action.script(&|source| self.word(source));
+                lines.extend(self.mount_volumes());
+                lines
+            }
             InitStep::Mount(action @ Action::Overlay(_)) => {
                 let mut lines = action.script(&|source| self.word(source));
                 lines.extend(self.fill_volumes());
@@ -110,16 +115,29 @@ impl DryRun {
 
     /// Volumes that the run would make are the script's own, for its time.
     fn word(&self, source: &Path) -> String {
-        match self.new_volumes.iter().find(|(path, _)| path == source) {
-            Some((_, name)) => format!("\"$C\"/volumes/{name}"),
+        let new = self.new_volumes.iter().find(|(path, _)| path == source);
+        let mut own = self.volume_mounts.iter();
+        let own = own.find(|mount| mount.mountpoint == source);
+        let name = new.map(|(_, name)| name.clone());
+        match name.or_else(|| own.map(|mount| mount.name.to_string())) {
+            Some(name) => own_volume(&name),
             None => quote(source),
         }
+    }
+
+    /// Not before the namespace is our own: the host shall not see it.
+    fn mount_volumes(&self) -> Vec<String> {
+        let lines = self.volume_mounts.iter().map(|mount| {
+            let word = own_volume(mount.name.as_str());
+            format!("mkdir -p {word}; {}", mount.spec.script(&word))
+        });
+        lines.collect()
     }
 
     fn make_volumes(&self) -> Vec<String> {
         let names = self.new_volumes.iter();
         names
-            .map(|(_, name)| format!("mkdir -p \"$C\"/volumes/{name}"))
+            .map(|(_, name)| format!("mkdir -p {}", own_volume(name)))
             .collect()
     }
 
@@ -171,6 +189,10 @@ impl DryRun {
         }
         text
     }
+}
+
+fn own_volume(name: &str) -> String {
+    format!("\"$C\"/volumes/{name}")
 }
 
 /// Looks the user up in the image's own files, which may be missing.

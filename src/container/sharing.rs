@@ -10,7 +10,7 @@ use crate::{
     ident::VolumeName,
     mount::{Access, RequestKind, Sharing},
     store::Lease,
-    volume::{self, Admission, Admitted},
+    volume::{self, Admission, Admitted, Hold},
 };
 
 /// How often somebody who waits for a volume looks again.
@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct LockedVolume {
     /// Keeps it from being removed.
-    pub lease: Lease,
+    pub lease: Hold,
     /// Keeps others out.
     pub admission: Admission,
     /// Where its data is.

@@ -20,6 +20,7 @@ use crate::{
         memory,
         process::{self, Ended},
     },
+    volume,
 };
 
 /// What a supervisor is given.
@@ -155,7 +156,10 @@ impl Supervisor<'_> {
             self.engine.make_sources(&self.record)?;
             self.engine.attach_volumes(&self.record, &self.snapshot)
         };
-        let volumes = explain.step(prepare, |_| run::narrate_volumes(&self.record))?;
+        let volumes = explain.step(prepare, |done| {
+            let holds = done.as_ref().map_or(&[][..], |done| &done.holds);
+            run::narrate_volumes(&self.record, holds)
+        })?;
         // What was said to us while a volume was filled.
         match self.pump.idle(Duration::ZERO, &mut self.house)? {
             Idle::Elapsed => {}
@@ -302,6 +306,8 @@ impl Error {
         )]
         match self {
             Error::Process(error) => error.exit_code(),
+            // Docker takes it for a missing program (semantics 61).
+            Error::Volume(volume::Error::Mount { source, .. }) if source.is_missing_device() => 127,
             Error::Interrupted { signal } => 128 + signal,
             Error::Told { exit_code, .. } => *exit_code,
             _ => 125,

@@ -26,15 +26,20 @@ pub struct FsContext {
 impl FsContext {
     /// Begins a file system of this kind, such as `overlay` or `tmpfs`.
     pub fn open(kind: &str) -> Result<Self> {
-        let name = c_string("fsopen", kind.as_bytes())?;
-        let fd = raw::fsopen(&name).map_err(|errno| SysError::new("fsopen", kind, errno))?;
-        let context = Self {
-            fd,
-            kind: kind.to_owned(),
-        };
+        let context = Self::without_source(kind)?;
         // What mount(8) and df(1) show in their first column.
         context.set("source", kind)?;
         Ok(context)
+    }
+
+    /// The same without the option `source`: a device, a server, or nothing the kernel cares for.
+    pub fn without_source(kind: &str) -> Result<Self> {
+        let name = c_string("fsopen", kind.as_bytes())?;
+        let fd = raw::fsopen(&name).map_err(|errno| SysError::new("fsopen", kind, errno))?;
+        Ok(Self {
+            fd,
+            kind: kind.to_owned(),
+        })
     }
 
     /// Sets `key=value`.
@@ -47,13 +52,21 @@ impl FsContext {
         self.set_bytes(key, path.as_os_str().as_bytes())
     }
 
+    /// Sets `key=value` of a value that no message may show.
+    pub fn set_secret(&self, key: &str, value: &str) -> Result<()> {
+        self.set_shown(key, value.as_bytes(), "********")
+    }
+
     fn set_bytes(&self, key: &str, value: &[u8]) -> Result<()> {
-        let (c_key, c_value) = (
-            c_string("fsconfig", key.as_bytes())?,
-            c_string("fsconfig", value)?,
-        );
+        self.set_shown(key, value, &String::from_utf8_lossy(value))
+    }
+
+    fn set_shown(&self, key: &str, value: &[u8], shown: &str) -> Result<()> {
+        let c_key = c_string("fsconfig", key.as_bytes())?;
+        let c_value = CString::new(value)
+            .map_err(|_| SysError::new("fsconfig", format!("{key}={shown}"), Errno::EINVAL))?;
         raw::fsconfig_string(self.fd.as_fd(), &c_key, &c_value).map_err(|errno| {
-            let detail = format!("{}: {key}={}", self.kind, String::from_utf8_lossy(value));
+            let detail = format!("{}: {key}={shown}", self.kind);
             self.failed("fsconfig", detail, errno)
         })
     }

@@ -36,6 +36,23 @@ impl Lock {
         outcome(file.try_lock_shared(), "LOCK_SH|LOCK_NB").map(|got| got.then_some(Self(file)))
     }
 
+    /// Makes a shared lock exclusive, if nobody else has one. Where somebody has, this one is lost
+    /// (flock(2)): [`Lock::share`] takes it again.
+    pub fn try_alone(&self) -> Result<bool> {
+        outcome(self.0.try_lock(), "LOCK_EX|LOCK_NB")
+    }
+
+    /// Makes an exclusive lock shared, waiting for whoever was quicker to take it exclusively.
+    pub fn share(&self) -> Result<()> {
+        self.0.lock_shared().at("flock", || "LOCK_SH")
+    }
+
+    /// Lets go, also for children that have inherited the file and hang.
+    pub fn unlock(&self) {
+        // It cannot fail on an open file, and closing lets go as well.
+        self.0.unlock().ok();
+    }
+
     /// The locked file.
     pub fn file(&self) -> &File {
         &self.0

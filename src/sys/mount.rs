@@ -31,6 +31,11 @@ impl Attributes {
     /// `nodiratime`
     pub const NO_DIR_ATIME: Self = Self(libc::MOUNT_ATTR_NODIRATIME);
 
+    /// `nosymfollow`
+    pub const NO_SYMLINKS: Self = Self(libc::MOUNT_ATTR_NOSYMFOLLOW);
+    /// All that say something about access times; only to be taken back.
+    pub const ANY_ATIME: Self = Self(libc::MOUNT_ATTR__ATIME);
+
     /// Both.
     #[must_use]
     pub const fn with(self, more: Self) -> Self {
@@ -135,6 +140,13 @@ pub fn change_propagation(
 #[doc(alias = "move_mount")]
 pub fn attach(mount: impl AsFd, on: BorrowedFd<'_>, shown: &Path) -> Result<()> {
     raw::move_mount(mount.as_fd(), on).at("move_mount", || shown.display().to_string())
+}
+
+/// Takes the topmost mount off `path`, at once and whoever still uses it; the file system behind it
+/// ends with its last user. Nothing of it is looked at, so a dead server hangs nobody here.
+pub fn detach(path: &Path) -> Result<()> {
+    let flags = MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW;
+    umount2(path, flags).at("umount2", || format!("{}, MNT_DETACH", path.display()))
 }
 
 /// Changes how every mount of this namespace propagates.

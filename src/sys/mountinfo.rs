@@ -91,6 +91,17 @@ fn path(field: &[u8]) -> PathBuf {
     PathBuf::from(OsString::from_vec(bytes))
 }
 
+/// Where something is mounted below a directory, in this process's namespace; one that is mounted
+/// over is named for each. Nothing of the mounts is looked at.
+pub fn points_below(dir: &Path) -> Result<Vec<PathBuf>> {
+    let file = "/proc/self/mountinfo";
+    let text = fs::read(file).at("read", || file)?;
+    let lines = text.split(|byte| *byte == b'\n');
+    let points = lines.filter_map(|line| line.split(|byte| *byte == b' ').nth(4));
+    let below = points.map(path).filter(|point| point.starts_with(dir));
+    Ok(below.collect())
+}
+
 /// The mounts of this process's namespace.
 pub fn read() -> Result<Vec<MountInfo>> {
     let file = "/proc/self/mountinfo";

@@ -195,8 +195,31 @@ pub fn close_others_on_exec() -> Result<()> {
 
 /// Closes every descriptor above the standard three, then does `work` for ever.
 pub fn close_others_and(work: impl FnOnce() -> Infallible) -> ! {
-    raw::close_range(3).ok();
+    raw::close_range(3, u32::MAX).ok();
     match work() {}
+}
+
+/// Closes every descriptor above the standard three but these. For a child that never returns to
+/// the frames that own the others.
+pub(super) fn close_all_but(kept: &[BorrowedFd<'_>]) -> Result<()> {
+    let mut kept: Vec<_> = kept
+        .iter()
+        .map(|fd| fd.as_raw_fd().unsigned_abs())
+        .collect();
+    kept.sort_unstable();
+    let mut first = 3;
+    for number in kept
+        .into_iter()
+        .filter(|number| *number > 2)
+        .chain([u32::MAX])
+    {
+        if number > first {
+            let close = raw::close_range(first, number - 1);
+            close.at("close_range", || format!("{first}, {number}"))?;
+        }
+        first = number.saturating_add(1);
+    }
+    Ok(())
 }
 
 /// Sets the umask that files of this process are made with.
@@ -277,6 +300,12 @@ pub fn path_of(fd: impl AsFd) -> String {
     std::fs::read_link(handle_path(fd))
         .map(|path| path.display().to_string())
         .unwrap_or_default()
+}
+
+/// The path of an open directory as it is now, without links.
+pub fn real_path_of(fd: impl AsFd) -> Result<std::path::PathBuf> {
+    let link = handle_path(fd);
+    std::fs::read_link(&link).at("readlink", || link.clone())
 }
 
 /// Gives a standard stream to the user that will use it, so that `/dev/stdout` can be opened again.

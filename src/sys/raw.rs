@@ -16,10 +16,16 @@ use nix::{
     },
 };
 
+use super::loop_device::{LoopConfig, LoopInfo};
+
 type Result<T> = nix::Result<T>;
 
 /// `AT_EMPTY_PATH` and the like as the unsigned the mount calls want.
 const EMPTY_PATH: c_uint = libc::AT_EMPTY_PATH as c_uint;
+
+const LOOP_GET_STATUS64: c_ulong = 0x4C05;
+const LOOP_CONFIGURE: c_ulong = 0x4C0A;
+const LOOP_CTL_GET_FREE: c_ulong = 0x4C82;
 
 fn fd_of(ret: c_long) -> Result<OwnedFd> {
     let raw = RawFd::try_from(Errno::result(ret)?).map_err(|_| Errno::EBADF)?;
@@ -168,10 +174,10 @@ pub(super) fn close_range_cloexec(first: c_uint) -> Result<()> {
     Errno::result(ret).map(drop)
 }
 
-/// Closes everything from `first` on. The caller must never use, nor drop, an owner again.
-pub(super) fn close_range(first: c_uint) -> Result<()> {
+/// Closes everything from `first` to `last`. The caller must never use, nor drop, an owner again.
+pub(super) fn close_range(first: c_uint, last: c_uint) -> Result<()> {
     // SAFETY: only called by a process that never returns to the frames that own descriptors.
-    let ret = unsafe { libc::syscall(libc::SYS_close_range, first, c_uint::MAX, 0) };
+    let ret = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     Errno::result(ret).map(drop)
 }
 
@@ -194,6 +200,29 @@ pub(super) fn ficlone(to: BorrowedFd<'_>, from: BorrowedFd<'_>) -> Result<()> {
     // SAFETY: FICLONE takes a descriptor by value and no pointer.
     let ret = unsafe { libc::ioctl(to.as_raw_fd(), libc::FICLONE, from.as_raw_fd()) };
     Errno::result(ret).map(drop)
+}
+
+/// The number of a free loop device (loop(4), `LOOP_CTL_GET_FREE`).
+pub(super) fn loop_get_free(control: BorrowedFd<'_>) -> Result<c_int> {
+    // SAFETY: the request takes no argument.
+    let ret = unsafe { libc::ioctl(control.as_raw_fd(), LOOP_CTL_GET_FREE) };
+    Errno::result(ret)
+}
+
+/// Gives a free loop device its file (loop(4), `LOOP_CONFIGURE`).
+pub(super) fn loop_configure(device: BorrowedFd<'_>, config: &LoopConfig) -> Result<()> {
+    let config = std::ptr::from_ref(config);
+    // SAFETY: the request reads one loop_config, which is live and laid out as the kernel's.
+    let ret = unsafe { libc::ioctl(device.as_raw_fd(), LOOP_CONFIGURE, config) };
+    Errno::result(ret).map(drop)
+}
+
+/// What a loop device is set to; ENXIO where it is free (loop(4), `LOOP_GET_STATUS64`).
+pub(super) fn loop_status(device: BorrowedFd<'_>) -> Result<LoopInfo> {
+    let mut info = LoopInfo::default();
+    // SAFETY: the request writes one loop_info64, which is live and laid out as the kernel's.
+    let ret = unsafe { libc::ioctl(device.as_raw_fd(), LOOP_GET_STATUS64, &raw mut info) };
+    Errno::result(ret).map(|_| info)
 }
 
 /// Reads or writes the flags of a network interface (netdevice(7)).

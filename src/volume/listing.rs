@@ -132,7 +132,9 @@ mod tests {
                 "labels": null, "options": null, "origin": null,
             });
             let record = serde_json::from_value(record).unwrap();
-            volumes.publish(&name.parse().unwrap(), &record).unwrap();
+            volumes
+                .publish(&name.parse().unwrap(), &record, false)
+                .unwrap();
         }
         let all = volumes.drivers(&volumes.names().unwrap()).unwrap();
         let all: Vec<_> = all

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{Error, Origin, Owner, VolumeRecord, record::ANONYMOUS_LABEL};
+use super::{
+    Error, Hold, MountSpec, Origin, Owner, VolumeRecord, mounting, record::ANONYMOUS_LABEL,
+};
 use crate::{
     ident::{Timestamp, VolumeName},
     mount::Sharing,
@@ -41,7 +43,7 @@ pub struct NewVolume {
     pub anonymous: bool,
     /// Only `local`.
     pub driver: Option<String>,
-    /// Driver options: none yet.
+    /// Driver options: what is mounted while it is in use.
     pub options: BTreeMap<String, String>,
     /// Who may have it mounted at the same time.
     pub sharing: Option<Sharing>,
@@ -53,6 +55,8 @@ pub struct NewVolume {
     pub owner: Owner,
     /// What it is for.
     pub description: Option<String>,
+    /// Do not look whether this machine can mount it now.
+    pub unchecked: bool,
 }
 
 impl NewVolume {
@@ -127,6 +131,20 @@ impl<'s> Volumes<'s> {
         if let Some(volume) = self.find(&name)? {
             return Ok((volume, Created::Existing));
         }
+        let spec = read_options(&name, &wanted.options)?;
+        if let Some(spec) = spec.as_ref().filter(|_| !wanted.unchecked) {
+            mounting::check(spec).map_err(|why| Error::Machine {
+                name: name.clone(),
+                why,
+            })?;
+        }
+        if spec.is_some() && !wanted.owner.is_empty() {
+            let what = format!(
+                "create {name}: --uid, --gid and --mode are for volumes without driver options; \
+                 many file systems take them in o="
+            );
+            return Err(Error::Text { what });
+        }
         let anonymous = wanted.anonymous || wanted.name.is_none();
         let NewVolume {
             options,
@@ -153,7 +171,7 @@ impl<'s> Volumes<'s> {
             description,
             protected: false,
         };
-        let published = self.publish(&name, &record)?;
+        let published = self.publish(&name, &record, spec.is_some())?;
         let volume = Volume {
             record,
             mountpoint: self.mountpoint(&name),
@@ -169,6 +187,7 @@ impl<'s> Volumes<'s> {
         &self,
         name: &VolumeName,
         record: &VolumeRecord,
+        mounts: bool,
     ) -> Result<Created, Error> {
         let made = |source| failed("create", name.as_str(), source);
         let staging = Staging::begin_unnamed(self.store)?;
@@ -176,6 +195,10 @@ impl<'s> Volumes<'s> {
         staging.dir().chmod(DATA, 0o755).map_err(made)?;
         super::owner::apply(staging.dir(), record.owner).map_err(made)?;
         super::listing::mark(staging.dir(), &record.driver).map_err(made)?;
+        if mounts {
+            let lock = staging.dir().create_file(mounting::LOCK, 0o600);
+            drop(lock.map_err(made)?);
+        }
         record::replace(
             self.store,
             staging.dir(),
@@ -192,12 +215,41 @@ impl<'s> Volumes<'s> {
         })
     }
 
-    /// Claims a volume for a container that mounts it.
-    pub fn attach(&self, name: &VolumeName) -> Result<Lease, Error> {
-        let lease = Lease::shared(self.dir, name.as_str())?;
-        lease.ok_or_else(|| Error::NotFound {
+    /// Claims a volume beside others, without a look at its data; `None` where there is none.
+    pub fn lease(&self, name: &VolumeName) -> Result<Option<Lease>, Error> {
+        Ok(Lease::shared(self.dir, name.as_str())?)
+    }
+
+    /// Claims a volume for somebody who uses its data. Where it has driver options, its file system
+    /// is mounted unless it is, for a limited time.
+    pub fn attach(&self, name: &VolumeName) -> Result<Hold, Error> {
+        let missing = || Error::NotFound {
             name: name.to_string(),
-        })
+        };
+        let lease = self.lease(name)?.ok_or_else(missing)?;
+        let locks = lease.dir.find(mounting::LOCK);
+        if locks
+            .map_err(|source| failed("open", name.as_str(), source))?
+            .is_none()
+        {
+            return Ok(Hold::plain(lease));
+        }
+        let record: VolumeRecord = record::find(&lease.dir, RECORD)?.ok_or_else(missing)?;
+        match read_options(name, record.options.as_ref().unwrap_or(&BTreeMap::new()))? {
+            Some(spec) => mounting::enter(lease, spec, &record),
+            None => Ok(Hold::plain(lease)),
+        }
+    }
+
+    /// Whether something is mounted on a volume's data now. Not a word about whether it is used.
+    pub fn is_mounted(&self, name: &VolumeName) -> bool {
+        let dir = self.dir.open_dir(name.as_str());
+        dir.is_ok_and(|dir| dir.is_mount_point(DATA).unwrap_or(false))
+    }
+
+    /// Unmounts what killed users have left mounted.
+    pub fn tidy(&self) -> Result<(), Error> {
+        mounting::tidy(self.dir)
     }
 
     /// Claims a volume alone, to remove or to rename it; does not wait.
@@ -225,10 +277,12 @@ impl<'s> Volumes<'s> {
         if record.is_some_and(|record| record.protected) {
             return Err(Error::Protected { name: name.clone() });
         }
+        let _turn = mounting::clear(lease, name)?;
         Ok(self.store.discard(self.dir, name.as_str())?)
     }
 
-    /// What a volume's data takes.
+    /// What a volume's data takes of the store: nothing where it has a file system of its own, which
+    /// is not looked at.
     pub fn usage(&self, name: &VolumeName) -> Result<Usage, Error> {
         let of = |source: SysError| match source.errno() {
             Some(nix::errno::Errno::ENOENT) => Error::NotFound {
@@ -236,13 +290,11 @@ impl<'s> Volumes<'s> {
             },
             _ => failed("measure", name.as_str(), source),
         };
-        let dir = self
-            .dir
-            .open_dir(name.as_str())
-            .map_err(of)?
-            .open_dir(DATA)
-            .map_err(of)?;
-        usage(&dir).map_err(of)
+        let dir = self.dir.open_dir(name.as_str()).map_err(of)?;
+        if dir.find(mounting::LOCK).map_err(of)?.is_some() {
+            return Ok(Usage::default());
+        }
+        usage(&dir.open_dir(DATA).map_err(of)?).map_err(of)
     }
 }
 
@@ -255,14 +307,40 @@ fn check(wanted: &NewVolume) -> Result<VolumeName, Error> {
             driver: driver.clone(),
         });
     }
-    if let Some(key) = wanted.options.keys().next() {
-        return Err(Error::Option { key: key.clone() });
-    }
     if let Some(name) = &wanted.name {
         return Ok(name.clone());
     }
     let random = random_bytes().map_err(|source| failed("name", "", source))?;
     Ok(VolumeName::from_random(random))
+}
+
+fn read_options(
+    name: &VolumeName,
+    options: &BTreeMap<String, String>,
+) -> Result<Option<MountSpec>, Error> {
+    MountSpec::parse(options).map_err(|why| Error::Options {
+        name: name.clone(),
+        why,
+    })
+}
+
+impl NewVolume {
+    /// What would be mounted on it.
+    ///
+    /// # Errors
+    ///
+    /// Options that make no sense.
+    pub fn mount_spec(&self) -> Result<Option<MountSpec>, Error> {
+        read_options(&check(self)?, &self.options)
+    }
+}
+
+impl Volume {
+    /// What is mounted on it while it is in use.
+    pub fn mount_spec(&self) -> Option<MountSpec> {
+        let options = self.record.options.as_ref()?;
+        MountSpec::parse(options).ok().flatten()
+    }
 }
 
 pub(super) fn failed(what: &'static str, name: &str, source: SysError) -> Error {
@@ -329,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn options_and_other_drivers_are_refused() {
+    fn bad_options_and_other_drivers_are_refused() {
         let (_scratch, store) = store();
         let volumes = Volumes::open(&store).unwrap();
         let driver = NewVolume {
@@ -342,7 +420,8 @@ mod tests {
             options,
             ..named("data")
         };
-        assert!(matches!(volumes.create(options), Err(Error::Option { .. })));
+        let error = volumes.create(options).unwrap_err().to_string();
+        assert_eq!(error, "create data: missing required option: \"device\"");
         assert!(volumes.list().unwrap().is_empty());
     }
 }

@@ -10,15 +10,24 @@
 //!                driver        a link that names the driver, where that is not the local one
 //! ```
 //!
-//! Whoever has it mounted holds a shared lease on it (see `store`).
+//! Whoever has it mounted holds a shared lease on it (see `store`). One with driver options has a
+//! file system mounted on `_data` while it is in use (`mounting`).
 //!
 //! Not here: which containers use a volume (`container` reads their records).
 
+mod address;
 mod difference;
 mod edit;
+mod environment;
 mod listing;
 mod local;
+mod mount_error;
+mod mounter;
+mod mounting;
 mod naming;
+mod narrate;
+mod option_word;
+mod options;
 mod owner;
 mod populate;
 mod record;
@@ -29,13 +38,18 @@ mod trash;
 pub use difference::{Difference, differences};
 pub use edit::{last_used, touch};
 pub use local::{Created, NewVolume, Volume, Volumes};
+pub use mount_error::MountError;
+pub use mounting::Hold;
 pub use naming::{Convention, Naming, check as check_name};
+pub use options::{MountSpec, OptionError, redacted};
 pub use owner::apply as apply_owner;
-pub use populate::{Filled, fill, finish, is_empty};
+pub use populate::{Filled, fill, fill_mounted, finish, is_empty};
 pub use record::{ANONYMOUS_LABEL, Fill, Origin, Owner, VolumeRecord};
 pub use renaming::Renaming;
 pub use sharing::{Admission, Admitted, admit};
 pub use trash::{KEEP_SECONDS, Trashed};
+
+use std::path::PathBuf;
 
 use crate::{
     error::{ErrorKind, Failure},
@@ -60,11 +74,37 @@ pub enum Error {
         /// As asked for.
         driver: String,
     },
-    /// An option that the local driver does not take yet.
-    #[error("volume option {key:?} is not supported yet")]
-    Option {
-        /// As asked for.
-        key: String,
+    /// Driver options that make no sense.
+    #[error("create {name}: {why}")]
+    Options {
+        /// Which volume.
+        name: VolumeName,
+        /// Docker says it in the same line.
+        why: OptionError,
+    },
+    /// What this machine cannot mount.
+    #[error("create {name}: {why}")]
+    Machine {
+        /// Which volume.
+        name: VolumeName,
+        /// Docker says such things in the same line.
+        why: MountError,
+    },
+    /// The file system behind a volume cannot be had. Docker's text.
+    #[error("error while mounting volume '{}'", path.display())]
+    Mount {
+        /// Where it should be.
+        path: PathBuf,
+        /// Why.
+        source: Box<MountError>,
+    },
+    /// Somebody mounts or unmounts it and does not come to an end.
+    #[error(
+        "lock volume {name}: another command mounts or unmounts it and does not come to an end"
+    )]
+    Held {
+        /// Which one.
+        name: VolumeName,
     },
     /// The volume is mounted. Docker's text.
     #[error("remove {name}: volume is in use - [{}]", users.join(", "))]
@@ -168,12 +208,17 @@ impl Failure for Error {
             Error::NotFound { .. } | Error::Driver { .. } | Error::NotInTrash { .. } => {
                 ErrorKind::NotFound
             }
-            Error::Option { .. } => ErrorKind::Unsupported,
-            Error::InUse { .. } | Error::KeptOut { .. } | Error::Mounted { .. } => ErrorKind::InUse,
+            Error::InUse { .. }
+            | Error::KeptOut { .. }
+            | Error::Mounted { .. }
+            | Error::Held { .. } => ErrorKind::InUse,
             Error::Sharing(error) => error.kind(),
             Error::Protected { .. } => ErrorKind::Denied,
             Error::Exists { .. } | Error::Differs { .. } => ErrorKind::AlreadyExists,
             Error::Text { .. } => ErrorKind::Invalid,
+            Error::Options { why, .. } => why.kind(),
+            Error::Machine { why, .. } => why.kind(),
+            Error::Mount { source, .. } => source.kind(),
             Error::System { source, .. } => source.kind(),
             Error::Store(error) => error.kind(),
         }
@@ -183,9 +228,6 @@ impl Failure for Error {
         match self {
             Error::NotFound { .. } => Some("cowshed volume ls lists all volumes".to_owned()),
             Error::Driver { .. } => Some("this version has the driver \"local\" only".to_owned()),
-            Error::Option { .. } => {
-                Some("this version has the local driver without options".to_owned())
-            }
             Error::Mounted { users, .. } => Some(match &users[..] {
                 [] => "another command works with it: try again in a moment".to_owned(),
                 users => format!("cowshed stop {}", users.join(" ")),
@@ -201,6 +243,10 @@ impl Failure for Error {
             Error::InUse { users, .. } if users.is_empty() => {
                 Some("another command works with it: try again in a moment".to_owned())
             }
+            Error::Options { why, .. } => why.hint(),
+            Error::Machine { why, .. } => why.hint(),
+            Error::Mount { source, .. } => source.hint(),
+            Error::Held { .. } => Some("try again in a moment".to_owned()),
             Error::InUse { users, .. } => {
                 let short: Vec<_> = users.iter().map(|id| id.get(..12).unwrap_or(id)).collect();
                 Some(format!("cowshed rm {}", short.join(" ")))

@@ -4,16 +4,36 @@
 //! the data, and when it is whole its entries are moved in one by one. `filling` is an unfinished
 //! copy (garbage), `filled` a whole one whose moving somebody must finish.
 
+use std::ffi::OsStr;
+
 use nix::errno::Errno;
 
 use super::{
     Error,
     local::{DATA, failed},
 };
-use crate::sys::{CopyReport, Dir, Result as SysResult, copy_tree, lock::Lock, remove_tree, sync};
+use crate::sys::{
+    CopyReport, Dir, Result as SysResult, SysError, copy_tree, lock::Lock, remove_tree, sync,
+};
 
-const FILLING: &str = "filling";
-const FILLED: &str = "filled";
+/// What the copy is called: while it is made, and when it is whole.
+struct Names {
+    filling: &'static str,
+    filled: &'static str,
+}
+
+/// In the volume's directory.
+const BESIDE: Names = Names {
+    filling: "filling",
+    filled: "filled",
+};
+
+/// In a file system of the volume's own, whose entries can only be renamed inside it.
+const INSIDE: Names = Names {
+    filling: ".cowshed-filling",
+    filled: ".cowshed-filled",
+};
+
 const LOCK: &str = "fill.lock";
 
 /// What filling found.
@@ -34,17 +54,36 @@ pub fn fill(volume: &Dir, name: &str, from: &Dir) -> Result<Filled, Error> {
 /// Finishes what a crash interrupted: a whole copy whose entries were being moved in.
 pub fn finish(volume: &Dir, name: &str) -> Result<(), Error> {
     let finish = || -> SysResult<()> {
-        if volume.find(FILLED)?.is_none() {
+        if volume.find(BESIDE.filled)?.is_none() {
             return Ok(());
         }
         let _lock = lock(volume)?;
-        if volume.find(FILLED)?.is_some() {
-            move_in(volume)
+        if volume.find(BESIDE.filled)?.is_some() {
+            move_in(&BESIDE, volume, volume)
         } else {
             Ok(())
         }
     };
     finish().map_err(|source| failed("populate", name, source))
+}
+
+/// The same for a volume with a file system of its own: the copy is made in it, beside nothing else.
+pub fn fill_mounted(volume: &Dir, name: &str, from: &Dir) -> Result<Filled, Error> {
+    let fill = || -> SysResult<Filled> {
+        let _lock = lock(volume)?;
+        let data = volume.open_dir(DATA)?;
+        fill_beside(&INSIDE, (volume, &data), from)
+    };
+    fill().map_err(|source| failed("populate", name, source))
+}
+
+/// Whether a file system holds nothing but what an unfinished copy left.
+pub(super) fn is_empty_mounted(data: &Dir) -> SysResult<bool> {
+    let ours = [INSIDE.filling, INSIDE.filled];
+    let entries = data.entries()?;
+    Ok(entries
+        .iter()
+        .all(|name| ours.iter().any(|own| name == own)))
 }
 
 /// Whether the volume holds nothing.
@@ -60,27 +99,40 @@ fn lock(volume: &Dir) -> SysResult<Lock> {
 
 fn fill_locked(volume: &Dir, from: &Dir) -> SysResult<Filled> {
     let _lock = lock(volume)?;
-    if volume.find(FILLED)?.is_some() {
-        move_in(volume)?;
-    }
-    if !is_empty(volume)? {
+    if volume.find(BESIDE.filled)?.is_none() && !is_empty(volume)? {
         return Ok(Filled::NotEmpty);
     }
-    remove_tree(volume, FILLING)?;
-    volume.make_dir(FILLING, 0o700)?;
-    let report = copy_tree(from, &volume.open_dir(FILLING)?)?;
+    fill_beside(&BESIDE, (volume, volume), from)
+}
+
+/// `at` is where the copy is made.
+fn fill_beside(names: &Names, (volume, at): (&Dir, &Dir), from: &Dir) -> SysResult<Filled> {
+    if at.find(names.filled)?.is_some() {
+        move_in(names, volume, at)?;
+    }
+    let data = volume.open_dir(DATA)?;
+    if !is_empty_mounted(&data)? {
+        return Ok(Filled::NotEmpty);
+    }
+    remove_tree(at, names.filling)?;
+    at.make_dir(names.filling, 0o700)?;
+    let copied = copy_tree(from, &at.open_dir(names.filling)?);
+    let report = copied.inspect_err(|_| {
+        // Somebody else's file system may refuse owners or be full: leave it as it was.
+        remove_tree(at, names.filling).ok();
+    })?;
     // A copy that counts as whole must be whole after a power cut, too.
-    sync::file_system(volume)?;
-    volume.rename(FILLING, volume, FILLED)?;
-    move_in(volume)?;
+    sync::file_system(at)?;
+    at.rename(names.filling, at, names.filled)?;
+    move_in(names, volume, at)?;
     Ok(Filled::Copied(report))
 }
 
 /// What somebody wrote meanwhile stays.
-fn move_in(volume: &Dir) -> SysResult<()> {
-    let (filled, data) = (volume.open_dir(FILLED)?, volume.open_dir(DATA)?);
+fn move_in(names: &Names, volume: &Dir, at: &Dir) -> SysResult<()> {
+    let (filled, data) = (at.open_dir(names.filled)?, volume.open_dir(DATA)?);
     for name in filled.entries()? {
-        match filled.rename_new(&name, &data, &name) {
+        match rename_new(&filled, &data, &name) {
             Err(error) if error.errno() == Some(Errno::EEXIST) => remove_tree(&filled, &name)?,
             moved => moved?,
         }
@@ -88,8 +140,24 @@ fn move_in(volume: &Dir) -> SysResult<()> {
     let top = filled.own_metadata()?;
     volume.chown(DATA, top.uid(), top.gid())?;
     volume.chmod(DATA, top.mode())?;
-    volume.set_times(DATA, top.mtime())?;
-    volume.remove_dir(FILLED)
+    at.remove_dir(names.filled)?;
+    volume.set_times(DATA, top.mtime())
+}
+
+/// Not every file system can refuse to replace (renameat2(2)): then a look before must do.
+fn rename_new(from: &Dir, to: &Dir, name: &OsStr) -> SysResult<()> {
+    match from.rename_new(name, to, name) {
+        Err(error) if error.errno() == Some(Errno::EINVAL) => {}
+        renamed => return renamed,
+    }
+    if to.find(name)?.is_some() {
+        return Err(SysError::new(
+            "renameat2",
+            name.display().to_string(),
+            Errno::EEXIST,
+        ));
+    }
+    from.rename(name, to, name)
 }
 
 #[cfg(test)]
@@ -138,9 +206,9 @@ mod tests {
     #[test]
     fn a_crash_while_moving_in_is_finished_by_the_next() {
         let (_scratch, volume, image) = tree();
-        volume.make_dir(FILLED, 0o755).unwrap();
+        volume.make_dir(BESIDE.filled, 0o755).unwrap();
         volume
-            .open_dir(FILLED)
+            .open_dir(BESIDE.filled)
             .unwrap()
             .create_file("late", 0o644)
             .unwrap();
@@ -160,9 +228,9 @@ mod tests {
     #[test]
     fn what_a_container_wrote_meanwhile_stays() {
         let (_scratch, volume, _image) = tree();
-        volume.make_dir(FILLED, 0o755).unwrap();
+        volume.make_dir(BESIDE.filled, 0o755).unwrap();
         let (filled, data) = (
-            volume.open_dir(FILLED).unwrap(),
+            volume.open_dir(BESIDE.filled).unwrap(),
             volume.open_dir(DATA).unwrap(),
         );
         filled.make_dir("same", 0o755).unwrap();
@@ -174,9 +242,9 @@ mod tests {
     #[test]
     fn a_crash_while_copying_leaves_nothing() {
         let (_scratch, volume, image) = tree();
-        volume.make_dir(FILLING, 0o755).unwrap();
+        volume.make_dir(BESIDE.filling, 0o755).unwrap();
         volume
-            .open_dir(FILLING)
+            .open_dir(BESIDE.filling)
             .unwrap()
             .create_file("half", 0o644)
             .unwrap();

@@ -5,6 +5,12 @@
 #[expect(dead_code, reason = "shared with other test programs")]
 mod support;
 
+mod driver_disks;
+mod driver_fuse;
+mod driver_guest;
+mod driver_kill;
+mod driver_options;
+mod driver_users;
 mod manage_commands;
 mod manage_crash;
 mod manage_many;

@@ -14,7 +14,7 @@ use cowshed::{
     process::Network,
     rootfs::Layers,
     store::Place,
-    volume::Volume,
+    volume::{Volume, redacted},
 };
 use serde_json::{Map, Value, json};
 
@@ -293,7 +293,7 @@ pub(crate) fn volume(volume: &Volume, users: &[VolumeUse], last_used: Option<Tim
         "Labels": record.labels,
         "Mountpoint": volume.mountpoint.display().to_string(),
         "Name": record.name,
-        "Options": record.options,
+        "Options": record.options.as_ref().map(redacted),
         "Scope": "local",
         "Anonymous": record.is_anonymous(),
         "Description": record.description.as_deref().unwrap_or_default(),

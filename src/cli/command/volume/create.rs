@@ -27,9 +27,6 @@ pub(super) struct CreateArgs {
     /// exclusive
     #[arg(long, value_name = "MODE")]
     sharing: Option<Sharing>,
-    /// Driver option
-    #[arg(short, long, value_name = "KEY=VALUE")]
-    opt: Vec<String>,
     /// Whom its root belongs to, whatever an image says
     #[arg(long, value_name = "NUMBER")]
     uid: Option<u32>,
@@ -45,6 +42,12 @@ pub(super) struct CreateArgs {
     /// Take an existing volume as it is, also where it is not what is asked for
     #[arg(long)]
     exist_ok: bool,
+    /// What is mounted while it is in use: type=tmpfs, device=tmpfs, o=size=100m
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    opt: Vec<String>,
+    /// Do not look whether this machine can mount it now
+    #[arg(long)]
+    no_check: bool,
     /// Name; made up where it is missing
     name: Option<String>,
 }
@@ -66,6 +69,7 @@ pub(super) fn create(engine: &Engine, args: CreateArgs) -> Outcome {
             mode: args.mode,
         },
         description: args.description.filter(|text| !text.is_empty()),
+        unchecked: args.no_check,
         ..NewVolume::default()
     };
     let mismatch = if args.exist_ok {
