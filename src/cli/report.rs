@@ -1,6 +1,11 @@
 //! Errors and exit codes: the only place that writes to standard error.
 
-use std::{io::Write as _, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io::Write as _,
+    process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use cowshed::error::Failure;
 
@@ -149,17 +154,30 @@ pub(crate) fn each(names: &[String], mut work: impl FnMut(&str) -> Result<(), Ex
     }
 }
 
-/// Tells a person at a terminal what was made without being asked for by name.
+/// `--no-notes`
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// No note is told from now on.
+pub(crate) fn silence_notes() {
+    SILENT.store(true, Ordering::Relaxed);
+}
+
+/// Whether a switch in the environment is on: set, and to neither 0, false nor nothing.
+pub(crate) fn is_on(value: Option<OsString>) -> bool {
+    value.is_some_and(|value| !matches!(value.to_str(), Some("" | "0" | "false")))
+}
+
+/// What was made, ignored or left out without being asked for by name.
 pub(crate) fn note(text: &str) {
-    if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
-        writeln!(std::io::stderr(), "cowshed: note: {text}").ok();
+    if !SILENT.load(Ordering::Relaxed) {
+        line(&format!("cowshed: note: {text}"));
     }
 }
 
-/// What a user must know about something that went through, terminal or not.
+/// What a user must know about something that went through.
 pub(crate) fn remarks(remarks: &[String]) {
     for remark in remarks {
-        line(&format!("cowshed: note: {remark}"));
+        note(remark);
     }
 }
 

@@ -38,15 +38,14 @@ impl Engine {
         let mut users: BTreeMap<VolumeName, Vec<VolumeUse>> = BTreeMap::new();
         for Container { record, status, .. } in self.containers()? {
             for mount in &record.mounts {
-                let Some(volume) = &mount.volume else {
-                    continue;
-                };
-                users.entry(volume.clone()).or_default().push(VolumeUse {
-                    id: record.id.to_string(),
-                    name: record.name.to_string(),
-                    target: mount.request.target.display().to_string(),
-                    status,
-                });
+                for volume in mount.volumes() {
+                    users.entry(volume.clone()).or_default().push(VolumeUse {
+                        id: record.id.to_string(),
+                        name: record.name.to_string(),
+                        target: mount.request.target.display().to_string(),
+                        status,
+                    });
+                }
             }
         }
         Ok(users)

@@ -45,6 +45,17 @@ pub struct TmpfsOptions {
     pub gid: Option<u32>,
     /// Huge pages; `None` leaves it to the kernel.
     pub huge: Option<HugePages>,
+    /// Its pages never go to the swap area (Linux 6.4).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub no_swap: bool,
+    /// It begins with what the image has at its place.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub copy_up: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// When access times are kept (mount(8)).
@@ -100,6 +111,8 @@ pub fn parse_tmpfs_flag(text: &str) -> Result<MountRequest, Error> {
         kind: RequestKind::Tmpfs(options),
         mode: String::new(),
         from_tmpfs_flag: true,
+        from_mount_flag: false,
+        ignored: Vec::new(),
     })
 }
 
@@ -160,6 +173,8 @@ impl TmpfsOptions {
             },
         ];
         flags.extend(self.no_dir_atime.then_some("nodiratime"));
+        flags.extend(self.no_swap.then_some("noswap"));
+        flags.extend(self.copy_up.then_some("tmpcopyup"));
         flags
     }
 
@@ -175,11 +190,12 @@ impl TmpfsOptions {
             "atime" | "relatime" => self.atime = AccessTime::Relative,
             "strictatime" => self.atime = AccessTime::Strict,
             "diratime" | "nodiratime" => self.no_dir_atime = word == "nodiratime",
+            "noswap" => self.no_swap = true,
+            "tmpcopyup" => self.copy_up = true,
             // What holds anyway.
             "defaults" | "async" | "nomand" | "private" | "rprivate" => {}
-            "sync" | "dirsync" | "mand" | "noswap" | "tmpcopyup" | "norelatime"
-            | "nostrictatime" | "slave" | "rslave" | "shared" | "rshared" | "unbindable"
-            | "runbindable" => {
+            "sync" | "dirsync" | "mand" | "norelatime" | "nostrictatime" | "slave" | "rslave"
+            | "shared" | "rshared" | "unbindable" | "runbindable" => {
                 return Err(Error::Unsupported {
                     what: format!("tmpfs option '{word}'"),
                 });

@@ -123,7 +123,7 @@ fn sizes_may_be_bytes_parts_or_without_limit() {
 
 #[test]
 fn options_of_later_versions_are_refused_by_name() {
-    for option in ["noswap", "tmpcopyup", "mpol=local", "sync", "rshared"] {
+    for option in ["mpol=local", "sync", "rshared"] {
         let name = option.split('=').next().unwrap();
         assert_eq!(
             message(option),
@@ -168,6 +168,7 @@ prop_compose! {
         counts in option::of((0..1_u64 << 62, 0..1_u64 << 62)),
         mode in option::of(0..=0o7777_u32),
         ids in (option::of(0..u32::MAX), option::of(0..u32::MAX)),
+        more: (bool, bool),
         huge in option::of(select(HugePages::ALL.map(|(_, huge)| huge).to_vec())),
     ) -> TmpfsOptions {
         TmpfsOptions {
@@ -178,6 +179,8 @@ prop_compose! {
             uid: ids.0,
             gid: ids.1,
             huge,
+            no_swap: more.0,
+            copy_up: more.1,
             ..flags
         }
     }

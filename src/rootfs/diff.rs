@@ -48,16 +48,21 @@ pub fn diff(snapshot: &Snapshot) -> Result<Vec<Change>, Error> {
         let lowers = snapshot.lower_paths();
         let open = lowers.iter().map(|lower| Dir::open(lower));
         let lowers = open.collect::<SysResult<Vec<_>>>()?;
-        let mut walk = Walk {
-            changes: Vec::new(),
-        };
-        walk.directory(&upper, &lowers.iter().collect::<Vec<_>>(), Path::new("/"))?;
-        Ok(walk.changes)
+        diff_dirs(&upper, &lowers.iter().collect::<Vec<_>>())
     };
     walk().map_err(|source| Error::System {
         what: "compare upper dir".to_owned(),
         source,
     })
+}
+
+/// The changes in an upper dir over these lower dirs, topmost first.
+pub fn diff_dirs(upper: &Dir, lowers: &[&Dir]) -> SysResult<Vec<Change>> {
+    let mut walk = Walk {
+        changes: Vec::new(),
+    };
+    walk.directory(upper, lowers, Path::new("/"))?;
+    Ok(walk.changes)
 }
 
 struct Walk {

@@ -169,6 +169,34 @@ fn mount(engine: &Engine, attached: &AttachedMount) -> Result<Value, Error> {
     let writable = request.access == Access::ReadWrite;
     let target = request.target.display().to_string();
     Ok(match (&request.kind, &attached.volume) {
+        (RequestKind::Image(image), _) => json!({
+            "Type": "image",
+            "Name": image.image,
+            "Source": attached.image.as_ref().map(|image| image.id),
+            "Destination": target,
+            "Mode": request.mode,
+            "RW": false,
+            "Propagation": "",
+        }),
+        (RequestKind::Overlay(overlay), name) => {
+            let lower = match name {
+                Some(name) => engine.volumes()?.mountpoint(name).display().to_string(),
+                None => overlay.lower.to_string(),
+            };
+            let mut value = json!({
+                "Type": "overlay",
+                "Source": lower,
+                "Destination": target,
+                "Mode": request.mode,
+                "RW": writable,
+                "Propagation": "",
+                "Upper": overlay.upper.to_string(),
+            });
+            if let (Some(name), Some(map)) = (name, value.as_object_mut()) {
+                map.shift_insert(1, "Name".to_owned(), json!(name));
+            }
+            value
+        }
         (RequestKind::Bind(bind), _) => json!({
             "Type": "bind",
             "Source": bind.source.display().to_string(),
