@@ -77,15 +77,12 @@ impl Engine {
             return Err(never_used("apply overlay", text));
         };
         let lower = self.open_lower(&book.lower)?;
-        let token = match &book.applying {
-            Some(token) => token.clone(),
-            None => {
-                let token = random_text()?;
-                book.applying = Some(token.clone());
-                self.write_book(&home, &book)?;
-                token
-            }
-        };
+        let begun = book.applying.clone();
+        let token = begun.clone().map_or_else(random_text, Ok)?;
+        if begun.is_none() {
+            book.applying = Some(token.clone());
+            self.write_book(&home, &book)?;
+        }
         process::raise_file_limit();
         let apply = || -> SysResult<rootfs::Applying> {
             let upper = match home.place.open_dir(UPPER) {

@@ -52,7 +52,7 @@ pub(super) struct Book {
 #[derive(Debug)]
 pub(super) struct Home {
     /// Holds `overlay.json`; no container can reach it.
-    pub(super) shelf: Dir,
+    pub(super) books: Dir,
     /// Holds `upper` and `work`.
     pub(super) place: Dir,
     /// What it is called in messages.
@@ -61,7 +61,7 @@ pub(super) struct Home {
 
 impl Home {
     pub(super) fn book(&self) -> Result<Option<Book>, Error> {
-        Ok(record::find(&self.shelf, BOOK)?)
+        Ok(record::find(&self.books, BOOK)?)
     }
 }
 
@@ -100,9 +100,9 @@ impl Engine {
             all.open_dir(&name)
         };
         let place = open().map_err(|source| failed("open overlay", source))?;
-        let shelf = place.try_clone();
+        let books = place.try_clone();
         Ok(Home {
-            shelf: shelf.map_err(|source| failed("open overlay", source))?,
+            books: books.map_err(|source| failed("open overlay", source))?,
             place,
             shown: format!("container {}", record.name),
         })
@@ -114,7 +114,7 @@ impl Engine {
         let place = lease.dir.open_dir(DATA);
         Ok(Home {
             place: place.map_err(|source| failed("open overlay", source))?,
-            shelf: lease.dir,
+            books: lease.dir,
             shown: format!("volume {name}"),
         })
     }
@@ -194,7 +194,7 @@ impl Engine {
         let synced = Durability::Synced;
         Ok(record::replace(
             self.store(),
-            &home.shelf,
+            &home.books,
             BOOK,
             book,
             synced,

@@ -291,13 +291,11 @@ fn image_calls(image: &ImageTree) -> Vec<String> {
 
 fn overlay_calls(tree: &OverlayTree) -> Vec<String> {
     let mut calls = Vec::new();
-    let place = match &tree.place {
-        Some(place) => place.display().to_string(),
-        None => {
-            calls.push("fsopen(\"tmpfs\"); fsmount(); mkdirat(\"upper\", \"work\")".to_owned());
-            "tmpfs".to_owned()
-        }
-    };
+    let place = tree.place.as_ref();
+    let place = place.map_or_else(|| "tmpfs".to_owned(), |place| place.display().to_string());
+    if tree.place.is_none() {
+        calls.push("fsopen(\"tmpfs\"); fsmount(); mkdirat(\"upper\", \"work\")".to_owned());
+    }
     calls.push("fsopen(\"overlay\", FSOPEN_CLOEXEC)".to_owned());
     calls.push(set_option("lowerdir+", &tree.lower.display().to_string()));
     calls.push(set_option("upperdir", &format!("{place}/upper")));

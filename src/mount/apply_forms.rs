@@ -194,11 +194,7 @@ impl Stage {
         let lowers: Vec<_> = lowers.iter().map(|fd| link_to(*fd)).collect();
         let mut options = format!("lowerdir={}", lowers.join(":"));
         if let Some((upper, work)) = upper {
-            options.push_str(&format!(
-                ",upperdir={},workdir={}",
-                link_to(upper),
-                link_to(work)
-            ));
+            options.extend([",upperdir=", &link_to(upper), ",workdir=", &link_to(work)]);
         }
         for (key, value) in OPTIONS {
             options.extend([",", key, "=", value]);

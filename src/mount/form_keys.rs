@@ -92,3 +92,7 @@ pub(super) fn created_subpath(make: bool, subpath: Option<&PathBuf>) -> Result<(
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "form_keys_tests.rs"]
+mod tests;

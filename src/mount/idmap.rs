@@ -98,10 +98,8 @@ impl Mapping {
         identity(0, low);
         identity(low.saturating_add(1), high);
         identity(high.saturating_add(1), END);
-        ranges
-            .iter()
-            .map(|(disk, seen, count)| format!("{disk} {seen} {count}\n"))
-            .collect()
+        let line = |(disk, seen, count): &(u32, u32, u32)| format!("{disk} {seen} {count}\n");
+        ranges.iter().map(line).collect::<Vec<_>>().concat()
     }
 }
 

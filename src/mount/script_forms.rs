@@ -63,9 +63,8 @@ pub(super) fn filled_tmpfs(
 
 fn options() -> String {
     let pairs = overlay::OPTIONS.iter();
-    pairs
-        .map(|(key, value)| format!(",{key}={value}"))
-        .collect()
+    let pairs = pairs.map(|(key, value)| format!(",{key}={value}"));
+    pairs.collect::<Vec<_>>().concat()
 }
 
 /// A union aside, of which the target shows the whole or a part.
@@ -117,14 +116,14 @@ pub(super) fn overlay(tree: &OverlayTree, target: &str, lower: &str) -> Vec<Stri
         format!("[ -e {lower} ] || mkdir -p {lower}"),
         format!("ln -s {lower} lower"),
     ];
-    let mut lowers = "lower".to_owned();
+    let mut lowers = "lower";
     let mut like = lower.to_owned();
     if let Some(place) = &tree.place {
         let upper = quote(place.join(OverlayTree::UPPER));
         lines.push(format!(
             "mkdir none; if [ -d {upper} ]; then ln -s {upper} changes; else ln -s none changes; fi"
         ));
-        lowers = "changes:lower".to_owned();
+        lowers = "changes:lower";
         like = format!("\"$(if [ -d {upper} ]; then echo {upper}; else echo {lower}; fi)\"");
     }
     lines.push(format!(

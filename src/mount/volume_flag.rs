@@ -94,6 +94,7 @@ fn request(source: &str, target: &str, mode: &str, cwd: &Path) -> Result<MountRe
 
 /// The third field of `-v`, and the second of `--volumes-from`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of its own")]
 pub(super) struct Mode {
     pub(super) access: Option<Access>,
     pub(super) propagation: Option<Propagation>,

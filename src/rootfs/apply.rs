@@ -193,7 +193,8 @@ mod tests {
         fn write(&self, path: &str, text: &str) {
             let path = self.path(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
+            let mut file = fs::File::create(path).unwrap();
+            std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
         }
 
         fn path(&self, path: &str) -> PathBuf {

@@ -25,8 +25,7 @@ pub fn with_maps(uids: &str, gids: &str) -> Result<OwnedFd> {
         Side::Child => {
             // The other end closes when the parent is done with us, or dead.
             drop(write);
-            let mut byte = [0];
-            File::from(read).read(&mut byte).ok();
+            File::from(read).read_to_end(&mut Vec::new()).ok();
             fork::exit_now(0)
         }
         Side::Parent { pidfd, .. } => {

@@ -39,6 +39,16 @@ enum ImageVolumeArg {
     Tmpfs,
 }
 
+impl From<ImageVolumeArg> for ImageVolumes {
+    fn from(arg: ImageVolumeArg) -> Self {
+        match arg {
+            ImageVolumeArg::Anonymous => Self::Anonymous,
+            ImageVolumeArg::Ignore => Self::Ignore,
+            ImageVolumeArg::Tmpfs => Self::Tmpfs,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true)]
 #[expect(
@@ -224,11 +234,7 @@ impl CreateArgs {
             shm_bytes: shm.map_err(usage)?.unwrap_or(default.shm_bytes),
             mounts,
             volumes_from,
-            image_volumes: match self.image_volume {
-                ImageVolumeArg::Anonymous => ImageVolumes::Anonymous,
-                ImageVolumeArg::Ignore => ImageVolumes::Ignore,
-                ImageVolumeArg::Tmpfs => ImageVolumes::Tmpfs,
-            },
+            image_volumes: self.image_volume.into(),
             ..default
         })
     }

@@ -1,13 +1,76 @@
-//! `HostConfig.Mounts` of Docker's `inspect`: what `--mount` was given.
+//! `Mounts` and `HostConfig.Mounts` of Docker's `inspect`: what is mounted, and what `--mount` was
+//! given.
 
 use cowshed::{
-    container::AttachedMount,
+    container::{AttachedMount, Engine, Error},
+    ident::VolumeName,
     mount::{
         Access, BindRecursive, BindRequest, MissingSource, Propagation, RequestKind, TmpfsOptions,
         TmpfsSize, VolumeRequest,
     },
 };
 use serde_json::{Map, Value, json};
+
+/// One of `Mounts`, with the keys of its type (semantics 50).
+pub(crate) fn attached(engine: &Engine, attached: &AttachedMount) -> Result<Value, Error> {
+    let request = &attached.request;
+    let data = |name: &VolumeName| -> Result<Value, Error> {
+        let mountpoint = engine.volumes()?.mountpoint(name);
+        Ok(json!(mountpoint.display().to_string()))
+    };
+    let volume = attached.volume.as_ref();
+    let of_volume = volume.map(data).transpose()?;
+    let name = volume.map(|name| json!(name));
+    let (kind, name, source) = match &request.kind {
+        RequestKind::Bind(bind) => ("bind", None, json!(bind.source.display().to_string())),
+        RequestKind::Tmpfs(_) => ("tmpfs", None, json!("")),
+        RequestKind::Volume(_) => (
+            "volume",
+            Some(name.unwrap_or_default()),
+            of_volume.unwrap_or_else(|| json!("")),
+        ),
+        RequestKind::Image(image) => {
+            let id = attached.image.as_ref().map(|image| image.id);
+            ("image", Some(json!(image.image)), json!(id))
+        }
+        RequestKind::Overlay(overlay) => {
+            let lower = of_volume.unwrap_or_else(|| json!(overlay.lower.to_string()));
+            ("overlay", name, lower)
+        }
+    };
+    let propagation = match &request.kind {
+        RequestKind::Bind(bind) => json!(bind.propagation),
+        RequestKind::Volume(_)
+        | RequestKind::Tmpfs(_)
+        | RequestKind::Image(_)
+        | RequestKind::Overlay(_) => json!(""),
+    };
+    let upper = match &request.kind {
+        RequestKind::Overlay(overlay) => Some(json!(overlay.upper.to_string())),
+        RequestKind::Bind(_)
+        | RequestKind::Volume(_)
+        | RequestKind::Tmpfs(_)
+        | RequestKind::Image(_) => None,
+    };
+    let driver = matches!(request.kind, RequestKind::Volume(_)).then(|| json!("local"));
+    let pairs = [
+        ("Type", Some(json!(kind))),
+        ("Name", name),
+        ("Source", Some(source)),
+        (
+            "Destination",
+            Some(json!(request.target.display().to_string())),
+        ),
+        ("Driver", driver),
+        ("Mode", Some(json!(request.mode))),
+        ("RW", Some(json!(request.access == Access::ReadWrite))),
+        ("Propagation", Some(propagation)),
+        ("Upper", upper),
+    ];
+    let said = pairs.into_iter();
+    let said = said.filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    Ok(said.collect::<Map<_, _>>().into())
+}
 
 /// `null` where there is none, as in Docker.
 pub(crate) fn mounts(mounts: &[AttachedMount]) -> Value {
