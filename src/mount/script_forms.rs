@@ -46,10 +46,12 @@ pub(super) fn filled_tmpfs(
     options: &TmpfsOptions,
 ) -> Vec<String> {
     let mut lines = vec![
-        directory.to_owned(),
         "T=$(mktemp -d \"$C/tmpfs.XXXXXX\")".to_owned(),
         format!("mount -t tmpfs -o {words},rw tmpfs \"$T\""),
-        format!("cp -a {target}/. \"$T\"/"),
+        format!(
+            "if [ -d {target} ]; then cp -a {target}/. \"$T\"/; chmod --reference={target} \"$T\"; fi"
+        ),
+        directory.to_owned(),
     ];
     lines.extend(options.mode.map(|mode| format!("chmod {mode:04o} \"$T\"")));
     lines.extend(options.uid.map(|uid| format!("chown {uid} \"$T\"")));

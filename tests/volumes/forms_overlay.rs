@@ -2,7 +2,9 @@
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 
-use crate::support::{Shed, read, tree};
+use nix::sys::signal::{Signal, kill};
+
+use crate::support::{Shed, processes_of, read, tree, wait_until};
 
 fn source(shed: &Shed) -> String {
     let src = shed.dir("src");
@@ -213,4 +215,37 @@ fn root_need_26_cp_goes_through_the_overlay() {
     shed.cowshed("cp box:/s/a out").ok();
     assert_eq!(read(shed.path("out")), "a\n");
     assert_eq!(shed.cowshed("overlay diff box").ok(), "A /in\n");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_need_26_kill_9_leaves_no_mount_no_lock_and_no_process() {
+    let shed = Shed::new();
+    let src = source(&shed);
+    chown(shed.path("src"), Some(4242), Some(4242)).unwrap();
+    let flags = format!(
+        "-u app --mount type=overlay,src={src},dst=/s,upper=up --mount type=image,src=base,dst=/i \
+         --mount type=bind,src={src},dst=/m,idmap --tmpfs /data:tmpcopyup"
+    );
+    for victim in ["program", "supervisor", "command"] {
+        let line = format!("run --name box {flags} base sh -c 'echo ready; sleep 100'");
+        let live = shed.start(&line);
+        let (pid, id) = (shed.pid_of("box"), shed.id_of("box"));
+        let status = read(format!("/proc/{pid}/status"));
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+        let parent: i32 = parent.unwrap().trim().parse().unwrap();
+        match victim {
+            "program" => kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL).unwrap(),
+            "supervisor" => kill(nix::unistd::Pid::from_raw(parent), Signal::SIGKILL).unwrap(),
+            _ => live.signal(Signal::SIGKILL),
+        }
+        drop(live);
+        wait_until("nothing of it runs", || {
+            processes_of(&shed.store(), &id).is_empty()
+        });
+        shed.cowshed("rm -f box").ok();
+        // Nobody holds the upper volume any more.
+        assert_eq!(shed.sh(&flags, "ls /s"), "a\ndir\n", "{victim}");
+    }
+    shed.assert_no_containers();
 }

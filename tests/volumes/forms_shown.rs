@@ -56,7 +56,7 @@ fn root_the_script_does_what_the_run_does_for_every_form() {
         format!("--mount type=overlay,src={src},dst=/x,upper=tmpfs"),
         format!("--mount type=overlay,src={src},dst=/x,upper=up"),
         format!("--mount type=overlay,src={src},dst=/x,upper=not-yet"),
-        "--mount src=vol,dst=/x,volume-subpath=in/side".to_owned(),
+        "--mount src=vol,dst=/x,volume-subpath=in/side,ro".to_owned(),
         "--tmpfs /x:tmpcopyup,noswap,size=1m".to_owned(),
     ] {
         let script = scripted(&shed, &flags, look);
@@ -151,7 +151,7 @@ fn root_dry_run_and_explain_name_every_form_and_a_plan_makes_nothing() {
         "fsconfig(FSCONFIG_SET_STRING, \"lowerdir+\", \"empty-dir\")",
         "openat2(\"data\", RESOLVE_IN_ROOT); open_tree(OPEN_TREE_CLONE)",
         "fsmount(RDONLY|NODEV)",
-        "/overlays/1/upper\")",
+        "/overlays/0/upper\")",
         "/volumes/up/_data/upper\")",
         "mkdirat(\"upper\", \"work\")",
         "appears as app",
@@ -174,7 +174,7 @@ fn root_inspect_tells_every_form_as_it_was_asked_for() {
         "-v {src}:/o:O -v vol:/v:ro \
          --mount type=image,src=base,dst=/i,image-subpath=data \
          --mount type=overlay,src=low,dst=/p,upper=up,ro \
-         --mount type=bind,src={src},dst=/m,bind-idmap=match-user:app,bind-propagation=rslave \
+         --mount type=bind,src={src},dst=/m,bind-idmap=match-user:app,bind-recursive=disabled \
          --mount type=tmpfs,dst=/t,tmpfs-size=1m,tmpfs-mode=0700,tmpfs-uid=5,tmpfs-noswap,tmpfs-copyup \
          --mount src=vol,dst=/s,volume-subpath=a,volume-subpath-create,volume-nocopy"
     );
@@ -192,7 +192,7 @@ fn root_inspect_tells_every_form_as_it_was_asked_for() {
         { "Type": "overlay", "Source": "low", "Target": "/p", "ReadOnly": true,
           "OverlayOptions": { "Upper": "up" } },
         { "Type": "bind", "Source": src, "Target": "/m",
-          "BindOptions": { "Propagation": "rslave", "IDMap": "match-user:app" } },
+          "BindOptions": { "NonRecursive": true, "IDMap": "match-user:app" } },
         { "Type": "tmpfs", "Target": "/t",
           "TmpfsOptions": { "SizeBytes": 1_048_576, "Mode": 448,
             "Options": [["noswap"], ["tmpcopyup"], ["uid", "5"]] } },
