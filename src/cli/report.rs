@@ -4,7 +4,10 @@ use std::{
     ffi::OsString,
     io::Write as _,
     process::ExitCode,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use cowshed::error::Failure;
@@ -157,9 +160,27 @@ pub(crate) fn each(names: &[String], mut work: impl FnMut(&str) -> Result<(), Ex
 /// `--no-notes`
 static SILENT: AtomicBool = AtomicBool::new(false);
 
+/// Notes that wait for whoever tells them in a form of its own.
+static HELD: Mutex<Option<Vec<String>>> = Mutex::new(None);
+
 /// No note is told from now on.
 pub(crate) fn silence_notes() {
     SILENT.store(true, Ordering::Relaxed);
+}
+
+/// From now on notes wait for [`take_notes`]: lines of JSON must not be mixed with others.
+pub(crate) fn hold_notes() {
+    if let Ok(mut held) = HELD.lock() {
+        *held = Some(Vec::new());
+    }
+}
+
+/// The notes since the last time.
+pub(crate) fn take_notes() -> Vec<String> {
+    let held = HELD.lock();
+    held.ok()
+        .and_then(|mut held| held.as_mut().map(std::mem::take))
+        .unwrap_or_default()
 }
 
 /// Whether a switch in the environment is on: set, and to neither 0, false nor nothing.
@@ -169,9 +190,16 @@ pub(crate) fn is_on(value: Option<OsString>) -> bool {
 
 /// What was made, ignored or left out without being asked for by name.
 pub(crate) fn note(text: &str) {
-    if !SILENT.load(Ordering::Relaxed) {
-        line(&format!("cowshed: note: {text}"));
+    if SILENT.load(Ordering::Relaxed) {
+        return;
     }
+    if let Ok(mut held) = HELD.lock()
+        && let Some(held) = held.as_mut()
+    {
+        held.push(text.to_owned());
+        return;
+    }
+    line(&format!("cowshed: note: {text}"));
 }
 
 /// What a user must know about something that went through.

@@ -301,3 +301,25 @@ fn root_strict_holds_at_start_and_is_off_when_it_says_so() {
     );
     done.fails(125, &all);
 }
+
+#[test]
+#[ignore = "needs root"]
+fn root_notes_do_not_mix_with_lines_of_json() {
+    let shed = Shed::new();
+    let file = shed.file("conf", "");
+    let done = shed.cowshed(&format!(
+        "run --rm --explain=json -v {file}:/conf -v new:/x base true"
+    ));
+    assert_eq!(done.code, 0, "{done:?}");
+    let mut notes = Vec::new();
+    for line in done.err.lines() {
+        let step: serde_json::Value = serde_json::from_str(line).unwrap();
+        notes.extend(step["notes"].as_array().cloned().unwrap_or_default());
+    }
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(
+        notes[0].as_str().unwrap().contains("is a single file"),
+        "{notes:?}"
+    );
+    assert_eq!(notes[1], "created new volume new");
+}
