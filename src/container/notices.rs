@@ -175,27 +175,37 @@ fn single_file(mount: &AttachedMount) -> Option<String> {
 }
 
 /// An overlay shows one file system; what is mounted below its lower is not in it.
-fn below_lower(mount: &AttachedMount) -> Result<Vec<String>, Error> {
+fn below_lower(mount: &AttachedMount) -> Result<Option<String>, Error> {
     let RequestKind::Overlay(overlay) = &mount.request.kind else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
     let Stored::Path(lower) = &overlay.lower else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
     let real = match open_handle(lower) {
         Ok(handle) => crate::sys::process::path_of(&handle),
-        Err(error) if error.errno() == Some(Errno::ENOENT) => return Ok(Vec::new()),
+        Err(error) if error.errno() == Some(Errno::ENOENT) => return Ok(None),
         Err(source) => return Err(failed("open lower directory", source)),
     };
     let mounts = mountinfo::read().map_err(|source| failed("read mounts", source))?;
     let below = |place: &&mountinfo::MountInfo| {
         place.mount_point.starts_with(&real) && place.mount_point != Path::new(&real)
     };
-    let told = |place: &mountinfo::MountInfo| {
-        let place = place.mount_point.display();
-        format!("what is mounted on {place} is left out of the overlay")
+    let place = |place: &mountinfo::MountInfo| place.mount_point.display().to_string();
+    let places: Vec<_> = mounts.iter().filter(below).map(place).collect();
+    Ok(not_in_overlay(&places))
+}
+
+/// Three at most by name: below the host's root there are dozens.
+fn not_in_overlay(places: &[String]) -> Option<String> {
+    const NAMED: usize = 3;
+    let named = places.get(..places.len().min(NAMED))?.join(", ");
+    let more = match places.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
     };
-    Ok(mounts.iter().filter(below).map(told).collect())
+    (!places.is_empty())
+        .then(|| format!("what is mounted on {named}{more} is left out of the overlay"))
 }
 
 /// A `--tmpfs` and a `--mount type=tmpfs` may share a target; one hides the other (semantics 9).
@@ -210,4 +220,35 @@ fn hidden(record: &ContainerRecord) -> Option<String> {
         let target = mount.request.target.display();
         format!("{target} has two tmpfs: --tmpfs hides the one of --mount")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_mounts_below_an_overlay_are_one_line() {
+        let places = |count: usize| (0..count).map(|at| format!("/{at}")).collect::<Vec<_>>();
+        assert_eq!(not_in_overlay(&places(0)), None);
+        let told = |count| not_in_overlay(&places(count)).unwrap();
+        assert_eq!(told(1), "what is mounted on /0 is left out of the overlay");
+        assert!(told(3).contains("/0, /1, /2 is"));
+        assert!(told(9).contains("/0, /1, /2 and 6 more is"));
+    }
+
+    #[test]
+    fn every_word_without_effect_has_its_reason() {
+        for (word, reason) in [
+            ("Z", "SELinux"),
+            ("readonly=false", "read-only"),
+            ("cached", "at once"),
+        ] {
+            let told = without_effect(word);
+            assert!(
+                told.starts_with(&format!("'{word}' has no effect")),
+                "{told}"
+            );
+            assert!(told.contains(reason), "{told}");
+        }
+    }
 }

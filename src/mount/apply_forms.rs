@@ -15,11 +15,10 @@ use super::{
 };
 use crate::sys::{
     Dir, Result, RootDir, SysError, copy_own_metadata, copy_tree,
-    features::file_system_name,
     fs_context::FsContext,
     metadata_of,
     mount::{self, Attributes, Depth},
-    userns,
+    mountinfo, open_handle, process, userns,
 };
 
 /// What an overlay over a directory is made of, opened once.
@@ -216,8 +215,7 @@ impl Stage {
         let (uids, gids) = (lines(owner.uid(), uid), lines(owner.gid(), gid));
         let namespace = userns::with_maps(&uids, &gids)?;
         mount::map_ids(tree, bind.depth, namespace.as_fd()).map_err(|error| {
-            let kind = tree.try_clone().map(Dir::from_fd);
-            let kind = kind.map_or_else(|_| "?".to_owned(), |dir| file_system_name(&dir));
+            let kind = kind_of(&bind.source);
             let below = match bind.depth {
                 Depth::Top => "",
                 Depth::Recursive => " or one mounted below",
@@ -248,6 +246,17 @@ fn by_fs_context(
         overlay.set(key, value)?;
     }
     overlay.mount(attributes)
+}
+
+/// What kind of file system holds a path of the host, for a message.
+fn kind_of(path: &Path) -> String {
+    let real = open_handle(path).map(|handle| process::path_of(&handle));
+    let mounts = mountinfo::read();
+    let (Ok(real), Ok(mounts)) = (real, mounts) else {
+        return "unknown".to_owned();
+    };
+    let holding = mountinfo::holding(&mounts, Path::new(&real));
+    holding.map_or_else(|| "unknown".to_owned(), |mount| mount.kind.clone())
 }
 
 /// A path that leads to what is open, and nowhere else.

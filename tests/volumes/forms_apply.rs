@@ -238,7 +238,9 @@ fn root_need_26_apply_goes_on_after_a_crash_and_refuses_a_start_in_between() {
 #[test]
 #[ignore = "needs root"]
 fn root_need_26_apply_survives_kill_at_any_moment() {
-    let shed = Shed::new();
+    let mut shed = Shed::new();
+    // A record that was being written is cleared by the next import.
+    shed.strict = false;
     let src = shed.dir("src");
     shed.dir("src/opaque");
     for number in 0..40 {

@@ -4,11 +4,8 @@
 use std::{
     ffi::OsStr,
     os::unix::fs::symlink,
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
@@ -19,43 +16,34 @@ use nix::{
 
 use crate::support::{Shed, tree};
 
-/// Exchanges two paths as fast as it can, until it is dropped.
-struct Swapper {
-    stop: Arc<AtomicBool>,
-    thread: Option<thread::JoinHandle<u64>>,
+/// Tells the swapping thread to end, also when a test panics.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
-impl Swapper {
-    fn new(one: PathBuf, other: PathBuf) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&stop);
-        let thread = thread::spawn(move || {
+/// Does `work` while two paths are exchanged as fast as can be.
+fn while_swapped(one: &Path, other: &Path, work: impl FnOnce()) {
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let swapper = scope.spawn(|| {
             let mut count = 0;
-            while !told.load(Ordering::Relaxed) {
+            while !ended.load(Ordering::Relaxed) {
                 let flags = RenameFlags::RENAME_EXCHANGE;
-                renameat2(AT_FDCWD, &one, AT_FDCWD, &other, flags).unwrap();
+                renameat2(AT_FDCWD, one, AT_FDCWD, other, flags).unwrap();
                 count += 1;
                 thread::yield_now();
             }
             count
         });
-        let thread = Some(thread);
-        Self { stop, thread }
-    }
-
-    fn end(mut self) -> u64 {
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread.take().unwrap().join().unwrap()
-    }
-}
-
-impl Drop for Swapper {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            thread.join().ok();
-        }
-    }
+        let stop = Stop(&ended);
+        work();
+        drop(stop);
+        assert!(swapper.join().unwrap() > 100);
+    });
 }
 
 #[test]
@@ -69,33 +57,25 @@ fn root_a_source_that_is_swapped_is_one_or_the_other() {
     }
     shed.dir("outside");
     symlink(shed.path("two"), shed.path("link")).unwrap();
-    let swapper = Swapper::new(shed.path("one"), shed.path("link"));
     let path = shed.show("one");
-    let mut seen = std::collections::BTreeSet::new();
-    for flags in [
-        format!("-v {path}:/x:ro"),
-        format!(
-            "--mount type=bind,src={path},dst=/x,ro,bind-recursive=readonly,bind-propagation=rprivate"
-        ),
-        format!("-u app --mount type=bind,src={path},dst=/x,bind-idmap=match-user:app"),
-        format!("-v {path}:/x:O"),
-    ] {
-        for _ in 0..15 {
-            let done = shed.try_sh(
-                &flags,
-                "cat /x/id /x/deep/id; touch /x/new 2>/dev/null; true",
-            );
-            assert_eq!(done.code, 0, "{flags}: {done:?}");
-            assert!(
-                ["oneone", "twotwo"].contains(&done.out.as_str()),
-                "{flags}: {done:?}"
-            );
-            seen.insert(done.out);
+    while_swapped(&shed.path("one"), &shed.path("link"), || {
+        for flags in [
+            format!("-v {path}:/x:ro"),
+            format!("-v {path}/deep:/x/deep:ro -v {path}/id:/x/id"),
+            format!("-u app --mount type=bind,src={path},dst=/x,bind-idmap=match-user:app"),
+            format!("-v {path}:/x:O"),
+        ] {
+            for _ in 0..15 {
+                let script = "cat /x/id /x/deep/id; touch /x/new 2>/dev/null; true";
+                let done = shed.try_sh(&flags, script);
+                assert_eq!(done.code, 0, "{flags}: {done:?}");
+                let mixed = flags.contains("/deep:");
+                let whole = ["oneone", "twotwo"].contains(&done.out.as_str());
+                assert!(whole || mixed, "{flags}: {done:?}");
+            }
         }
-    }
-    assert!(swapper.end() > 100);
+    });
     assert_eq!(tree(&shed.path("outside")), "");
-    assert!(!seen.is_empty());
 }
 
 #[test]
@@ -110,17 +90,18 @@ fn root_rule_30_a_subpath_that_is_swapped_never_shows_the_host() {
     );
     let data = shed.data("vol");
     symlink(shed.path("outside"), data.join("link")).unwrap();
-    let swapper = Swapper::new(data.join("way"), data.join("link"));
-    let mut shown = 0;
-    for _ in 0..40 {
-        for more in ["", ",volume-subpath-create"] {
-            let flags = format!("--mount src=vol,dst=/x,volume-subpath=way/sub{more}");
-            let done = shed.try_sh(&flags, "ls /x; touch /x/new");
-            assert!(!done.out.contains("secret"), "{done:?}");
-            shown += u32::from(done.code == 0);
+    let shown = std::cell::Cell::new(0);
+    while_swapped(&data.join("way"), &data.join("link"), || {
+        for _ in 0..40 {
+            for more in ["", ",volume-subpath-create"] {
+                let flags = format!("--mount src=vol,dst=/x,volume-subpath=way/sub{more}");
+                let done = shed.try_sh(&flags, "ls /x; touch /x/new");
+                assert!(!done.out.contains("secret"), "{done:?}");
+                shown.set(shown.get() + u32::from(done.code == 0));
+            }
         }
-    }
-    assert!(swapper.end() > 100 && shown > 0);
+    });
+    assert!(shown.get() > 0);
     assert_eq!(tree(&shed.path("outside")), "d sub\nf sub/secret\n");
 }
 
@@ -205,9 +186,7 @@ fn root_targets_that_are_links_stay_in_the_container_for_every_form() {
                 "{form} {target}: {done:?}"
             );
         }
-        assert!(
-            !std::path::Path::new("/made").exists() && !std::path::Path::new("/nowhere").exists()
-        );
+        assert!(!Path::new("/made").exists() && !Path::new("/nowhere").exists());
         shed.try_sh(&format!("--mount {form},dst=/proc/x"), "true")
             .fails(125, "/proc");
     }

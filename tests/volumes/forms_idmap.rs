@@ -118,7 +118,7 @@ fn root_need_1_what_cannot_be_mapped_is_refused_by_name() {
         place.display()
     );
     shed.try_sh(&flags, "true")
-        .fails(125, "its file system (overlayfs)");
+        .fails(125, "its file system (overlay)");
     umount2(&place, MntFlags::MNT_DETACH).unwrap();
     // One mounted below counts, too.
     let below = shed.path("src/below");

@@ -115,11 +115,11 @@ fn root_need_26_changes_fit_one_directory_and_one_container_at_a_time() {
     shed.sh(&flags(&src), "touch /s/x");
     shed.try_sh(&flags(&other), "true")
         .fails(125, &format!("volume up holds changes to {src}"));
-    let line = format!(
+    let command = format!(
         "run --rm --name live {} base sh -c 'echo ready; while [ ! -e /s/go ]; do sleep 0.02; done'",
         flags(&src)
     );
-    let mut live = shed.start(&line);
+    let mut live = shed.start(&command);
     shed.try_sh(&flags(&src), "true")
         .fails(125, "another container that runs has its changes there");
     for verb in ["apply", "discard"] {
@@ -228,8 +228,8 @@ fn root_need_26_kill_9_leaves_no_mount_no_lock_and_no_process() {
          --mount type=bind,src={src},dst=/m,idmap --tmpfs /data:tmpcopyup"
     );
     for victim in ["program", "supervisor", "command"] {
-        let line = format!("run --name box {flags} base sh -c 'echo ready; sleep 100'");
-        let live = shed.start(&line);
+        let command = format!("run --name box {flags} base sh -c 'echo ready; sleep 100'");
+        let live = shed.start(&command);
         let (pid, id) = (shed.pid_of("box"), shed.id_of("box"));
         let status = read(format!("/proc/{pid}/status"));
         let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
