@@ -77,13 +77,16 @@ impl Engine {
             return Err(never_used("apply overlay", text));
         };
         let lower = self.open_lower(&book.lower)?;
+        process::raise_file_limit();
+        if let Ok(upper) = home.place.open_dir(UPPER) {
+            rootfs::check_depth(&upper).map_err(|source| failed("apply overlay", source))?;
+        }
         let begun = book.applying.clone();
         let token = begun.clone().map_or_else(random_text, Ok)?;
         if begun.is_none() {
             book.applying = Some(token.clone());
             self.write_book(&home, &book)?;
         }
-        process::raise_file_limit();
         let apply = || -> SysResult<rootfs::Applying> {
             let upper = match home.place.open_dir(UPPER) {
                 Ok(upper) => upper,

@@ -48,7 +48,8 @@ impl Stage {
             tmpfs.set(&key, &value)?;
         }
         if options.no_swap {
-            tmpfs.set_flag("noswap")?;
+            let known = tmpfs.set_flag("noswap");
+            known.map_err(|error| error.with_note("noswap is of Linux 6.4"))?;
         }
         if !options.copy_up {
             return tmpfs.mount(options.attributes());

@@ -44,21 +44,44 @@ pub fn apply(upper: &Dir, lower: &Dir, aside: &str) -> Result<Applying> {
     Ok(walk.done)
 }
 
+/// Whether [`apply`] can reach the bottom of a tree: found out before anything is written.
+pub fn check_depth(upper: &Dir) -> Result<()> {
+    fn walk(dir: &Dir, depth: usize) -> Result<()> {
+        if depth > DEPTH_MAX {
+            return Err(too_deep());
+        }
+        for (name, is_dir) in dir.typed_entries()? {
+            let asked = || dir.metadata(&name).map(|found| found.is_dir());
+            if is_dir.map_or_else(asked, Ok)? {
+                walk(&dir.open_own_dir(&name)?, depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+    walk(upper, 0)
+}
+
+fn too_deep() -> SysError {
+    let detail = format!("more than {DEPTH_MAX} directories deep");
+    SysError::new("openat", detail, Errno::ELOOP)
+}
+
 /// Removes what an [`apply`] that was given up left under the name `aside`.
 pub fn forget(upper: &Dir, lower: &Dir, aside: &str) -> Result<()> {
-    remove_tree(lower, aside)?;
-    for name in upper.entries()? {
-        let in_both = upper.metadata(&name)?.is_dir()
-            && lower.find(&name)?.is_some_and(|found| found.is_dir());
-        if in_both {
-            forget(
-                &upper.open_own_dir(&name)?,
-                &lower.open_own_dir(&name)?,
-                aside,
-            )?;
+    // No deeper than `apply` went.
+    fn walk(upper: &Dir, lower: &Dir, (aside, depth): (&str, usize)) -> Result<()> {
+        remove_tree(lower, aside)?;
+        for name in upper.entries()? {
+            let both = upper.metadata(&name)?.is_dir()
+                && lower.find(&name)?.is_some_and(|found| found.is_dir());
+            if both && depth < DEPTH_MAX {
+                let (here, there) = (upper.open_own_dir(&name)?, lower.open_own_dir(&name)?);
+                walk(&here, &there, (aside, depth + 1))?;
+            }
         }
+        Ok(())
     }
-    Ok(())
+    walk(upper, lower, (aside, 0))
 }
 
 struct Walk {
@@ -78,8 +101,7 @@ impl Walk {
         depth: usize,
     ) -> Result<()> {
         if depth > DEPTH_MAX {
-            let detail = format!("{}: more than {DEPTH_MAX} directories deep", path.display());
-            return Err(SysError::new("openat", detail, Errno::ELOOP));
+            return Err(too_deep());
         }
         remove_tree(lower, &self.aside)?;
         if alone {
@@ -286,6 +308,8 @@ mod tests {
         }
         crate::sys::process::raise_file_limit();
         let error = apply(&pair.upper, &pair.lower, ".aside").unwrap_err();
+        assert_eq!(error.errno(), Some(Errno::ELOOP));
+        let error = check_depth(&pair.upper).unwrap_err();
         assert_eq!(error.errno(), Some(Errno::ELOOP));
         remove_tree(&pair.upper, "d").unwrap();
         remove_tree(&pair.lower, "d").unwrap();

@@ -8,8 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nix::errno::Errno;
+
 use super::{Error, Snapshot};
-use crate::sys::{Dir, FileKind, Metadata, Result as SysResult, xattr};
+use crate::sys::{Dir, FileKind, Metadata, Result as SysResult, SysError, xattr};
 
 /// What happened to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,6 +62,7 @@ pub fn diff(snapshot: &Snapshot) -> Result<Vec<Change>, Error> {
 pub fn diff_dirs(upper: &Dir, lowers: &[&Dir]) -> SysResult<Vec<Change>> {
     let mut walk = Walk {
         changes: Vec::new(),
+        depth: 0,
     };
     walk.directory(upper, lowers, Path::new("/"))?;
     Ok(walk.changes)
@@ -67,7 +70,12 @@ pub fn diff_dirs(upper: &Dir, lowers: &[&Dir]) -> SysResult<Vec<Change>> {
 
 struct Walk {
     changes: Vec<Change>,
+    /// How far below the top we are.
+    depth: usize,
 }
+
+/// A container can make directories in directories without an end, and our stack has one.
+const DEPTH_MAX: usize = 1000;
 
 /// What the layers below show at a name.
 enum Below {
@@ -81,10 +89,16 @@ enum Below {
 impl Walk {
     /// Whether anything at or below `path` changed.
     fn directory(&mut self, upper: &Dir, lowers: &[&Dir], path: &Path) -> SysResult<bool> {
+        if self.depth > DEPTH_MAX {
+            let detail = format!("more than {DEPTH_MAX} directories deep");
+            return Err(SysError::new("openat", detail, Errno::ELOOP));
+        }
         let before = self.changes.len();
+        self.depth += 1;
         for name in upper.sorted_entries()? {
             self.entry(upper, lowers, &name, &path.join(&name))?;
         }
+        self.depth -= 1;
         Ok(self.changes.len() > before)
     }
 

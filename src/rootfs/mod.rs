@@ -21,7 +21,7 @@ mod prepare;
 mod view;
 mod writeback;
 
-pub use apply::{Applying, apply, forget};
+pub use apply::{Applying, apply, check_depth, forget};
 pub use diff::{Change, ChangeKind, diff, diff_dirs};
 pub use import::{Imported, LayerSource, Reader, Sync, import};
 pub use init_layer::{INIT, ensure_init};

@@ -356,3 +356,26 @@ fn root_need_26_what_is_meant_must_be_clear() {
     assert_eq!(tree(&shed.path("one")), "f 1\n");
     fs::set_permissions(&one, fs::Permissions::from_mode(0o700)).unwrap();
 }
+
+#[test]
+#[ignore = "needs root"]
+fn root_need_26_directories_without_an_end_end_in_an_error() {
+    let shed = Shed::new();
+    let src = source(&shed);
+    let before = tree(&shed.path("src"));
+    // Longer than any path may be: one has to walk.
+    let script = "cd /s; i=0; while [ $i -lt 1500 ]; do mkdir d; cd -P d; i=$((i+1)); done";
+    shed.cowshed(&format!(
+        "run --name box -v {src}:/s:O base sh -c '{script}'"
+    ))
+    .ok();
+    shed.cowshed("overlay diff box")
+        .fails(1, "directories deep");
+    shed.cowshed("overlay apply box")
+        .fails(1, "directories deep");
+    shed.cowshed("overlay discard box").ok();
+    assert_eq!(shed.cowshed("overlay diff box").ok(), "");
+    // Found out before anything was written.
+    assert_eq!(tree(&shed.path("src")), before);
+    shed.cowshed("rm box").ok();
+}
