@@ -153,6 +153,7 @@ impl Engine {
 fn without_effect(word: &str) -> String {
     match word {
         "z" | "Z" => format!("'{word}' has no effect: no SELinux label is set"),
+        "mand" => format!("'{word}' has no effect: Linux has no mandatory locks since 5.15"),
         "readonly=false" => format!("'{word}' has no effect: an image is mounted read-only"),
         _ => format!("'{word}' has no effect: container and host see the same files at once"),
     }
@@ -242,6 +243,7 @@ mod tests {
             ("Z", "SELinux"),
             ("readonly=false", "read-only"),
             ("cached", "at once"),
+            ("mand", "mandatory"),
         ] {
             let told = without_effect(word);
             assert!(

@@ -257,8 +257,14 @@ fn attach(mount: &Mount) -> Vec<String> {
                 .map(|(key, value)| format!("{key}={value}"))
                 .collect();
             let mut shown = shown.join(", ");
-            shown.push_str(if options.no_swap { ", noswap" } else { "" });
+            for word in options.switches() {
+                shown.extend([", ", word]);
+            }
             let mut calls = fs("tmpfs", &shown);
+            if let Some(propagation) = options.propagation {
+                let (kind, _) = propagation.to_kernel();
+                calls.insert(1, format!("mount_setattr({{propagation={kind:?}}})"));
+            }
             if options.copy_up {
                 calls.insert(1, format!("copy everything in \"{target}\" of the image"));
             }

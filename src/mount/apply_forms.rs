@@ -47,18 +47,22 @@ impl Stage {
         for (key, value) in options.data() {
             tmpfs.set(&key, &value)?;
         }
-        if options.no_swap {
-            let known = tmpfs.set_flag("noswap");
-            known.map_err(|error| error.with_note("noswap is of Linux 6.4"))?;
-        }
-        if !options.copy_up {
-            return tmpfs.mount(options.attributes());
+        for word in options.switches() {
+            let note = if word == "noswap" { "of Linux 6.4" } else { "" };
+            let known = tmpfs.set_flag(word);
+            known.map_err(|error| error.with_note(note))?;
         }
         let tree = tmpfs.mount(options.attributes().without(Attributes::READ_ONLY))?;
-        self.copy_up(target, &tree, options)?;
+        if options.copy_up {
+            self.copy_up(target, &tree, options)?;
+        }
         if options.access == Access::ReadOnly {
             let read_only = Attributes::READ_ONLY;
             mount::change_attributes(&tree, Depth::Top, read_only, Attributes::NONE)?;
+        }
+        if let Some(propagation) = options.propagation {
+            let (kind, depth) = propagation.to_kernel();
+            mount::change_propagation(&tree, depth, kind)?;
         }
         Ok(tree)
     }

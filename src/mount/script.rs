@@ -135,10 +135,13 @@ fn commands(mount: &Mount, word: &dyn Fn(&Path) -> String) -> Vec<String> {
             script_forms::filled_tmpfs(&tmpfs(options), (&directory, &target), options)
         }
         Source::Tmpfs(options) => {
-            vec![
+            let mut lines = vec![
                 directory,
                 format!("mount -t tmpfs -o {} tmpfs {target}", tmpfs(options)),
-            ]
+            ];
+            let propagation = options.propagation;
+            lines.extend(propagation.map(|one| format!("mount --make-{one} {target}")));
+            lines
         }
         Source::Image(image) => script_forms::image(image, &mount.target),
         Source::Overlay(tree) => {
@@ -210,6 +213,7 @@ fn tmpfs(options: &TmpfsOptions) -> String {
     // mount(8) does not know about the filling; that is ours.
     let plain = TmpfsOptions {
         copy_up: false,
+        propagation: None,
         ..options.clone()
     };
     let mut words = vec![plain.to_string()];

@@ -60,6 +60,8 @@ pub(super) fn filled_tmpfs(
     if options.access == Access::ReadOnly {
         lines.push(format!("mount -o remount,bind,ro {target}"));
     }
+    let propagation = options.propagation;
+    lines.extend(propagation.map(|one| format!("mount --make-{one} {target}")));
     lines
 }
 

@@ -132,3 +132,18 @@ fn root_need_29_the_image_s_volumes_may_be_ignored_or_in_memory() {
     shed.cowshed("run --rm --image-volume=what vols true")
         .fails(125, "image-volume");
 }
+
+#[test]
+#[ignore = "needs root"]
+fn root_rule_53_propagation_and_sync_of_a_tmpfs_reach_the_kernel() {
+    let shed = Shed::new();
+    let look = "awk '$5 == \"/t\" { print $7 }' /proc/self/mountinfo | cut -d: -f1";
+    assert_eq!(shed.sh("--tmpfs /t:shared", look), "shared\n");
+    assert_eq!(shed.sh("--tmpfs /t:private", look), "-\n");
+    let found = options(&shed, "--tmpfs /t:sync,dirsync");
+    assert!(found.contains("sync,dirsync"), "{found}");
+    let done = shed.try_sh("--tmpfs /t:mand", "true");
+    assert!(done.err.contains("'mand' has no effect"), "{done:?}");
+    shed.try_sh("--tmpfs /t:mpol=nonsense", "true")
+        .fails(125, "tmpfs");
+}
