@@ -76,6 +76,10 @@ impl Engine {
         let Some(mut book) = home.book()? else {
             return Err(never_used("apply overlay", text));
         };
+        let _lower_volume = match &book.lower {
+            Stored::Volume(name) => Some(self.volumes()?.attach(&name.parse()?)?),
+            Stored::Path(_) => None,
+        };
         let lower = self.open_lower(&book.lower)?;
         process::raise_file_limit();
         if let Ok(upper) = home.place.open_dir(UPPER) {
@@ -177,6 +181,8 @@ impl Engine {
             }
         }
         if let Some(volume) = &found.volume {
+            // In use, and nobody else's: neither removed nor mounted meanwhile.
+            leases.push(self.volumes()?.attach(volume)?);
             leases.push(self.claim_upper(operation, volume)?);
         }
         Ok(leases)

@@ -55,7 +55,9 @@ pub(super) struct Home {
     pub(super) books: Dir,
     /// Holds `upper` and `work`.
     pub(super) place: Dir,
-    /// What it is called in messages.
+    /// Of the container or volume.
+    pub(super) name: String,
+    /// The same with what it is, for messages.
     pub(super) shown: String,
 }
 
@@ -104,6 +106,7 @@ impl Engine {
         Ok(Home {
             books: books.map_err(|source| failed("open overlay", source))?,
             place,
+            name: record.name.to_string(),
             shown: format!("container {}", record.name),
         })
     }
@@ -115,6 +118,7 @@ impl Engine {
         Ok(Home {
             place: place.map_err(|source| failed("open overlay", source))?,
             books: lease.dir,
+            name: name.to_string(),
             shown: format!("volume {name}"),
         })
     }
@@ -132,7 +136,8 @@ impl Engine {
         let busy = || Error::Overlay {
             operation,
             object: format!("with changes in volume {name}"),
-            why: "another container that runs has its changes there".to_owned(),
+            why: "another container that runs, or another command, has its changes there"
+                .to_owned(),
             remedy: Some("give each container an upper volume of its own".to_owned()),
         };
         Ok(Lease::from_parts(lease.dir, lock.ok_or_else(busy)?))
@@ -167,7 +172,7 @@ impl Engine {
             why,
             remedy: Some(remedy),
         };
-        let name = home.shown.rsplit(' ').next().unwrap_or_default().to_owned();
+        let name = &home.name;
         let book = home.book()?;
         if let Some(book) = &book {
             if book.applying.is_some() {
