@@ -244,10 +244,14 @@ impl Engine {
             if open_handle(path).is_ok() {
                 continue;
             }
-            self.note(&notices::new_directory(path))?;
+            let note = notices::new_directory(path);
+            if self.is_strict() {
+                self.note(&note)?;
+            }
             let root = RootDir::open(Path::new("/"));
             root.and_then(|root| root.make_dirs(path, 0o755))
                 .map_err(|source| failed("make bind source", source))?;
+            self.note(&note)?;
         }
         Ok(())
     }

@@ -323,3 +323,27 @@ fn root_notes_do_not_mix_with_lines_of_json() {
     );
     assert_eq!(notes[1], "created new volume new");
 }
+
+#[test]
+#[ignore = "needs root"]
+fn root_need_12_a_container_in_the_background_tells_its_notes_before_the_command_leaves() {
+    let shed = Shed::new();
+    let missing = shed.show("missing");
+    let done = shed.cowshed(&format!(
+        "run -d --name box -v {missing}:/x:z -v new:/y base true"
+    ));
+    assert_eq!(done.code, 0, "{done:?}");
+    let told: Vec<_> = done.err.lines().collect();
+    assert_eq!(
+        told,
+        [
+            "cowshed: note: /x: 'z' has no effect: no SELinux label is set",
+            "cowshed: note: created new volume new",
+            &format!("cowshed: note: created host directory {missing}"),
+        ]
+    );
+    shed.cowshed("wait box").ok();
+    // Each once: the next start has nothing to tell.
+    assert_eq!(shed.cowshed("start box").err, "");
+    shed.cowshed("wait box").ok();
+}

@@ -251,3 +251,21 @@ fn root_need_26_kill_9_leaves_no_mount_no_lock_and_no_process() {
     }
     shed.assert_no_containers();
 }
+
+#[test]
+#[ignore = "needs root"]
+fn root_rule_49_events_tell_of_both_volumes_of_an_overlay() {
+    let shed = Shed::new();
+    shed.sh("--mount type=overlay,src=low,dst=/s,upper=up", "true");
+    let only = "--filter type=volume --filter event=mount";
+    let text = shed
+        .cowshed(&format!("events --since 1h --until 0s {only}"))
+        .ok();
+    let told = |name: &str, access: &str| {
+        text.lines().any(|line| {
+            line.contains(&format!(" mount {name} "))
+                && line.contains(&format!("read/write={access}"))
+        })
+    };
+    assert!(told("low", "false") && told("up", "true"), "{text}");
+}
