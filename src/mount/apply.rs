@@ -314,7 +314,9 @@ fn hold_bind(bind: &Bind) -> Result<OwnedFd> {
 /// A directory of the host. One that the user named may be a link; a volume's data is never one.
 pub(super) fn open_source(path: &Path, kind: BindKind) -> Result<Dir> {
     match (kind, path.parent(), path.file_name()) {
-        (BindKind::Volume, Some(parent), Some(name)) => Dir::open(parent)?.open_dir(name),
+        (BindKind::Volume, Some(parent), Some(name)) => {
+            Dir::open(parent)?.locate_dir(name).map(Dir::from_fd)
+        }
         (BindKind::Volume | BindKind::Host, ..) => Dir::open(path),
     }
 }

@@ -49,7 +49,8 @@ pub(crate) fn run(engine: &Engine, args: &OverlayArgs) -> Outcome {
             let applied = engine.overlay_apply(&args.overlay)?;
             report::remarks(&applied.remarks);
             let (entries, lower) = (applied.entries, applied.lower);
-            output::line(&format!("Applied {entries} changes to {lower}"))?;
+            let s = if entries == 1 { "" } else { "s" };
+            output::line(&format!("Applied {entries} change{s} to {lower}"))?;
         }
         OverlayCommand::Discard(args) => {
             engine.overlay_discard(&args.overlay)?;
