@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use super::{
     Container, ContainerRecord, Engine, Error,
     containers::failed,
-    overlays::{Book, Home, OLD, UPPER},
+    overlays::{BASE, Book, Home, OLD, UPPER},
 };
 use crate::{
     ident::VolumeName,
@@ -21,7 +21,7 @@ use crate::{
     sys::{
         Dir, Result as SysResult, RootDir,
         mount::{Depth, clone_tree},
-        process, random_bytes, remove_tree, sync,
+        process, random_bytes, remove_tree, same_own_metadata, sync,
     },
 };
 
@@ -100,7 +100,12 @@ impl Engine {
                 }
                 Err(error) => return Err(error),
             };
-            let done = rootfs::apply(&upper, &lower, &aside(&token))?;
+            // What the host did to the directory itself since is not undone.
+            let top = match home.place.open_dir(BASE) {
+                Ok(base) => !same_own_metadata(&base, &upper)?,
+                Err(_) => true,
+            };
+            let done = rootfs::apply(&upper, &lower, &aside(&token), top)?;
             // Only what is on the disk below is taken away above.
             sync::file_system(&lower)?;
             put_away(&home.place)?;

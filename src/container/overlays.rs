@@ -32,6 +32,10 @@ const DATA: &str = "_data";
 /// An upper dir being made: it is renamed when it looks like its lower.
 const FRESH: &str = "upper.new";
 
+/// An empty directory that looks as the lower did when the upper dir was made: whether a container
+/// changed the top directory itself shows beside it.
+pub(super) const BASE: &str = "upper.base";
+
 /// An upper dir whose changes are applied or discarded, being removed.
 pub(super) const OLD: &str = "upper.old";
 
@@ -229,7 +233,7 @@ pub(super) fn has_changes(place: &Dir) -> bool {
 fn refuse_other_data(home: &Home) -> Result<(), Error> {
     let names = home.place.entries();
     let names = names.map_err(|source| failed("list overlay", source))?;
-    let ours = [UPPER, OverlayTree::WORK, FRESH, OLD, "lost+found"];
+    let ours = [UPPER, OverlayTree::WORK, BASE, FRESH, OLD, "lost+found"];
     match names
         .iter()
         .find(|name| !ours.iter().any(|our| *name == our))
@@ -250,9 +254,11 @@ fn make_upper(place: &Dir, lower: &Dir) -> SysResult<()> {
     match place.open_dir(UPPER) {
         Ok(_) => {}
         Err(error) if error.errno() == Some(Errno::ENOENT) => {
-            remove_tree(place, FRESH)?;
-            place.make_dir(FRESH, 0o755)?;
-            copy_own_metadata(lower, &place.open_dir(FRESH)?)?;
+            for name in [BASE, FRESH] {
+                remove_tree(place, name)?;
+                place.make_dir(name, 0o755)?;
+                copy_own_metadata(lower, &place.open_dir(name)?)?;
+            }
             place.rename_new(FRESH, place, UPPER)?;
         }
         // A link or file that somebody put there.

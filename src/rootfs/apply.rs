@@ -33,14 +33,17 @@ const DEPTH_MAX: usize = 256;
 /// Files are made whole beside their place, under the name `aside`, and renamed into it: a reader
 /// sees the old or the new one. Nobody may use that name; what an earlier call left of it is
 /// removed. Device nodes are left out: a container must not put one where the host would open it.
-pub fn apply(upper: &Dir, lower: &Dir, aside: &str) -> Result<Applying> {
+/// With `top` the top directory's owner, mode and xattrs are applied, too.
+pub fn apply(upper: &Dir, lower: &Dir, aside: &str, top: bool) -> Result<Applying> {
     let mut walk = Walk {
         aside: OsString::from(aside),
         links: HashMap::new(),
         done: Applying::default(),
     };
     walk.directory((upper, lower), xattr::is_opaque(upper), Path::new("/"), 0)?;
-    copy_own_metadata(upper, lower)?;
+    if top {
+        copy_own_metadata(upper, lower)?;
+    }
     Ok(walk.done)
 }
 
@@ -228,7 +231,7 @@ mod tests {
         }
 
         fn apply(&self) -> Applying {
-            apply(&self.upper, &self.lower, ".aside").unwrap()
+            apply(&self.upper, &self.lower, ".aside", true).unwrap()
         }
     }
 
@@ -307,7 +310,7 @@ mod tests {
             here = here.open_dir("d").unwrap();
         }
         crate::sys::process::raise_file_limit();
-        let error = apply(&pair.upper, &pair.lower, ".aside").unwrap_err();
+        let error = apply(&pair.upper, &pair.lower, ".aside", true).unwrap_err();
         assert_eq!(error.errno(), Some(Errno::ELOOP));
         let error = check_depth(&pair.upper).unwrap_err();
         assert_eq!(error.errno(), Some(Errno::ELOOP));

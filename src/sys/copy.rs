@@ -64,6 +64,27 @@ pub fn copy_own_metadata(from: &Dir, to: &Dir) -> Result<()> {
     copy_top_metadata(from, to, &from.own_metadata()?)
 }
 
+/// Whether two directories have the same owner, mode and xattrs; times are not looked at.
+pub fn same_own_metadata(one: &Dir, other: &Dir) -> Result<bool> {
+    let (a, b) = (one.own_metadata()?, other.own_metadata()?);
+    if (a.uid(), a.gid(), a.mode()) != (b.uid(), b.gid(), b.mode()) {
+        return Ok(false);
+    }
+    Ok(own_xattrs(one)? == own_xattrs(other)?)
+}
+
+/// Keys and values in turn.
+fn own_xattrs(dir: &Dir) -> Result<Vec<Vec<u8>>> {
+    let mut all = Vec::new();
+    for key in xattr::list(dir, ".")? {
+        if !key.starts_with(b"trusted.overlay.") {
+            let value = xattr::get(dir, ".", OsStr::from_bytes(&key))?;
+            all.extend([key, value.unwrap_or_default()]);
+        }
+    }
+    Ok(all)
+}
+
 fn remove_other_xattrs(from: &Dir, name: &OsStr, (to, new): (&Dir, &OsStr)) -> Result<()> {
     let wanted = xattr::list(from, name)?;
     for key in xattr::list(to, new)? {

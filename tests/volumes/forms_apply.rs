@@ -379,3 +379,31 @@ fn root_need_26_directories_without_an_end_end_in_an_error() {
     assert_eq!(tree(&shed.path("src")), before);
     shed.cowshed("rm box").ok();
 }
+
+#[test]
+#[ignore = "needs root"]
+fn root_need_26_the_top_directory_changes_only_when_the_container_changed_it() {
+    let shed = Shed::new();
+    let src = source(&shed);
+    let mode = |mode: u32| {
+        fs::set_permissions(&src, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let found = || fs::metadata(&src).unwrap().mode() & 0o7777;
+    mode(0o755);
+    shed.cowshed(&format!("run --name box -v {src}:/s:O base touch /s/new"))
+        .ok();
+    let at = Dir::open(&shed.path("src")).unwrap();
+    xattr::set(&at, ".", "user.host", b"1").unwrap();
+    mode(0o700);
+    shed.cowshed("overlay apply box").ok();
+    assert!(shed.path("src/new").exists());
+    assert_eq!(
+        (found(), xattr::list(&at, ".").unwrap()),
+        (0o700, vec![b"user.host".to_vec()])
+    );
+    shed.cowshed("rm box").ok();
+    shed.cowshed(&format!("run --name box -v {src}:/s:O base chmod 1777 /s"))
+        .ok();
+    shed.cowshed("overlay apply box").ok();
+    assert_eq!(found(), 0o1777);
+}
