@@ -156,7 +156,7 @@ fn names_of(command: &str, arg: &Arg) -> Option<Names> {
         ("attach" | "exec" | "kill" | "pause" | "stop" | "top" | "wait", "CONTAINER") => {
             Some(Names::Running)
         }
-        (_, "CONTAINER") => Some(Names::Containers),
+        (_, "CONTAINER" | "CONTAINER[:TARGET]|VOLUME") => Some(Names::Containers),
         (_, "IMAGE" | "IMAGE [COMMAND [ARG…]]") | ("tag", "SOURCE") => Some(Names::Images),
         (_, "VOLUME") => Some(Names::Volumes),
         ("inspect", "NAME") => Some(Names::Everything),

@@ -31,6 +31,9 @@ struct Cli {
     /// Directory that holds everything; made where it is missing
     #[arg(long, global = true, env = "COWSHED_ROOT", value_name = "DIR", default_value = DEFAULT_ROOT)]
     root: PathBuf,
+    /// Tell no notes about what was made, ignored or left out
+    #[arg(long, global = true)]
+    no_notes: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -43,6 +46,9 @@ struct RunOnly {
     /// Directory that holds everything; made where it is missing
     #[arg(long, global = true, env = "COWSHED_ROOT", value_name = "DIR", default_value = DEFAULT_ROOT)]
     root: PathBuf,
+    /// Tell no notes about what was made, ignored or left out
+    #[arg(long, global = true)]
+    no_notes: bool,
     #[command(subcommand)]
     command: RunCommand,
 }
@@ -62,10 +68,15 @@ impl Cli {
         }
         let RunOnly {
             root,
+            no_notes,
             command: RunCommand::Run(args),
         } = RunOnly::try_parse()?;
         let command = Command::Life(life::LifeCommand::Run(args));
-        Ok(Self { root, command })
+        Ok(Self {
+            root,
+            no_notes,
+            command,
+        })
     }
 }
 
@@ -103,6 +114,8 @@ enum Command {
     Container(command::container::ContainerArgs),
     /// Manage volumes
     Volume(volume::VolumeArgs),
+    /// Look at, apply or discard what containers changed over directories and volumes
+    Overlay(command::overlay::OverlayArgs),
     /// Show what is done to containers, images and volumes
     Events(command::events::EventsArgs),
     /// Write files for other programs
@@ -136,9 +149,14 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Outcome {
+    if cli.no_notes {
+        report::silence_notes();
+    }
     let open = || -> Result<Engine, Exit> {
         require_root()?;
-        Ok(Engine::open(&cli.root)?.with_notes(report::note))
+        let strict = report::is_on(std::env::var_os("COWSHED_STRICT_MOUNTS"));
+        let engine = Engine::open(&cli.root)?.with_notes(report::note);
+        Ok(engine.with_strict_mounts(strict))
     };
     // What a killed command left is put away by the next one, but for `run`, which is in a hurry.
     let open_tidy = || -> Result<Engine, Exit> {
@@ -163,6 +181,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Image(args) => image::run(&open_tidy()?, args),
         Command::Container(args) => command::container::run(&open_tidy()?, args),
         Command::Volume(args) => volume::run(&open_tidy()?, args),
+        Command::Overlay(args) => command::overlay::run(&open_tidy()?, &args),
         Command::Events(args) => command::events::run(&open_tidy()?, &args),
         Command::Generate(args) => command::generate::run(&open_tidy()?, &args, DEFAULT_ROOT),
         Command::System(args) => command::system::run(&open_tidy()?, &args),

@@ -1,6 +1,14 @@
 //! Errors and exit codes: the only place that writes to standard error.
 
-use std::{io::Write as _, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io::Write as _,
+    process::ExitCode,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use cowshed::error::Failure;
 
@@ -149,17 +157,55 @@ pub(crate) fn each(names: &[String], mut work: impl FnMut(&str) -> Result<(), Ex
     }
 }
 
-/// Tells a person at a terminal what was made without being asked for by name.
-pub(crate) fn note(text: &str) {
-    if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
-        writeln!(std::io::stderr(), "cowshed: note: {text}").ok();
+/// `--no-notes`
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// Notes that wait for whoever tells them in a form of its own.
+static HELD: Mutex<Option<Vec<String>>> = Mutex::new(None);
+
+/// No note is told from now on.
+pub(crate) fn silence_notes() {
+    SILENT.store(true, Ordering::Relaxed);
+}
+
+/// From now on notes wait for [`take_notes`]: lines of JSON must not be mixed with others.
+pub(crate) fn hold_notes() {
+    if let Ok(mut held) = HELD.lock() {
+        *held = Some(Vec::new());
     }
 }
 
-/// What a user must know about something that went through, terminal or not.
+/// The notes since the last time.
+pub(crate) fn take_notes() -> Vec<String> {
+    let held = HELD.lock();
+    held.ok()
+        .and_then(|mut held| held.as_mut().map(std::mem::take))
+        .unwrap_or_default()
+}
+
+/// Whether a switch in the environment is on: set, and to neither 0, false nor nothing.
+pub(crate) fn is_on(value: Option<OsString>) -> bool {
+    value.is_some_and(|value| !matches!(value.to_str(), Some("" | "0" | "false")))
+}
+
+/// What was made, ignored or left out without being asked for by name.
+pub(crate) fn note(text: &str) {
+    if SILENT.load(Ordering::Relaxed) {
+        return;
+    }
+    if let Ok(mut held) = HELD.lock()
+        && let Some(held) = held.as_mut()
+    {
+        held.push(text.to_owned());
+        return;
+    }
+    line(&format!("cowshed: note: {text}"));
+}
+
+/// What a user must know about something that went through.
 pub(crate) fn remarks(remarks: &[String]) {
     for remark in remarks {
-        line(&format!("cowshed: note: {remark}"));
+        note(remark);
     }
 }
 

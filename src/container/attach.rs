@@ -1,35 +1,36 @@
 //! Volumes, binds and tmpfs of a container become mounts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
 use super::{
-    AttachedMount, ContainerRecord, Engine, Error, containers::failed, sharing::Admissions,
+    AttachedMount, ContainerRecord, Engine, Error, containers::failed, notices, sharing::Admissions,
 };
 use crate::{
     mount::{
-        Access, Bind, BindKind, BindRecursive, BindRequest, MissingSource, Mount, MountPlan,
-        Origin, Propagation, ReadOnly, RequestKind, Source,
+        Access, Bind, BindKind, BindRecursive, BindRequest, IdMap, ImageTree, MissingSource, Mount,
+        MountPlan, Origin, OverlayTree, Propagation, ReadOnly, RequestKind, Source, Stored,
+        VolumeRequest,
     },
     process,
-    rootfs::{self, Snapshot},
+    rootfs::{self, Layers, Snapshot},
     sys::{
-        FileKind, RootDir, metadata_of,
+        RootDir,
+        lock::Lock,
         mount::{Depth, PropagationType},
         mountinfo, open_handle,
     },
-    volume::{self, Fill, Filled, Hold, Volumes},
+    volume::{self, Hold, Volumes},
 };
-
-/// What the filling child answers when there was something to copy.
-const COPIED: &[u8] = b"copied";
 
 /// What a container holds of its volumes while it runs.
 #[derive(Debug, Default)]
 pub(super) struct Attached {
     pub(super) holds: Vec<Hold>,
     admissions: Admissions,
+    /// The upper dirs of its overlays.
+    uppers: Vec<Lock>,
 }
 
 impl Attached {
@@ -41,40 +42,82 @@ impl Attached {
     }
 }
 
-/// The mounts of a record, in its order; pure.
-pub(super) fn mounts(record: &ContainerRecord, volumes: &Volumes<'_>) -> Vec<Mount> {
-    let mount = |attached: &AttachedMount| Mount {
-        target: attached.request.target.clone(),
-        source: source(attached, volumes),
-        origin: Origin::User,
-    };
-    record.mounts.iter().map(mount).collect()
-}
-
-fn source(attached: &AttachedMount, volumes: &Volumes<'_>) -> Source {
-    let request = &attached.request;
-    match (&request.kind, &attached.volume) {
-        (RequestKind::Tmpfs(options), _) => Source::Tmpfs(options.clone()),
-        (RequestKind::Bind(bind), _) => Source::Bind(host_bind(bind, request.access)),
-        (RequestKind::Volume(volume), name) => {
-            let mountpoint = name.as_ref().map(|name| volumes.mountpoint(name));
-            let read_only = match request.access {
-                Access::ReadWrite => ReadOnly::No,
-                Access::ReadOnly => ReadOnly::Recursive,
-            };
-            Source::Bind(Bind {
-                source: mountpoint.unwrap_or_default(),
-                subpath: volume.subpath.clone(),
-                kind: BindKind::Volume,
-                depth: Depth::Recursive,
-                read_only,
-                propagation: Propagation::RPrivate,
+impl Engine {
+    /// The mounts of a record, in its order. Nothing is made.
+    pub(super) fn mounts(&self, record: &ContainerRecord) -> Result<Vec<Mount>, Error> {
+        let volumes = self.volumes()?;
+        let mount = |(number, attached): (usize, &AttachedMount)| {
+            Ok(Mount {
+                target: attached.request.target.clone(),
+                source: self.source(record, (number, attached), &volumes)?,
+                origin: Origin::User,
             })
-        }
+        };
+        record.mounts.iter().enumerate().map(mount).collect()
+    }
+
+    fn source(
+        &self,
+        record: &ContainerRecord,
+        (number, attached): (usize, &AttachedMount),
+        volumes: &Volumes<'_>,
+    ) -> Result<Source, Error> {
+        let request = &attached.request;
+        Ok(match &request.kind {
+            RequestKind::Tmpfs(options) => Source::Tmpfs(options.clone()),
+            RequestKind::Bind(bind) => Source::Bind(host_bind(bind, request.access, &record.user)),
+            RequestKind::Volume(volume) => {
+                let name = attached.volume.as_ref();
+                let mountpoint = name.map(|name| volumes.mountpoint(name));
+                Source::Bind(volume_bind(
+                    volume,
+                    mountpoint.unwrap_or_default(),
+                    request.access,
+                ))
+            }
+            RequestKind::Image(image) => {
+                let chains = attached.image.as_ref();
+                let chains = chains.map_or(&[][..], |image| &image.chains);
+                Source::Image(ImageTree {
+                    image: image.image.clone(),
+                    base: self.store().path(),
+                    lowers: rootfs::stack(&Layers::open(self.store())?, chains)?,
+                    subpath: image.subpath.clone(),
+                })
+            }
+            RequestKind::Overlay(overlay) => {
+                let (lower, kind) = match &overlay.lower {
+                    Stored::Path(path) => (path.clone(), BindKind::Host),
+                    Stored::Volume(name) => (volumes.mountpoint(&name.parse()?), BindKind::Volume),
+                };
+                Source::Overlay(OverlayTree {
+                    lower,
+                    kind,
+                    place: self.overlay_place(record, number)?,
+                    access: request.access,
+                })
+            }
+        })
     }
 }
 
-fn host_bind(bind: &BindRequest, access: Access) -> Bind {
+fn volume_bind(volume: &VolumeRequest, source: PathBuf, access: Access) -> Bind {
+    Bind {
+        source,
+        subpath: volume.subpath.clone(),
+        kind: BindKind::Volume,
+        depth: Depth::Recursive,
+        read_only: match access {
+            Access::ReadWrite => ReadOnly::No,
+            Access::ReadOnly => ReadOnly::Recursive,
+        },
+        propagation: Propagation::RPrivate,
+        create_subpath: volume.create_subpath,
+        idmap: None,
+    }
+}
+
+fn host_bind(bind: &BindRequest, access: Access, user: &str) -> Bind {
     let read_only = match (access, bind.recursive) {
         (Access::ReadWrite, _) => ReadOnly::No,
         (Access::ReadOnly, BindRecursive::Disabled | BindRecursive::Writable) => ReadOnly::Top,
@@ -94,6 +137,13 @@ fn host_bind(bind: &BindRequest, access: Access) -> Bind {
         depth,
         read_only,
         propagation,
+        create_subpath: false,
+        idmap: match &bind.idmap {
+            Some(IdMap::MatchUser { user: Some(user) }) => Some(user.clone()),
+            Some(IdMap::MatchUser { user: None }) => Some(user.to_owned()),
+            // Refused when the container was made.
+            Some(IdMap::UserNamespace) | None => None,
+        },
     }
 }
 
@@ -103,26 +153,79 @@ fn binds(record: &ContainerRecord) -> impl Iterator<Item = &BindRequest> {
         .iter()
         .filter_map(|mount| match &mount.request.kind {
             RequestKind::Bind(bind) => Some(bind),
-            RequestKind::Volume(_) | RequestKind::Tmpfs(_) => None,
+            RequestKind::Volume(_)
+            | RequestKind::Tmpfs(_)
+            | RequestKind::Image(_)
+            | RequestKind::Overlay(_) => None,
         })
 }
 
-/// Sources that must be there are, and can propagate as asked (semantics 16, 20). Nothing is made.
-pub(super) fn check_sources(record: &ContainerRecord) -> Result<(), Error> {
-    for bind in binds(record) {
-        match open_handle(&bind.source) {
-            Ok(handle) => check_propagation(bind, &crate::sys::process::path_of(&handle))?,
+/// Host paths that a mount wants: binds and the lowers of overlays.
+fn host_paths(record: &ContainerRecord) -> impl Iterator<Item = (&Path, MissingSource)> {
+    record
+        .mounts
+        .iter()
+        .filter_map(|mount| match &mount.request.kind {
+            RequestKind::Bind(bind) => Some((bind.source.as_path(), bind.missing)),
+            RequestKind::Overlay(overlay) => match &overlay.lower {
+                Stored::Path(path) => Some((path.as_path(), overlay.missing)),
+                Stored::Volume(_) => None,
+            },
+            RequestKind::Volume(_) | RequestKind::Tmpfs(_) | RequestKind::Image(_) => None,
+        })
+}
+
+/// Host paths that would be made at start.
+pub(super) fn missing_sources(record: &ContainerRecord) -> Result<Vec<&Path>, Error> {
+    let mut missing = Vec::new();
+    for (path, what) in host_paths(record) {
+        match open_handle(path) {
+            Ok(_) => {}
             Err(error) if error.errno() == Some(Errno::ENOENT) => {
-                if bind.missing == MissingSource::Refuse {
-                    return Err(Error::NoSource {
-                        path: bind.source.clone(),
-                    });
+                if what == MissingSource::Create {
+                    missing.push(path);
                 }
             }
             Err(source) => return Err(failed("open bind source", source)),
         }
     }
-    Ok(())
+    Ok(missing)
+}
+
+/// No container has a user namespace of its own in this version.
+pub(super) fn check_idmaps(record: &ContainerRecord) -> Result<(), Error> {
+    match binds(record).find(|bind| bind.idmap == Some(IdMap::UserNamespace)) {
+        Some(bind) => Err(Error::Usage {
+            what: format!(
+                "mount {}: bind-idmap=userns needs a container with a user namespace of its own, \
+                 which there is none of yet: use bind-idmap=match-user",
+                bind.source.display()
+            ),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Sources that must be there are, and can propagate as asked (semantics 16, 20). Nothing is made.
+pub(super) fn check_sources(record: &ContainerRecord) -> Result<(), Error> {
+    for (path, missing) in host_paths(record) {
+        match open_handle(path) {
+            Ok(_) => {}
+            Err(error) if error.errno() == Some(Errno::ENOENT) => {
+                if missing == MissingSource::Refuse {
+                    let path = path.to_owned();
+                    return Err(Error::NoSource { path });
+                }
+            }
+            Err(source) => return Err(failed("open bind source", source)),
+        }
+    }
+    for bind in binds(record) {
+        if let Ok(handle) = open_handle(&bind.source) {
+            check_propagation(bind, &crate::sys::process::path_of(&handle))?;
+        }
+    }
+    super::overlays::check_lowers(record)
 }
 
 fn check_propagation(bind: &BindRequest, real: &str) -> Result<(), Error> {
@@ -151,14 +254,18 @@ fn check_propagation(bind: &BindRequest, real: &str) -> Result<(), Error> {
 impl Engine {
     /// Makes missing bind sources (semantics 15), at start like Docker.
     pub(super) fn make_sources(&self, record: &ContainerRecord) -> Result<(), Error> {
-        for bind in binds(record).filter(|bind| bind.missing == MissingSource::Create) {
-            if open_handle(&bind.source).is_ok() {
+        for (path, _) in host_paths(record).filter(|(_, what)| *what == MissingSource::Create) {
+            if open_handle(path).is_ok() {
                 continue;
             }
+            let note = notices::new_directory(path);
+            if self.is_strict() {
+                self.note(&note)?;
+            }
             let root = RootDir::open(Path::new("/"));
-            root.and_then(|root| root.make_dirs(&bind.source, 0o755))
+            root.and_then(|root| root.make_dirs(path, 0o755))
                 .map_err(|source| failed("make bind source", source))?;
-            self.note(&format!("created host directory {}", bind.source.display()));
+            self.note(&note)?;
         }
         Ok(())
     }
@@ -175,10 +282,9 @@ impl Engine {
     ) -> Result<Attached, Error> {
         let volumes = self.volumes()?;
         let mut attached = Attached::default();
-        for mount in &record.mounts {
-            let Some(name) = &mount.volume else {
-                continue;
-            };
+        let named = record.mounts.iter();
+        let named = named.flat_map(|mount| mount.volumes().map(move |name| (mount, name)));
+        for (mount, name) in named {
             let hold = match volumes.attach(name) {
                 // Pruned between its making and ours becoming visible as its user.
                 Err(volume::Error::NotFound { .. }) if !mount.inherited => {
@@ -202,80 +308,8 @@ impl Engine {
             }
             attached.holds.push(hold);
         }
+        attached.uppers = self.prepare_overlays(record)?;
         Ok(attached)
-    }
-
-    fn fill(
-        &self,
-        record: &ContainerRecord,
-        snapshot: &Snapshot,
-        mount: &AttachedMount,
-        hold: &Hold,
-    ) -> Result<(), Error> {
-        let target = mount.request.target.clone();
-        let Some(name) = &mount.volume else {
-            return Ok(());
-        };
-        if !rootfs::has_directory(snapshot, &target)? {
-            return Ok(());
-        }
-        let volumes = self.volumes()?;
-        let volume = volumes.get(name.as_str())?.record;
-        let chain = record
-            .chains
-            .last()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let this = Fill {
-            chain,
-            target: target.display().to_string(),
-        };
-        if volume.filled.as_ref() == Some(&this) && !hold.is_mounted() {
-            // An empty directory of the same image: copied before.
-            return Ok(());
-        }
-        let copied = rootfs::with_view(snapshot, |root| {
-            crate::sys::process::raise_file_limit();
-            // A file or nothing there: nothing to copy (semantics 28, as the newer engine).
-            let Ok(handle) = root.locate(&target) else {
-                return Ok(Vec::new());
-            };
-            if metadata_of(&handle)?.kind() != FileKind::Directory {
-                return Ok(Vec::new());
-            }
-            let from = root.open_dir(&target)?;
-            let filled = if hold.is_mounted() {
-                volume::fill_mounted(&hold.dir, name.as_str(), &from)
-            } else {
-                volume::fill(&hold.dir, name.as_str(), &from)
-            };
-            match filled {
-                Ok(Filled::Copied(report)) if report.entries > 0 => Ok(COPIED.to_vec()),
-                Ok(_) => Ok(Vec::new()),
-                Err(error) => Err(error.into_system()),
-            }
-        });
-        let copied = copied.map_err(|error| {
-            if let (rootfs::Error::System { source, .. }, true) = (&error, hold.is_mounted()) {
-                // A server that does not let us give files away, mostly.
-                let what = format!(
-                    "fill volume {name} with the image's files; -v {name}:{}:nocopy leaves it as it is",
-                    target.display()
-                );
-                return failed(&what, source.clone());
-            }
-            error.into()
-        })?;
-        // Only an empty directory needs to be remembered: a volume that was emptied later is filled
-        // again (semantics 26).
-        if hold.is_mounted() {
-            return Ok(());
-        }
-        if copied != COPIED {
-            volumes.edit(name, |record| record.filled = Some(this))?;
-        }
-        volume::apply_owner(&hold.dir, volume.owner)
-            .map_err(|source| failed("set owner of volume", source))
     }
 }
 

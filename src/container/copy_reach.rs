@@ -127,7 +127,8 @@ impl Reach {
                 Ok(work(&RootDir::new(root)))
             }
             Self::Still { plan, .. } => {
-                let mut stage = Stage::new(plan.overlay.merged_path());
+                let mut stage =
+                    Stage::new(plan.overlay.merged_path()).with_users(crate::process::find_ids);
                 for action in plan.actions().iter().filter(|one| is_wanted(one, extent)) {
                     stage.apply(action)?;
                 }
@@ -143,7 +144,10 @@ fn is_wanted(action: &Action, extent: Extent) -> bool {
         Action::Isolate | Action::Furnish(_) | Action::Overlay(_) => true,
         Action::HoldSources(_) | Action::ReadOnlyRoot => extent == Extent::Everything,
         Action::Mount(mount) => {
-            let stays = matches!(mount.source, Source::Bind(_) | Source::Furniture { .. });
+            let stays = matches!(
+                mount.source,
+                Source::Bind(_) | Source::Image(_) | Source::Overlay(_) | Source::Furniture { .. }
+            );
             extent == Extent::Everything && stays
         }
         Action::Devices | Action::Mask | Action::Pivot => false,

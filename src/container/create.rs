@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use nix::sys::signal::Signal;
 
 use super::{
-    AttachedMount, ContainerRecord, DEFAULT_STOP_TIMEOUT, Engine, Error, RunRequest, containers,
-    environment, signal,
+    AttachedMount, ContainerRecord, DEFAULT_STOP_TIMEOUT, Engine, Error, ImageVolumes,
+    MountedImage, RunRequest, containers, environment, notices, signal,
 };
 use crate::{
     ident::{ContainerId, Timestamp, VolumeName},
     image::{HealthCheck, ImageConfig, ImageRecord},
     mount::{
-        self, Access, MountRequest, RequestKind, VolumeRequest, VolumesFrom, check_duplicates,
+        self, Access, MissingSource, MountRequest, RequestKind, Stored, TmpfsOptions, Upper,
+        VolumeRequest, VolumesFrom, check_duplicates,
     },
     process::Network,
     rootfs::{self, Snapshot},
@@ -34,6 +35,8 @@ pub(super) struct CreatedContainer {
 pub(super) struct Draft {
     pub record: ContainerRecord,
     pub snapshot: Snapshot,
+    /// What the user must know about its mounts.
+    pub notes: Vec<String>,
 }
 
 impl Engine {
@@ -47,19 +50,27 @@ impl Engine {
         let id = ContainerId::from_random(
             random_bytes().map_err(|source| containers::failed("name container", source))?,
         );
-        let mounts = self.collect_mounts(&request, &config)?;
+        let (mounts, mut notes) = self.collect_mounts(&request, &config)?;
         let record = decide(request, (&image, config), id, mounts)?;
+        super::attach::check_idmaps(&record)?;
+        notes.extend(self.mount_notes(&record)?);
         let snapshot = rootfs::prepare(self.store(), &record.chains, &record.id)?;
-        Ok(Draft { record, snapshot })
+        Ok(Draft {
+            record,
+            snapshot,
+            notes,
+        })
     }
 
-    /// The user's mounts, those of other containers, and the image's volumes that nothing covers.
+    /// The user's mounts, those of other containers, and the image's volumes that nothing covers;
+    /// and what is to be told about them.
     fn collect_mounts(
         &self,
         request: &RunRequest,
         config: &ImageConfig,
-    ) -> Result<Vec<AttachedMount>, Error> {
+    ) -> Result<(Vec<AttachedMount>, Vec<String>), Error> {
         check_duplicates(&request.mounts)?;
+        let mut notes = Vec::new();
         let own = request
             .mounts
             .iter()
@@ -67,7 +78,7 @@ impl Engine {
             .map(|request| self.name_volume(request));
         let mut mounts = own.collect::<Result<Vec<_>, _>>()?;
         for from in &request.volumes_from {
-            for inherited in self.mounts_of(from)? {
+            for inherited in self.mounts_of(from, &mut notes)? {
                 let target = &inherited.request.target;
                 // The user's own mount wins over an inherited one.
                 if mounts.iter().all(|mount| mount.request.target != *target) {
@@ -78,20 +89,22 @@ impl Engine {
         for volume in &config.volumes {
             let target = mount::inside_volume(volume)?;
             if mounts.iter().all(|mount| mount.request.target != target) {
-                mounts.push(self.name_volume(image_volume(target))?);
+                notes.push(notices::image_volume(
+                    &target,
+                    request.image_volumes,
+                    &mounts,
+                ));
+                if let Some(wanted) = image_volume(target, request.image_volumes) {
+                    mounts.push(self.name_volume(wanted)?);
+                }
             }
         }
-        Ok(mounts)
+        Ok((mounts, notes))
     }
 
     fn name_volume(&self, request: MountRequest) -> Result<AttachedMount, Error> {
         let RequestKind::Volume(volume) = &request.kind else {
-            return Ok(AttachedMount {
-                request,
-                volume: None,
-                anonymous: false,
-                inherited: false,
-            });
+            return self.name_parts(request);
         };
         let (name, anonymous) = if let Some(name) = &volume.name {
             (name.parse::<VolumeName>()?, false)
@@ -110,16 +123,64 @@ impl Engine {
             volume: Some(name),
             anonymous,
             inherited: false,
+            image: None,
+            upper: None,
         })
     }
 
-    fn mounts_of(&self, from: &VolumesFrom) -> Result<Vec<AttachedMount>, Error> {
+    /// What a mount that is no volume names: an image, or volumes below or above an overlay.
+    fn name_parts(&self, request: MountRequest) -> Result<AttachedMount, Error> {
+        let (mut volume, mut upper, mut image) = (None, None, None);
+        match &request.kind {
+            RequestKind::Bind(_) | RequestKind::Volume(_) | RequestKind::Tmpfs(_) => {}
+            RequestKind::Image(wanted) => {
+                let record = self.images()?.resolve(&wanted.image)?;
+                image = Some(MountedImage {
+                    id: record.id,
+                    chains: record.layers.iter().map(|layer| layer.chain).collect(),
+                });
+            }
+            RequestKind::Overlay(wanted) => {
+                if let Stored::Volume(name) = &wanted.lower {
+                    let name: VolumeName = name.parse()?;
+                    let refused = wanted.missing == MissingSource::Refuse;
+                    if refused && self.volumes()?.find(&name)?.is_none() {
+                        let name = name.to_string();
+                        return Err(Error::NoCreate { name });
+                    }
+                    volume = Some(name);
+                }
+                if let Upper::Volume(name) = &wanted.upper {
+                    upper = Some(name.parse()?);
+                }
+            }
+        }
+        Ok(AttachedMount {
+            request,
+            volume,
+            anonymous: false,
+            inherited: false,
+            image,
+            upper,
+        })
+    }
+
+    fn mounts_of(
+        &self,
+        from: &VolumesFrom,
+        notes: &mut Vec<String>,
+    ) -> Result<Vec<AttachedMount>, Error> {
         let other = self.container(&from.container)?.record;
-        // tmpfs is a container's own (semantics 29).
-        let shared = other
-            .mounts
-            .into_iter()
-            .filter(|mount| !matches!(mount.request.kind, RequestKind::Tmpfs(_)));
+        // tmpfs is a container's own (semantics 29), and so are the changes of an overlay.
+        let own = |mount: &AttachedMount| {
+            matches!(
+                mount.request.kind,
+                RequestKind::Tmpfs(_) | RequestKind::Overlay(_)
+            )
+        };
+        let (left, shared): (Vec<_>, Vec<_>) = other.mounts.into_iter().partition(own);
+        notes.extend(left.iter().map(|mount| notices::left_out(mount, from)));
+        let shared = shared.into_iter();
         let inherit = |mut mount: AttachedMount| {
             if from.access == Some(Access::ReadOnly) {
                 mount.request.access = Access::ReadOnly;
@@ -140,8 +201,13 @@ impl Engine {
     /// removal comes in between.
     pub(super) fn create(&self, request: RunRequest) -> Result<CreatedContainer, Error> {
         let layers = lease_place(self.store(), Place::Layers, false)?;
-        let Draft { record, snapshot } = self.draft(request)?;
+        let Draft {
+            record,
+            snapshot,
+            notes,
+        } = self.draft(request)?;
         super::attach::check_sources(&record)?;
+        self.tell_notes(&record, &notes)?;
         let staging = Staging::begin(self.store(), record.id.as_str())?;
         snapshot.make_dirs(staging.dir())?;
         record::create(staging.dir(), containers::CONFIG, &record)?;
@@ -173,38 +239,52 @@ impl Engine {
     /// Makes the volumes that are missing, and leases all: whoever removes or renames one looks for
     /// its users when he has it alone, so the lease is needed until the record tells of them.
     pub(super) fn create_volumes(&self, record: &ContainerRecord) -> Result<Vec<Lease>, Error> {
-        let volumes = self.volumes()?;
         let mut leases = Vec::new();
         for mount in &record.mounts {
-            let (RequestKind::Volume(wanted), Some(name)) = (&mount.request.kind, &mount.volume)
-            else {
-                continue;
-            };
-            // Removed by somebody between the two: once more.
-            let lease = loop {
-                match volumes.lease(name)? {
-                    Some(lease) => break lease,
-                    None if mount.inherited => {
-                        let name = name.to_string();
-                        return Err(volume::Error::NotFound { name }.into());
-                    }
-                    None => {}
-                }
-                // It may be there, half-way to another name.
-                self.finish_volume_renaming()?;
-                self.make_volume(record, (mount, wanted), name)?;
-            };
-            leases.push(lease);
+            for name in mount.volumes() {
+                leases.push(self.have_volume(record, mount, name)?);
+            }
         }
         Ok(leases)
+    }
+
+    /// Leases a volume, and makes it first where it is missing.
+    fn have_volume(
+        &self,
+        record: &ContainerRecord,
+        mount: &AttachedMount,
+        name: &VolumeName,
+    ) -> Result<Lease, Error> {
+        let volumes = self.volumes()?;
+        // Removed by somebody between the two: once more.
+        loop {
+            if let Some(lease) = volumes.lease(name)? {
+                return Ok(lease);
+            }
+            if mount.inherited {
+                let name = name.to_string();
+                return Err(volume::Error::NotFound { name }.into());
+            }
+            // It may be there, half-way to another name.
+            self.finish_volume_renaming()?;
+            self.make_volume(record, mount, name)?;
+        }
     }
 
     fn make_volume(
         &self,
         record: &ContainerRecord,
-        (mount, wanted): (&AttachedMount, &VolumeRequest),
+        mount: &AttachedMount,
         name: &VolumeName,
     ) -> Result<(), Error> {
+        let plain = VolumeRequest::default();
+        let wanted = match &mount.request.kind {
+            RequestKind::Volume(wanted) => wanted,
+            RequestKind::Bind(_)
+            | RequestKind::Tmpfs(_)
+            | RequestKind::Image(_)
+            | RequestKind::Overlay(_) => &plain,
+        };
         let target = mount.request.target.display().to_string();
         let origin = Some(Origin {
             container: record.id.to_string(),
@@ -220,7 +300,7 @@ impl Engine {
             self.tell_volume("create", name, &volume.record.driver);
         }
         if created == Created::New && !mount.anonymous {
-            self.note(&format!("created new volume {name}"));
+            self.note(&notices::new_volume(name))?;
         }
         Ok(())
     }
@@ -313,14 +393,25 @@ fn health(
     }
 }
 
-fn image_volume(target: PathBuf) -> MountRequest {
-    MountRequest {
+fn image_volume(target: PathBuf, wanted: ImageVolumes) -> Option<MountRequest> {
+    let kind = match wanted {
+        ImageVolumes::Ignore => return None,
+        ImageVolumes::Anonymous => RequestKind::Volume(VolumeRequest::default()),
+        ImageVolumes::Tmpfs => RequestKind::Tmpfs(TmpfsOptions {
+            exec: true,
+            copy_up: true,
+            ..TmpfsOptions::default()
+        }),
+    };
+    Some(MountRequest {
         target,
         access: Access::ReadWrite,
-        kind: RequestKind::Volume(VolumeRequest::default()),
+        kind,
         mode: String::new(),
         from_tmpfs_flag: false,
-    }
+        from_mount_flag: false,
+        ignored: Vec::new(),
+    })
 }
 
 /// Docker's rules: a new entrypoint drops the image's command.

@@ -12,6 +12,7 @@ pub struct Engine {
     journal: LazyJournal,
     hierarchies: OnceLock<Hierarchies>,
     notes: fn(&str),
+    strict_mounts: bool,
 }
 
 impl Engine {
@@ -24,18 +25,44 @@ impl Engine {
             journal: LazyJournal::new(),
             hierarchies: OnceLock::new(),
             notes: |_| (),
+            strict_mounts: false,
         })
     }
 
-    /// The same, saying through `notes` what was made without being asked for by name: host
-    /// directories and new volumes.
+    /// The same, saying through `notes` what is made, ignored or left out of mounts without being
+    /// asked for by name.
     #[must_use]
     pub fn with_notes(self, notes: fn(&str)) -> Self {
         Self { notes, ..self }
     }
 
-    pub(super) fn note(&self, text: &str) {
+    /// The same, failing where a note about mounts would be told.
+    #[must_use]
+    pub fn with_strict_mounts(self, strict_mounts: bool) -> Self {
+        Self {
+            strict_mounts,
+            ..self
+        }
+    }
+
+    /// Tells a note about a mount, or fails with it: before the thing is done that it tells of.
+    pub(super) fn note(&self, text: &str) -> Result<(), Error> {
+        if self.strict_mounts {
+            let notes = vec![text.to_owned()];
+            return Err(Error::StrictMounts { notes });
+        }
+        self.remark(text);
+        Ok(())
+    }
+
+    /// Tells a note about something else.
+    pub(super) fn remark(&self, text: &str) {
         (self.notes)(text);
+    }
+
+    /// Whether notes about mounts are errors.
+    pub(super) fn is_strict(&self) -> bool {
+        self.strict_mounts
     }
 
     pub(super) fn lazy_journal(&self) -> &LazyJournal {

@@ -6,7 +6,7 @@ use super::{ContainerRecord, Engine, Error};
 use crate::{
     event::{Actor, Event, EventReader, Filter, Journal, Kind, Span},
     ident::{Digest, Timestamp, VolumeName},
-    mount::Access,
+    mount::{Access, RequestKind},
 };
 
 /// The journal, opened with the first event.
@@ -42,13 +42,16 @@ impl Engine {
 
     /// That the volumes of a container are in use from now on, or no more: `mount`, `unmount`.
     pub(super) fn tell_use(&self, action: &str, record: &ContainerRecord) {
-        for mount in &record.mounts {
-            let Some(name) = &mount.volume else {
-                continue;
-            };
+        let mounts = record.mounts.iter();
+        for (mount, name) in mounts.flat_map(|mount| mount.volumes().map(move |name| (mount, name)))
+        {
             let mut attributes = vec![("container", record.id.as_str()), ("driver", "local")];
             let target = mount.request.target.display().to_string();
-            let writable = (mount.request.access == Access::ReadWrite).to_string();
+            // What is below an overlay is only read.
+            let is_lower = mount.volume.as_ref() == Some(name)
+                && matches!(mount.request.kind, RequestKind::Overlay(_));
+            let writable = mount.request.access == Access::ReadWrite && !is_lower;
+            let writable = writable.to_string();
             if action == "mount" {
                 attributes.push(("destination", &target));
                 attributes.push(("propagation", ""));

@@ -192,7 +192,7 @@ impl Engine {
         let containers = self.containers()?;
         let of_images = images.iter().flat_map(|image| &image.layers);
         let of_images = of_images.map(|layer| layer.chain);
-        let of_containers = containers.iter().flat_map(|one| &one.record.chains);
+        let of_containers = containers.iter().flat_map(|one| one.record.all_chains());
         let chains = of_images.chain(of_containers.copied()).collect();
         let blobs = images.iter().flat_map(ImageRecord::blobs).collect();
         Ok((chains, blobs))
@@ -274,14 +274,14 @@ impl Engine {
         Ok(self
             .containers()?
             .iter()
-            .any(|container| container.record.image_id == record.id))
+            .any(|container| container.record.uses_image(&record.id)))
     }
 
     fn refuse_used(&self, record: &ImageRecord, text: &str, force: bool) -> Result<(), Error> {
         let containers = self.containers()?;
         let user = containers
             .iter()
-            .find(|container| container.record.image_id == record.id);
+            .find(|container| container.record.uses_image(&record.id));
         let Some(user) = user else { return Ok(()) };
         let id = user.record.id.short();
         if user.status.is_live() {

@@ -71,7 +71,7 @@ impl<'e> House<'e> {
         let pidfd = running.pidfd.as_fd();
         self.monitor = dir.and_then(|dir| Monitor::new(self.engine, record, (dir, pidfd)));
         for note in &running.notes {
-            self.engine.note(note);
+            self.engine.remark(note);
         }
         self.engine.tell_use("mount", record);
         self.engine.tell_container(record, "start", &[]);

@@ -25,6 +25,7 @@ mod events;
 mod exec;
 mod explain;
 mod export;
+mod fill;
 mod health;
 mod images;
 mod info;
@@ -34,6 +35,9 @@ mod launch;
 mod live;
 mod logs;
 mod monitor;
+mod notices;
+mod overlay_changes;
+mod overlays;
 mod pause;
 mod plan;
 mod probe;
@@ -70,11 +74,12 @@ pub use images::{ImportRequest, Loaded, Untagged};
 pub use info::{Features, Info};
 pub use inside::LiveUsage;
 pub use launch::{Ran, Way};
+pub use overlay_changes::AppliedOverlay;
 pub use plan::{DryRun, VolumeMount};
 pub use prune::PrunedContainer;
-pub use record::{AttachedMount, ContainerRecord, DEFAULT_STOP_TIMEOUT};
+pub use record::{AttachedMount, ContainerRecord, DEFAULT_STOP_TIMEOUT, MountedImage};
 pub use remove::Removal;
-pub use request::RunRequest;
+pub use request::{ImageVolumes, RunRequest};
 pub use restart::RestartPolicy;
 pub use run::Made;
 pub use sharing::LockedVolume;
@@ -222,6 +227,30 @@ pub enum Error {
     /// A container whose output is not kept. Docker's text.
     #[error("configured logging driver does not support reading")]
     NoLog,
+    /// What would be told in a note, and must not be done quietly.
+    #[error("mount strictly: {}", notes.join("; "))]
+    StrictMounts {
+        /// Each of them.
+        notes: Vec<String>,
+    },
+    /// An overlay over something that is no directory.
+    #[error("overlay {}: only a directory can be overlaid", path.display())]
+    NoLowerDirectory {
+        /// What was to be overlaid.
+        path: PathBuf,
+    },
+    /// The changes of an overlay cannot be looked at, applied or discarded.
+    #[error("{operation} {object}: {why}")]
+    Overlay {
+        /// `diff overlay`, `apply overlay`, `discard overlay` or `mount overlay`.
+        operation: &'static str,
+        /// As asked for.
+        object: String,
+        /// Why not.
+        why: String,
+        /// What to type instead.
+        remedy: Option<String>,
+    },
     /// An option that needs another value or another option.
     #[error("{what}")]
     Usage {
@@ -297,6 +326,9 @@ impl Failure for Error {
             | Error::WorkingDirectory { .. }
             | Error::NotShared { .. }
             | Error::WrongType { .. }
+            | Error::StrictMounts { .. }
+            | Error::NoLowerDirectory { .. }
+            | Error::Overlay { .. }
             | Error::Usage { .. } => ErrorKind::Invalid,
             Error::NoLog => ErrorKind::Unsupported,
             Error::Interrupted { .. } | Error::Lost { .. } | Error::Told { .. } => {
@@ -342,6 +374,13 @@ impl Failure for Error {
             Error::ImageInUse { .. } => "remove what uses it first: cowshed ps -a".to_owned(),
             Error::MustForce { .. } => "cowshed rmi -f".to_owned(),
             Error::NoLog => "run it with --log-driver json-file".to_owned(),
+            Error::StrictMounts { .. } => {
+                "COWSHED_STRICT_MOUNTS is set: make or name what is meant \
+                 first, or unset it"
+                    .to_owned()
+            }
+            Error::NoLowerDirectory { .. } => "overlay the directory that holds it".to_owned(),
+            Error::Overlay { remedy, .. } => return remedy.clone(),
             Error::Usage { .. } | Error::Interrupted { .. } => return None,
             Error::Damaged { id, .. } => {
                 format!("cowshed rm {} removes what is left of it", id.short())

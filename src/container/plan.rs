@@ -65,8 +65,13 @@ impl DryRun {
 impl Engine {
     /// Decides a run and makes nothing.
     pub fn dry_run(&self, request: RunRequest) -> Result<DryRun, Error> {
-        let create::Draft { record, snapshot } = self.draft(request)?;
+        let create::Draft {
+            record,
+            snapshot,
+            notes,
+        } = self.draft(request)?;
         attach::check_sources(&record)?;
+        self.tell_notes(&record, &notes)?;
         let (plan, spec) = self.plan(&record, &snapshot)?;
         let volumes = self.volumes()?;
         let (mut new_volumes, mut volume_mounts) = (Vec::new(), Vec::<VolumeMount>::new());
@@ -110,7 +115,7 @@ impl Engine {
         // reach the disk.
         overlay.volatile = record.auto_remove;
         let system = system::mounts(features::cgroups(), record.shm_bytes, record.root);
-        let user = attach::mounts(record, &self.volumes()?);
+        let user = self.mounts(record)?;
         let files = environment::files(&record.hostname, record.network == Network::Host);
         let plan = MountPlan::new(overlay, record.root, files, (system, user))?;
         Ok((plan, spec(record)))

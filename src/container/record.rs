@@ -122,6 +122,21 @@ pub struct AttachedMount {
     /// Came from `--volumes-from`: never filled from the image.
     #[serde(default)]
     pub inherited: bool,
+    /// For images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<MountedImage>,
+    /// The volume that takes the changes of an overlay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upper: Option<VolumeName>,
+}
+
+/// An image that a container has mounted; in use as long as there is the container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountedImage {
+    /// The image's id.
+    pub id: Digest,
+    /// Lowest first; keeps the layers alive.
+    pub chains: Vec<ChainId>,
 }
 
 impl AttachedMount {
@@ -131,8 +146,30 @@ impl AttachedMount {
             RequestKind::Volume(wanted) => {
                 !wanted.no_copy && wanted.subpath.is_none() && !self.inherited
             }
-            RequestKind::Bind(_) | RequestKind::Tmpfs(_) => false,
+            RequestKind::Bind(_)
+            | RequestKind::Tmpfs(_)
+            | RequestKind::Image(_)
+            | RequestKind::Overlay(_) => false,
         }
+    }
+
+    /// The volumes it uses.
+    pub fn volumes(&self) -> impl Iterator<Item = &VolumeName> {
+        self.volume.iter().chain(&self.upper)
+    }
+
+    /// The same, and whether the container may write there: never to what is below an overlay.
+    pub fn uses(&self) -> impl Iterator<Item = (&VolumeName, Access)> {
+        let access = self.request.access;
+        let below = match self.request.kind {
+            RequestKind::Overlay(_) => Access::ReadOnly,
+            RequestKind::Volume(_)
+            | RequestKind::Bind(_)
+            | RequestKind::Tmpfs(_)
+            | RequestKind::Image(_) => access,
+        };
+        let volume = self.volume.iter().map(move |name| (name, below));
+        volume.chain(self.upper.iter().map(move |name| (name, access)))
     }
 }
 
@@ -152,6 +189,20 @@ impl ContainerRecord {
 
     /// The volumes it uses.
     pub fn volumes(&self) -> impl Iterator<Item = &VolumeName> {
-        self.mounts.iter().filter_map(|mount| mount.volume.as_ref())
+        self.mounts.iter().flat_map(AttachedMount::volumes)
+    }
+
+    /// The layers it keeps alive: those of its own image and of images that it has mounted.
+    pub fn all_chains(&self) -> impl Iterator<Item = &ChainId> {
+        let mounted = self.mounts.iter().filter_map(|mount| mount.image.as_ref());
+        self.chains
+            .iter()
+            .chain(mounted.flat_map(|image| &image.chains))
+    }
+
+    /// Whether it was made of an image or has it mounted.
+    pub fn uses_image(&self, id: &Digest) -> bool {
+        let mut mounted = self.mounts.iter().filter_map(|mount| mount.image.as_ref());
+        self.image_id == *id || mounted.any(|image| image.id == *id)
     }
 }

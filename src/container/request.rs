@@ -71,6 +71,20 @@ pub struct RunRequest {
     pub mounts: Vec<MountRequest>,
     /// `--volumes-from`, in order.
     pub volumes_from: Vec<VolumesFrom>,
+    /// `--image-volume`
+    pub image_volumes: ImageVolumes,
+}
+
+/// What becomes of the image's `VOLUME`s that no mount covers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ImageVolumes {
+    /// Each gets an anonymous volume, as in Docker.
+    #[default]
+    Anonymous,
+    /// They are directories like any other.
+    Ignore,
+    /// Each gets a tmpfs that begins with the image's content.
+    Tmpfs,
 }
 
 impl RunRequest {
@@ -103,6 +117,7 @@ impl RunRequest {
             health: None,
             mounts: Vec::new(),
             volumes_from: Vec::new(),
+            image_volumes: ImageVolumes::default(),
         }
     }
 }

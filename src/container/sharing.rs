@@ -62,8 +62,7 @@ impl Engine {
         self.note(&format!(
             "{others} can write to volume {name}, too: without locks (flock) changes get lost; \
              volume-sharing=exclusive keeps others out"
-        ));
-        Ok(())
+        ))
     }
 
     /// Those that run, but for one: the oldest first.
@@ -152,13 +151,14 @@ impl Engine {
 /// one of them does.
 fn wish(record: &ContainerRecord, name: &VolumeName) -> (Sharing, Access) {
     let mut wish = (Sharing::Shared, Access::ReadOnly);
-    let mounts = record.mounts.iter();
-    for mount in mounts.filter(|mount| mount.volume.as_ref() == Some(name)) {
-        if let RequestKind::Volume(wanted) = &mount.request.kind {
-            wish.0 = wish.0.max(wanted.sharing);
-        }
-        if mount.request.access == Access::ReadWrite {
-            wish.1 = Access::ReadWrite;
+    for mount in &record.mounts {
+        for (_, access) in mount.uses().filter(|(used, _)| *used == name) {
+            if let RequestKind::Volume(wanted) = &mount.request.kind {
+                wish.0 = wish.0.max(wanted.sharing);
+            }
+            if access == Access::ReadWrite {
+                wish.1 = Access::ReadWrite;
+            }
         }
     }
     wish

@@ -10,7 +10,7 @@ use super::{Container, ContainerRecord, Engine, Error, VolumeUse, containers};
 use crate::{
     event::Kind,
     ident::{ContainerId, VolumeName},
-    mount::RequestKind,
+    mount::{RequestKind, Stored, Upper},
     store::{Durability, Lease, Place, Tried, lease_place, record, try_lease},
     sys::{Dir, process},
     volume::{self, Renaming},
@@ -162,14 +162,28 @@ impl Engine {
 /// The record with the new name wherever it had the old one.
 fn renamed(mut record: ContainerRecord, renaming: &Renaming) -> ContainerRecord {
     for mount in &mut record.mounts {
-        if mount.volume.as_ref() != Some(&renaming.from) {
-            continue;
+        let (from, to) = (renaming.from.as_str(), renaming.to.to_string());
+        for name in mount.volume.iter_mut().chain(&mut mount.upper) {
+            if *name == renaming.from {
+                *name = renaming.to.clone();
+            }
         }
-        mount.volume = Some(renaming.to.clone());
-        if let RequestKind::Volume(wanted) = &mut mount.request.kind
-            && wanted.name.is_some()
-        {
-            wanted.name = Some(renaming.to.to_string());
+        match &mut mount.request.kind {
+            RequestKind::Volume(wanted) if wanted.name.as_deref() == Some(from) => {
+                wanted.name = Some(to);
+            }
+            RequestKind::Overlay(overlay) => {
+                if overlay.lower == Stored::Volume(from.to_owned()) {
+                    overlay.lower = Stored::Volume(to.clone());
+                }
+                if overlay.upper == Upper::Volume(from.to_owned()) {
+                    overlay.upper = Upper::Volume(to);
+                }
+            }
+            RequestKind::Volume(_)
+            | RequestKind::Bind(_)
+            | RequestKind::Tmpfs(_)
+            | RequestKind::Image(_) => {}
         }
     }
     record

@@ -36,19 +36,19 @@ impl Engine {
                 state,
                 ..
             } = container;
-            let pid = state.map_or(0, |state| state.pid);
+            let pid = state.filter(|_| status.is_live());
+            let pid = pid.map_or(0, |state| state.pid);
             for mount in &record.mounts {
-                let Some(volume) = &mount.volume else {
-                    continue;
-                };
-                users.entry(volume.clone()).or_default().push(VolumeUse {
-                    id: record.id.to_string(),
-                    name: record.name.to_string(),
-                    target: mount.request.target.display().to_string(),
-                    status,
-                    access: mount.request.access,
-                    pid: if status.is_live() { pid } else { 0 },
-                });
+                for (volume, access) in mount.uses() {
+                    users.entry(volume.clone()).or_default().push(VolumeUse {
+                        id: record.id.to_string(),
+                        name: record.name.to_string(),
+                        target: mount.request.target.display().to_string(),
+                        status,
+                        access,
+                        pid,
+                    });
+                }
             }
         }
         Ok(users)

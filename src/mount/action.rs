@@ -2,18 +2,19 @@
 //!
 //! The list that is narrated is the list that is applied.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{
-    Access, Bind, BindKind, Furniture, Mount, MountPlan, Overlay, ReadOnly, Source, overlay, system,
+    Access, Bind, BindKind, Furniture, ImageTree, Mount, MountPlan, Overlay, OverlayTree, ReadOnly,
+    Source, overlay, system,
 };
 use crate::sys::mount::Depth;
 
 /// One step of mounting a container's root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Takes hold of every bind's source while the host's mounts are still as they were.
-    HoldSources(Vec<(PathBuf, Bind)>),
+    /// Takes hold of every source on the host while the host's mounts are still as they were.
+    HoldSources(Vec<Mount>),
     /// Stops mounts from travelling to the host.
     Isolate,
     /// Writes the small files that no layer has.
@@ -46,13 +47,10 @@ pub struct Narration {
 impl MountPlan {
     /// The steps in the order in which they are applied.
     pub fn actions(&self) -> Vec<Action> {
-        let binds: Vec<_> = self
-            .binds()
-            .map(|(target, bind)| (target.to_owned(), bind.clone()))
-            .collect();
+        let held = self.held();
         let mut actions = Vec::with_capacity(self.mounts.len() + 8);
-        if !binds.is_empty() {
-            actions.push(Action::HoldSources(binds));
+        if !held.is_empty() {
+            actions.push(Action::HoldSources(held));
         }
         actions.push(Action::Isolate);
         actions.push(Action::Furnish(self.furniture.clone()));
@@ -115,7 +113,7 @@ impl Action {
 
     fn calls(&self) -> Vec<String> {
         match self {
-            Action::HoldSources(binds) => binds.iter().map(|(_, bind)| hold(bind)).collect(),
+            Action::HoldSources(held) => held.iter().map(hold).collect(),
             Action::Isolate => {
                 vec!["mount(\"none\", \"/\", NULL, MS_REC|MS_SLAVE, NULL)".to_owned()]
             }
@@ -158,17 +156,45 @@ fn mount_title_and_why(mount: &Mount) -> (&'static str, &'static str) {
             BindKind::Volume => ("volume", "data that outlives the container"),
             BindKind::Host => ("bind", "a path of the host, seen from both sides"),
         },
+        Source::Image(_) => ("image", "another image's layers as one tree, read-only"),
+        Source::Overlay(_) => (
+            "overlay",
+            "changes go to an upper dir of their own; what is below stays as it is",
+        ),
     }
 }
 
-fn hold(bind: &Bind) -> String {
+fn hold(mount: &Mount) -> String {
+    match &mount.source {
+        Source::Bind(bind) => hold_bind(bind),
+        Source::Overlay(tree) => format!("open(\"{}\", O_DIRECTORY)", tree.lower.display()),
+        Source::Proc
+        | Source::Sysfs
+        | Source::Cgroup
+        | Source::Devpts
+        | Source::Mqueue
+        | Source::Tmpfs(_)
+        | Source::Image(_)
+        | Source::Furniture { .. } => String::new(),
+    }
+}
+
+fn hold_bind(bind: &Bind) -> String {
     let deep = if bind.depth == Depth::Recursive {
         "|AT_RECURSIVE"
     } else {
         ""
     };
+    let make = if bind.create_subpath {
+        "mkdirat(…); "
+    } else {
+        ""
+    };
     let inside = bind.subpath.as_ref().map_or(String::new(), |subpath| {
-        format!("openat2(\"{}\", RESOLVE_IN_ROOT); ", subpath.display())
+        format!(
+            "{make}openat2(\"{}\", RESOLVE_IN_ROOT); ",
+            subpath.display()
+        )
     });
     format!(
         "{inside}open_tree(\"{}\", OPEN_TREE_CLONE{deep})",
@@ -190,12 +216,7 @@ fn furnish(files: &[Furniture]) -> Vec<String> {
 
 fn union(overlay: &Overlay) -> Vec<String> {
     let mut calls = vec!["fsopen(\"overlay\", FSOPEN_CLOEXEC)".to_owned()];
-    let set = |key: &str, value: &Path| {
-        format!(
-            "fsconfig(FSCONFIG_SET_STRING, \"{key}\", \"{}\")",
-            value.display()
-        )
-    };
+    let set = |key: &str, value: &Path| set_option(key, &value.display().to_string());
     calls.extend(overlay.lowers.iter().map(|lower| set("lowerdir+", lower)));
     calls.push(set("upperdir", &overlay.upper));
     calls.push(set("workdir", &overlay.work));
@@ -235,8 +256,22 @@ fn attach(mount: &Mount) -> Vec<String> {
                 .iter()
                 .map(|(key, value)| format!("{key}={value}"))
                 .collect();
-            fs("tmpfs", &shown.join(", "))
+            let mut shown = shown.join(", ");
+            for word in options.switches() {
+                shown.extend([", ", word]);
+            }
+            let mut calls = fs("tmpfs", &shown);
+            if let Some(propagation) = options.propagation {
+                let (kind, _) = propagation.to_kernel();
+                calls.insert(1, format!("mount_setattr({{propagation={kind:?}}})"));
+            }
+            if options.copy_up {
+                calls.insert(1, format!("copy everything in \"{target}\" of the image"));
+            }
+            calls
         }
+        Source::Image(image) => image_calls(image).into_iter().chain([onto]).collect(),
+        Source::Overlay(tree) => overlay_calls(tree).into_iter().chain([onto]).collect(),
         Source::Furniture { name, .. } => {
             vec![format!("open_tree(\"{name}\", OPEN_TREE_CLONE)"), onto]
         }
@@ -244,9 +279,59 @@ fn attach(mount: &Mount) -> Vec<String> {
     }
 }
 
+fn image_calls(image: &ImageTree) -> Vec<String> {
+    let mut calls = vec!["fsopen(\"overlay\", FSOPEN_CLOEXEC)".to_owned()];
+    let lowers = image.lowers.iter();
+    calls.extend(lowers.map(|lower| set_option("lowerdir+", &lower.display().to_string())));
+    if image.lowers.len() < 2 {
+        // An overlay without an upper has two lowers at least.
+        calls.push(set_option("lowerdir+", "empty-dir"));
+    }
+    calls.push("fsconfig(FSCONFIG_CMD_CREATE); fsmount(RDONLY|NODEV)".to_owned());
+    calls.extend(image.subpath.as_ref().map(|subpath| {
+        let subpath = subpath.display();
+        format!("openat2(\"{subpath}\", RESOLVE_IN_ROOT); open_tree(OPEN_TREE_CLONE)")
+    }));
+    calls
+}
+
+fn overlay_calls(tree: &OverlayTree) -> Vec<String> {
+    let mut calls = Vec::new();
+    let place = tree.place.as_ref();
+    let place = place.map_or_else(|| "tmpfs".to_owned(), |place| place.display().to_string());
+    if tree.place.is_none() {
+        calls.push("fsopen(\"tmpfs\"); fsmount(); mkdirat(\"upper\", \"work\")".to_owned());
+    }
+    calls.push("fsopen(\"overlay\", FSOPEN_CLOEXEC)".to_owned());
+    calls.push(set_option("lowerdir+", &tree.lower.display().to_string()));
+    calls.push(set_option("upperdir", &format!("{place}/upper")));
+    calls.push(set_option("workdir", &format!("{place}/work")));
+    let read_only = if tree.access == Access::ReadOnly {
+        "RDONLY|"
+    } else {
+        ""
+    };
+    calls.push(format!(
+        "fsconfig(FSCONFIG_CMD_CREATE); fsmount({read_only}NODEV)"
+    ));
+    calls
+}
+
+fn set_option(key: &str, value: &str) -> String {
+    format!("fsconfig(FSCONFIG_SET_STRING, \"{key}\", \"{value}\")")
+}
+
 fn change(bind: &Bind) -> Vec<String> {
     let deep = "AT_RECURSIVE";
     let mut calls = Vec::new();
+    if let Some(user) = &bind.idmap {
+        let user = if user.is_empty() { "root" } else { user };
+        calls.push(format!(
+            "clone3(CLONE_NEWUSER); write(uid_map, gid_map): owner of \"{}\" appears as {user}",
+            bind.source.display()
+        ));
+        calls.push("mount_setattr({attr_set=IDMAP, userns_fd})".to_owned());
+    }
     match bind.read_only {
         ReadOnly::No => {}
         ReadOnly::Top => calls.push("mount_setattr({attr_set=RDONLY})".to_owned()),

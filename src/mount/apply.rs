@@ -16,7 +16,7 @@ use nix::errno::Errno;
 
 use super::{
     Access, Action, Bind, BindKind, Furniture, Mount, Origin, Overlay, ReadOnly, Source,
-    TmpfsOptions,
+    apply_forms::Held,
     system::{self, Hidden},
 };
 use crate::sys::{
@@ -32,15 +32,22 @@ const KERNEL_FS: Attributes = Attributes::NO_SUID
 
 /// Names in the furniture tmpfs that hide kernel files.
 const EMPTY_FILE: &str = "empty-file";
-const EMPTY_DIR: &str = "empty-dir";
+pub(super) const EMPTY_DIR: &str = "empty-dir";
+
+/// Looks up `user[:group]` in a container's root: user and group id.
+pub type FindUser = fn(&RootDir, &str) -> Result<(u32, u32)>;
 
 /// What the steps pass on.
 #[derive(Debug, Default)]
 pub struct Stage {
     sources: HashMap<PathBuf, OwnedFd>,
+    pub(super) overlays: HashMap<PathBuf, Held>,
     furniture: Option<Dir>,
     root: Option<RootDir>,
     merged: PathBuf,
+    pub(super) find_user: Option<FindUser>,
+    /// Unions made so far.
+    pub(super) unions: usize,
 }
 
 impl Stage {
@@ -50,6 +57,13 @@ impl Stage {
             merged,
             ..Self::default()
         }
+    }
+
+    /// The same with a way to look up users, for mounts that map ids.
+    #[must_use]
+    pub fn with_users(self, find: FindUser) -> Self {
+        let find_user = Some(find);
+        Self { find_user, ..self }
     }
 
     /// A stage for a process that is in a container already.
@@ -69,7 +83,7 @@ impl Stage {
     /// Performs one action. The order is the plan's.
     pub fn apply(&mut self, action: &Action) -> Result<()> {
         match action {
-            Action::HoldSources(binds) => self.hold_sources(binds),
+            Action::HoldSources(held) => self.hold_sources(held),
             Action::Isolate => mount::set_namespace_propagation(PropagationType::Slave),
             Action::Furnish(files) => self.furnish(files),
             Action::Overlay(overlay) => self.mount_overlay(overlay),
@@ -87,15 +101,26 @@ impl Stage {
         }
     }
 
-    fn hold_sources(&mut self, binds: &[(PathBuf, Bind)]) -> Result<()> {
-        for (target, bind) in binds {
-            let place = match &bind.subpath {
-                Some(subpath) => RootDir::open(&bind.source)?.locate(subpath)?,
-                None => open_path(&bind.source)?,
-            };
-            let tree = mount::clone_tree(&place, bind.depth)
-                .map_err(|error| error.with_note(&bind.source.display().to_string()))?;
-            self.sources.insert(target.clone(), tree);
+    fn hold_sources(&mut self, held: &[Mount]) -> Result<()> {
+        for mount in held {
+            match &mount.source {
+                Source::Bind(bind) => {
+                    let tree = hold_bind(bind)?;
+                    self.sources.insert(mount.target.clone(), tree);
+                }
+                Source::Overlay(tree) => {
+                    let held = Held::take(tree)?;
+                    self.overlays.insert(mount.target.clone(), held);
+                }
+                Source::Proc
+                | Source::Sysfs
+                | Source::Cgroup
+                | Source::Devpts
+                | Source::Mqueue
+                | Source::Tmpfs(_)
+                | Source::Image(_)
+                | Source::Furniture { .. } => {}
+            }
         }
         Ok(())
     }
@@ -118,7 +143,7 @@ impl Stage {
         Ok(())
     }
 
-    fn furniture(&self) -> Result<&Dir> {
+    pub(super) fn furniture(&self) -> Result<&Dir> {
         let missing = || SysError::new("open_tree", "the furniture is not there", Errno::EINVAL);
         self.furniture.as_ref().ok_or_else(missing)
     }
@@ -157,7 +182,7 @@ impl Stage {
             }
             Source::Devpts => Ok((devpts()?, true)),
             Source::Mqueue => Ok((FsContext::open("mqueue")?.mount(KERNEL_FS)?, true)),
-            Source::Tmpfs(options) => Ok((tmpfs(options)?, true)),
+            Source::Tmpfs(options) => Ok((self.tmpfs(&mount.target, options)?, true)),
             Source::Furniture { name, access } => {
                 let tree = self.clone_furniture(name)?;
                 if *access == Access::ReadOnly {
@@ -167,12 +192,17 @@ impl Stage {
                 Ok((tree, false))
             }
             Source::Bind(bind) => self.bind(&mount.target, bind),
+            Source::Image(image) => self.image(image),
+            Source::Overlay(tree) => Ok((self.overlay(&mount.target, tree)?, true)),
         }
     }
 
     fn bind(&mut self, target: &Path, bind: &Bind) -> Result<(OwnedFd, bool)> {
         let missing = || SysError::new("open_tree", target.display().to_string(), Errno::EINVAL);
         let tree = self.sources.remove(target).ok_or_else(missing)?;
+        if let Some(user) = &bind.idmap {
+            self.map_ids(&tree, bind, user)?;
+        }
         let depth = match bind.read_only {
             ReadOnly::No => None,
             ReadOnly::Top => Some(Depth::Top),
@@ -265,6 +295,32 @@ impl Stage {
     }
 }
 
+fn hold_bind(bind: &Bind) -> Result<OwnedFd> {
+    let place = match &bind.subpath {
+        Some(subpath) => {
+            let root = RootDir::new(open_source(&bind.source, bind.kind)?);
+            if bind.create_subpath {
+                root.make_dirs(subpath, 0o755)?;
+            }
+            root.locate(subpath)?
+        }
+        None if bind.kind == BindKind::Volume => open_source(&bind.source, bind.kind)?.into_fd(),
+        None => open_path(&bind.source)?,
+    };
+    mount::clone_tree(&place, bind.depth)
+        .map_err(|error| error.with_note(&bind.source.display().to_string()))
+}
+
+/// A directory of the host. One that the user named may be a link; a volume's data is never one.
+pub(super) fn open_source(path: &Path, kind: BindKind) -> Result<Dir> {
+    match (kind, path.parent(), path.file_name()) {
+        (BindKind::Volume, Some(parent), Some(name)) => {
+            Dir::open(parent)?.locate_dir(name).map(Dir::from_fd)
+        }
+        (BindKind::Volume | BindKind::Host, ..) => Dir::open(path),
+    }
+}
+
 /// An `O_PATH` handle on a path of the user or of ours, links followed.
 fn open_path(path: &Path) -> Result<OwnedFd> {
     crate::sys::open_handle(path)
@@ -277,14 +333,6 @@ fn devpts() -> Result<OwnedFd> {
         devpts.set(key, value)?;
     }
     devpts.mount(Attributes::NO_SUID.with(Attributes::NO_EXEC))
-}
-
-fn tmpfs(options: &TmpfsOptions) -> Result<OwnedFd> {
-    let tmpfs = FsContext::open("tmpfs")?;
-    for (key, value) in options.data() {
-        tmpfs.set(&key, &value)?;
-    }
-    tmpfs.mount(options.attributes())
 }
 
 /// A link of the image must not lead a mount into procfs, where our writes go (CVE-2019-19921).

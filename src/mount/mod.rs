@@ -12,7 +12,11 @@
 
 mod action;
 mod apply;
+mod apply_forms;
 mod csv;
+mod form_keys;
+mod forms;
+mod idmap;
 mod mount_flag;
 mod overlay;
 mod path;
@@ -20,6 +24,7 @@ mod plan;
 mod propagation;
 mod request;
 mod script;
+mod script_forms;
 mod sharing;
 mod size;
 pub mod system;
@@ -28,11 +33,15 @@ mod volume_flag;
 mod volumes_from;
 
 pub use action::{Action, Narration};
-pub use apply::Stage;
+pub use apply::{FindUser, Stage};
+pub use forms::{ImageRequest, OverlayRequest, Stored, Upper};
+pub use idmap::{IdMap, Mapping};
 pub use mount_flag::parse_mount_flag;
 pub use overlay::{LOWERS_MAX, Overlay};
 pub use path::inside_volume;
-pub use plan::{Bind, BindKind, Furniture, Mount, MountPlan, Origin, ReadOnly, Source};
+pub use plan::{
+    Bind, BindKind, Furniture, ImageTree, Mount, MountPlan, Origin, OverlayTree, ReadOnly, Source,
+};
 pub use propagation::Propagation;
 pub use request::{
     Access, BindRecursive, BindRequest, MissingSource, MountRequest, RequestKind, VolumeRequest,
@@ -188,8 +197,8 @@ impl Failure for Error {
                 "a path that holds ':' needs --mount type=bind,src=SOURCE,dst=TARGET"
             }
             Error::Mode { .. } => {
-                "at most one of each: ro|rw, z|Z, [r]private|[r]slave|[r]shared, nocopy, nocreate, \
-                 consistent|cached|delegated"
+                "at most one of each: ro|rw, z|Z, [r]private|[r]slave|[r]shared, nocopy, nocreate, O, \
+                 idmap, consistent|cached|delegated"
             }
             Error::VolumeName { text } | Error::Relative { text } if text.starts_with('~') => {
                 "'~' is the shell's and was not replaced: use \"$HOME\""
@@ -202,16 +211,16 @@ impl Failure for Error {
                  '\"src=/a,b\",dst=/x,type=bind'"
             }
             Error::UnknownKey { .. } => {
-                "keys: type, src, dst, readonly, consistency, and those that begin with bind-, \
-                 volume- and tmpfs-"
+                "keys: type, src, dst, readonly, consistency, nocreate, upper, and those that begin \
+                 with bind-, volume-, tmpfs- and image-"
             }
-            Error::MountType { .. } => "types: volume, bind, tmpfs",
+            Error::MountType { .. } => "types: volume, bind, tmpfs, image, overlay",
             Error::InProc { .. } => "choose another target: /proc shows the kernel's own files",
             Error::TooManyLayers { .. } => "build the image with fewer layers",
             Error::Duplicate { .. } => "give each mount its own target",
             Error::TmpfsOption { .. } => {
                 "options: size, mode, uid, gid, nr_inodes, nr_blocks, huge, ro, exec, suid, dev, \
-                 noatime"
+                 noatime, noswap, tmpcopyup"
             }
             _ => return None,
         };

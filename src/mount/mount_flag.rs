@@ -3,12 +3,14 @@
 use std::{collections::BTreeMap, path::Path};
 
 use super::{
-    Access, BindRecursive, BindRequest, Error, MissingSource, MountRequest, Propagation,
-    RequestKind, TmpfsOptions, VolumeRequest, csv, path,
+    Access, BindRecursive, BindRequest, Error, IdMap, MissingSource, MountRequest, Propagation,
+    RequestKind, TmpfsOptions, Upper, VolumeRequest, csv,
+    form_keys::{self, ImageKeys},
+    path,
 };
 
 /// Keys that may stand without a value.
-const SWITCHES: [&str; 8] = [
+const SWITCHES: [&str; 15] = [
     "readonly",
     "ro",
     "volume-nocopy",
@@ -17,22 +19,17 @@ const SWITCHES: [&str; 8] = [
     "bind-create-src",
     "bind-nonrecursive",
     "tmpfs-exec",
+    "tmpfs-noswap",
+    "noswap",
+    "tmpfs-copyup",
+    "tmpcopyup",
+    "volume-subpath-create",
+    "bind-idmap",
+    "idmap",
 ];
 
 /// Keys that are known from elsewhere and not in this version.
-const UNSUPPORTED: [&str; 11] = [
-    "bind-idmap",
-    "idmap",
-    "image-subpath",
-    "noswap",
-    "tmpfs-noswap",
-    "tmpfs-copyup",
-    "tmpcopyup",
-    "tmpfs-options",
-    "volume-subpath-create",
-    "upper",
-    "u",
-];
+const UNSUPPORTED: [&str; 2] = ["tmpfs-options", "u"];
 
 /// Parses `--mount`; a source that begins with a dot is relative to `cwd`.
 ///
@@ -57,11 +54,15 @@ struct Keys {
     kind: Option<String>,
     source: Option<String>,
     target: Option<String>,
-    access: Access,
+    /// `None` where nothing was said.
+    access: Option<Access>,
     no_create: bool,
     bind: Option<BindKeys>,
     volume: Option<VolumeRequest>,
     tmpfs: Option<TmpfsOptions>,
+    image: Option<ImageKeys>,
+    upper: Option<Upper>,
+    ignored: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +70,7 @@ struct BindKeys {
     propagation: Option<Propagation>,
     recursive: BindRecursive,
     create_source: bool,
+    idmap: Option<IdMap>,
 }
 
 impl Keys {
@@ -88,6 +90,10 @@ impl Keys {
             Some(("bind", _)) => self.take_bind(&key, value)?,
             Some(("volume", _)) => self.take_volume(&key, value)?,
             Some(("tmpfs", _)) => self.take_tmpfs(&key, value)?,
+            Some(("image", _)) => {
+                let image = self.image.get_or_insert_default();
+                image.take(&key, value.unwrap_or_default())
+            }
             _ => self.take_common(&key, value)?,
         };
         if known {
@@ -104,10 +110,13 @@ impl Keys {
             "type" => self.kind = Some(text.to_lowercase()),
             "source" | "src" => self.source = Some(text.to_owned()),
             "target" | "dst" | "destination" => self.target = Some(text.to_owned()),
-            "readonly" | "ro" => self.access = access(boolean(key, value)?),
+            "readonly" | "ro" => self.access = Some(access(boolean(key, value)?)),
             "nocreate" => self.no_create = boolean(key, value)?,
             // Docker Desktop's, without effect here.
-            "consistency" => {}
+            "consistency" => self.ignored.push(format!("{key}={text}")),
+            "upper" => self.upper = Some(form_keys::upper(text)?),
+            "idmap" => return self.take_bind("bind-idmap", value),
+            "noswap" | "tmpcopyup" => return self.take_tmpfs(key, value),
             _ => return Ok(false),
         }
         Ok(true)
@@ -120,6 +129,7 @@ impl Keys {
             "bind-propagation" => bind.propagation = Some(text.to_lowercase().parse()?),
             "bind-recursive" => bind.recursive = recursive(key, text)?,
             "bind-create-src" => bind.create_source = boolean(key, value)?,
+            "bind-idmap" => bind.idmap = Some(value.unwrap_or("match-user").parse()?),
             "bind-nonrecursive" => return Err(Error::NonRecursive),
             _ => return Ok(false),
         }
@@ -134,6 +144,7 @@ impl Keys {
             "volume-nocreate" => volume.no_create = boolean(key, value)?,
             // Checked and cleaned when it is known whether the volume has a name.
             "volume-subpath" => volume.subpath = Some(text.into()),
+            "volume-subpath-create" => volume.create_subpath = boolean(key, value)?,
             "volume-label" => insert(&mut volume.labels, key, text)?,
             "volume-sharing" => volume.sharing = text.parse()?,
             "volume-opt" => insert(&mut volume.options, key, text)?,
@@ -155,6 +166,14 @@ impl Keys {
                 tmpfs.exec = boolean(key, value)?;
                 return Ok(true);
             }
+            "tmpfs-noswap" | "noswap" => {
+                tmpfs.no_swap = boolean(key, value)?;
+                return Ok(true);
+            }
+            "tmpfs-copyup" | "tmpcopyup" => {
+                tmpfs.copy_up = boolean(key, value)?;
+                return Ok(true);
+            }
             "tmpfs-size" => "size",
             "tmpfs-mode" => "mode",
             "tmpfs-uid" => "uid",
@@ -170,18 +189,32 @@ impl Keys {
         let target = self.target.take().ok_or(Error::Missing {
             what: "target is required",
         })?;
-        if matches!(kind.as_str(), "image" | "overlay" | "cluster" | "npipe") {
+        if matches!(kind.as_str(), "cluster" | "npipe") {
             return Err(Error::Unsupported {
                 what: format!("mount type '{kind}'"),
             });
         }
         self.check_families(&kind)?;
         let target = path::target(&target)?;
-        let access = self.access;
+        let mut access = self.access.unwrap_or_default();
+        let mut ignored = std::mem::take(&mut self.ignored);
         let kind = match kind.as_str() {
             "bind" => RequestKind::Bind(self.into_bind(cwd)?),
             "volume" => RequestKind::Volume(self.into_volume()?),
             "tmpfs" => RequestKind::Tmpfs(self.into_tmpfs()?),
+            "image" => {
+                if self.access == Some(Access::ReadWrite) {
+                    ignored.push("readonly=false".to_owned());
+                }
+                access = Access::ReadOnly;
+                let image = self.image.unwrap_or_default();
+                RequestKind::Image(image.finish(self.source)?)
+            }
+            "overlay" => {
+                let where_to = (self.upper, self.no_create);
+                let source = self.source.as_deref();
+                RequestKind::Overlay(form_keys::overlay(source, where_to, cwd)?)
+            }
             _ => return Err(Error::MountType { kind }),
         };
         Ok(MountRequest {
@@ -190,6 +223,8 @@ impl Keys {
             kind,
             mode: String::new(),
             from_tmpfs_flag: false,
+            from_mount_flag: true,
+            ignored,
         })
     }
 
@@ -198,7 +233,13 @@ impl Keys {
             ("volume-*", self.volume.is_some(), kind == "volume"),
             ("bind-*", self.bind.is_some(), kind == "bind"),
             ("tmpfs-*", self.tmpfs.is_some(), kind == "tmpfs"),
-            ("nocreate", self.no_create, kind != "tmpfs"),
+            ("image-*", self.image.is_some(), kind == "image"),
+            ("upper", self.upper.is_some(), kind == "overlay"),
+            (
+                "nocreate",
+                self.no_create,
+                kind != "tmpfs" && kind != "image",
+            ),
         ] {
             if given && !fits {
                 let kind = kind.to_owned();
@@ -211,7 +252,7 @@ impl Keys {
     fn into_bind(self, cwd: &Path) -> Result<BindRequest, Error> {
         let keys = self.bind.unwrap_or_default();
         let explicit_rprivate = keys.propagation == Some(Propagation::RPrivate);
-        let read_only = self.access == Access::ReadOnly;
+        let read_only = self.access == Some(Access::ReadOnly);
         let (option, strict) = match keys.recursive {
             BindRecursive::Enabled | BindRecursive::Disabled => ("", false),
             BindRecursive::Writable => ("bind-recursive=writable", false),
@@ -241,6 +282,7 @@ impl Keys {
             } else {
                 MissingSource::Refuse
             },
+            idmap: keys.idmap,
         })
     }
 
@@ -258,6 +300,7 @@ impl Keys {
         if let Some(typed) = volume.subpath.take() {
             volume.subpath = path::subpath(&typed.to_string_lossy())?;
         }
+        form_keys::created_subpath(volume.create_subpath, volume.subpath.as_ref())?;
         Ok(volume)
     }
 
@@ -266,7 +309,7 @@ impl Keys {
             return Err(Error::ExtraField { field: "Source" });
         }
         let mut options = self.tmpfs.unwrap_or_default();
-        options.access = self.access;
+        options.access = self.access.unwrap_or_default();
         Ok(options)
     }
 }

@@ -60,6 +60,7 @@ fn rule_10_bind_keys() {
         propagation: Propagation::RPrivate,
         recursive: BindRecursive::Enabled,
         missing: MissingSource::Refuse,
+        idmap: None,
     };
     assert_eq!(request, expected);
     let request = bind("type=bind,src=./a,dst=/x,bind-propagation=RSHARED,bind-create-src");
@@ -90,6 +91,7 @@ fn rule_10_volume_keys() {
         options: pairs(&[("type", "tmpfs"), ("o", "size=1m,uid=1000")]),
         labels: pairs(&[("a", "b=c"), ("only", "")]),
         sharing: Sharing::Readers,
+        create_subpath: false,
     };
     assert_eq!(volume(text), expected);
 }
@@ -328,23 +330,20 @@ fn rule_30_a_subpath_needs_a_named_volume() {
 }
 
 #[test]
+fn a_key_without_effect_is_remembered() {
+    let request = parse("src=vol,dst=/x,consistency=cached").unwrap();
+    assert_eq!(request.ignored, ["consistency=cached"]);
+}
+
+#[test]
 fn what_is_not_in_this_version_is_refused_by_name() {
     for (text, what) in [
-        ("type=image,src=alpine,dst=/x", "mount type 'image'"),
-        ("type=overlay,src=/a,dst=/x", "mount type 'overlay'"),
+        ("type=cluster,src=x,dst=/x", "mount type 'cluster'"),
         (
-            "type=bind,src=/a,dst=/x,bind-idmap",
-            "key 'bind-idmap' of --mount",
+            "type=tmpfs,dst=/x,tmpfs-options=a",
+            "key 'tmpfs-options' of --mount",
         ),
-        (
-            "type=bind,src=/a,dst=/x,bind-idmap=match-user",
-            "key 'bind-idmap' of --mount",
-        ),
-        (
-            "type=image,dst=/x,image-subpath=a",
-            "key 'image-subpath' of --mount",
-        ),
-        ("type=tmpfs,dst=/x,noswap", "key 'noswap' of --mount"),
+        ("src=vol,dst=/x,u=true", "key 'u' of --mount"),
         ("src=vol,dst=/x,volume-driver=nfs", "volume-driver 'nfs'"),
     ] {
         let error = parse(text).unwrap_err();

@@ -133,6 +133,6 @@ impl Overlay {
 
 /// `lowerdir+` is refused when it is set (6.5 to 6.7) or, by kernels whose overlayfs only knows
 /// option strings, when the superblock is created.
-fn may_lack_append(error: &SysError) -> bool {
+pub(super) fn may_lack_append(error: &SysError) -> bool {
     matches!(error.errno(), Some(Errno::EINVAL | Errno::ENOSYS))
 }

@@ -42,6 +42,10 @@ pub enum Source {
     Tmpfs(TmpfsOptions),
     /// A directory or file of the host.
     Bind(Bind),
+    /// Another image.
+    Image(ImageTree),
+    /// Copy-on-write over a directory of the host.
+    Overlay(OverlayTree),
     /// A small file that we write, such as `/etc/hosts`.
     Furniture {
         /// Its name in the furniture tmpfs.
@@ -86,6 +90,43 @@ pub struct Bind {
     pub read_only: ReadOnly,
     /// How mounts below travel.
     pub propagation: Propagation,
+    /// Make the subpath's directories where they are missing.
+    pub create_subpath: bool,
+    /// The `user[:group]` of the container as whom the source's owner appears.
+    pub idmap: Option<String>,
+}
+
+/// Another image's tree, read-only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageTree {
+    /// As the user named it.
+    pub image: String,
+    /// The store's root.
+    pub base: PathBuf,
+    /// Its layers, relative to `base`, topmost first.
+    pub lowers: Vec<PathBuf>,
+    /// Resolved in the union without leaving it.
+    pub subpath: Option<PathBuf>,
+}
+
+/// Copy-on-write over a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverlayTree {
+    /// What is seen where nothing was changed: an absolute path on the host.
+    pub lower: PathBuf,
+    /// Volume or host path.
+    pub kind: BindKind,
+    /// An absolute path on the host that holds `upper` and `work`; `None` is memory.
+    pub place: Option<PathBuf>,
+    /// Whether the container may write.
+    pub access: Access,
+}
+
+impl OverlayTree {
+    /// The directory of changes in its place.
+    pub const UPPER: &str = "upper";
+    /// The kernel's workshop beside it.
+    pub const WORK: &str = "work";
 }
 
 /// A file of the furniture tmpfs: what the container sees but no layer has.
@@ -129,6 +170,14 @@ impl MountPlan {
             return Err(Error::TooManyLayers {
                 count: overlay.lowers.len(),
             });
+        }
+        for mount in &user {
+            if let Source::Image(image) = &mount.source
+                && image.lowers.len() >= super::overlay::LOWERS_MAX
+            {
+                let count = image.lowers.len();
+                return Err(Error::TooManyLayers { count });
+            }
         }
         if let Some(mount) = user.iter().find(|mount| mount.target.starts_with("/proc")) {
             return Err(Error::InProc {
@@ -174,8 +223,16 @@ impl MountPlan {
             | Source::Devpts
             | Source::Mqueue
             | Source::Tmpfs(_)
+            | Source::Image(_)
+            | Source::Overlay(_)
             | Source::Furniture { .. } => None,
         })
+    }
+
+    /// The mounts that show something of the host.
+    pub fn held(&self) -> Vec<Mount> {
+        let shows = |mount: &&Mount| matches!(mount.source, Source::Bind(_) | Source::Overlay(_));
+        self.mounts.iter().filter(shows).cloned().collect()
     }
 }
 

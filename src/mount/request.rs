@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Propagation, Sharing, TmpfsOptions};
+use super::{Error, IdMap, ImageRequest, OverlayRequest, Propagation, Sharing, TmpfsOptions};
 
 /// Whether the container may write.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,17 @@ pub struct MountRequest {
     pub mode: String,
     /// Came from `--tmpfs`, so it is absent from `.Mounts`.
     pub from_tmpfs_flag: bool,
+    /// Came from `--mount`, so it is in `.HostConfig.Mounts` and not in `.HostConfig.Binds`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub from_mount_flag: bool,
+    /// What was asked for and has no effect here, each as it was typed: `z`, `cached`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What is mounted.
@@ -46,6 +57,10 @@ pub enum RequestKind {
     Volume(VolumeRequest),
     /// A new file system in memory.
     Tmpfs(TmpfsOptions),
+    /// Another image's tree, read-only.
+    Image(ImageRequest),
+    /// Copy-on-write over a host directory or a volume.
+    Overlay(OverlayRequest),
 }
 
 /// A file or directory of the host.
@@ -59,6 +74,9 @@ pub struct BindRequest {
     pub recursive: BindRecursive,
     /// What to do where the source does not exist.
     pub missing: MissingSource,
+    /// Whose files appear as whose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idmap: Option<IdMap>,
 }
 
 /// `bind-recursive`: what happens to mounts below a bind's source.
@@ -106,6 +124,9 @@ pub struct VolumeRequest {
     /// Who else may have it mounted; at least as strict as the volume's own.
     #[serde(default, skip_serializing_if = "Sharing::is_shared")]
     pub sharing: Sharing,
+    /// Make the subpath's directories where they are missing.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub create_subpath: bool,
 }
 
 /// Refuses two mounts at one place.
@@ -188,7 +209,20 @@ mod tests {
                 "--mount",
                 "src=vol,dst=/x,volume-label=a=b,volume-subpath=c/d",
             ),
-            ("--tmpfs", "/t:size=50%,mode=0700,uid=1000,huge=advise"),
+            (
+                "--tmpfs",
+                "/t:size=50%,mode=0700,uid=1000,huge=advise,noswap,tmpcopyup",
+            ),
+            (
+                "--mount",
+                "type=image,src=a:1,dst=/x,image-subpath=b,ro=false",
+            ),
+            ("--mount", "type=overlay,src=/a,dst=/x,upper=vol"),
+            (
+                "--mount",
+                "type=bind,src=/a,dst=/x,bind-idmap=match-user:app",
+            ),
+            ("-v", "vol:/x:O"),
         ] {
             let request = request(flag, text);
             let json = serde_json::to_string(&request).unwrap();

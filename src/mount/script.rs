@@ -7,7 +7,7 @@ use std::{os::unix::ffi::OsStrExt as _, path::Path};
 
 use super::{
     Access, Action, Bind, BindKind, Furniture, Mount, Overlay, ReadOnly, Source, TmpfsOptions,
-    overlay, system,
+    overlay, script_forms, system,
 };
 use crate::sys::mount::Depth;
 
@@ -25,7 +25,7 @@ pub fn quote(text: impl AsRef<std::ffi::OsStr>) -> String {
 }
 
 /// A path below `$M`.
-fn inside(target: &Path) -> String {
+pub(super) fn inside(target: &Path) -> String {
     format!("\"$M\"{}", quote(target))
 }
 
@@ -131,11 +131,23 @@ fn commands(mount: &Mount, word: &dyn Fn(&Path) -> String) -> Vec<String> {
             "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5",
         ),
         Source::Mqueue => kernel("mqueue", "nosuid,nodev,noexec"),
+        Source::Tmpfs(options) if options.copy_up => {
+            script_forms::filled_tmpfs(&tmpfs(options), (&directory, &target), options)
+        }
         Source::Tmpfs(options) => {
-            vec![
+            let mut lines = vec![
                 directory,
                 format!("mount -t tmpfs -o {} tmpfs {target}", tmpfs(options)),
-            ]
+            ];
+            let propagation = options.propagation;
+            lines.extend(propagation.map(|one| format!("mount --make-{one} {target}")));
+            lines
+        }
+        Source::Image(image) => script_forms::image(image, &mount.target),
+        Source::Overlay(tree) => {
+            let mut lines = vec![directory];
+            lines.extend(script_forms::overlay(tree, &target, &word(&tree.lower)));
+            lines
         }
         Source::Furniture { name, access } => {
             let mut lines = vec![
@@ -147,11 +159,12 @@ fn commands(mount: &Mount, word: &dyn Fn(&Path) -> String) -> Vec<String> {
             }
             lines
         }
+        Source::Bind(bind) if bind.idmap.is_some() => script_forms::no_idmap(),
         Source::Bind(bind) => attach_bind(mount, bind, word),
     }
 }
 
-fn file_stub(target: &Path) -> String {
+pub(super) fn file_stub(target: &Path) -> String {
     let parent = target.parent().unwrap_or(Path::new("/"));
     let (parent, target) = (inside(parent), inside(target));
     format!("mkdir -p {parent}; [ -e {target} ] || : >{target}")
@@ -162,7 +175,7 @@ fn attach_bind(mount: &Mount, bind: &Bind, word: &dyn Fn(&Path) -> String) -> Ve
     let top = word(&bind.source);
     let source = match &bind.subpath {
         Some(subpath) => format!("{top}/{}", quote(subpath)),
-        None => top,
+        None => top.clone(),
     };
     let how = if bind.depth == Depth::Recursive {
         "rbind"
@@ -172,12 +185,15 @@ fn attach_bind(mount: &Mount, bind: &Bind, word: &dyn Fn(&Path) -> String) -> Ve
     let stub = file_stub(&mount.target);
     // A shared bind would need its source from before the step that isolates the namespace.
     let propagation = bind.propagation.as_str().replace("shared", "slave");
-    let mut lines = vec![
-        format!("[ -e {source} ] || mkdir -p {source}"),
+    let mut lines = match &bind.subpath {
+        Some(_) => script_forms::subpath(&top, &source, bind.create_subpath),
+        None => vec![format!("[ -e {source} ] || mkdir -p {source}")],
+    };
+    lines.extend([
         format!("if [ -d {source} ]; then mkdir -p {target}; else {stub}; fi"),
         format!("mount --{how} {source} {target}"),
         format!("mount --make-{propagation} {target}"),
-    ];
+    ]);
     let nodev = if bind.kind == BindKind::Volume {
         ",nodev"
     } else {
@@ -194,7 +210,13 @@ fn attach_bind(mount: &Mount, bind: &Bind, word: &dyn Fn(&Path) -> String) -> Ve
 }
 
 fn tmpfs(options: &TmpfsOptions) -> String {
-    let mut words = vec![options.to_string()];
+    // mount(8) does not know about the filling; that is ours.
+    let plain = TmpfsOptions {
+        copy_up: false,
+        propagation: None,
+        ..options.clone()
+    };
+    let mut words = vec![plain.to_string()];
     if options.mode.is_none() {
         words.push("mode=1777".to_owned());
     }

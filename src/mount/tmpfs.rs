@@ -4,7 +4,9 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Access, Error, MountRequest, RequestKind, TmpfsSize, path, size::ram_bytes};
+use super::{
+    Access, Error, MountRequest, Propagation, RequestKind, TmpfsSize, path, size::ram_bytes,
+};
 use crate::sys::mount::Attributes;
 
 /// Permissions of the root of a tmpfs that says nothing about them.
@@ -45,6 +47,29 @@ pub struct TmpfsOptions {
     pub gid: Option<u32>,
     /// Huge pages; `None` leaves it to the kernel.
     pub huge: Option<HugePages>,
+    /// Its pages never go to the swap area (Linux 6.4).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub no_swap: bool,
+    /// Every write waits for the device, which there is none of: shown by the kernel, and that is all.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub sync: bool,
+    /// The same for directories.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub dir_sync: bool,
+    /// How mounts below it travel; `None` is as for any mount of the container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub propagation: Option<Propagation>,
+    /// Memory policy of NUMA nodes, as tmpfs(5) has it; the kernel checks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// It begins with what the image has at its place.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub copy_up: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// When access times are kept (mount(8)).
@@ -93,6 +118,9 @@ impl HugePages {
 pub fn parse_tmpfs_flag(text: &str) -> Result<MountRequest, Error> {
     let (target, options) = text.split_once(':').unwrap_or((text, ""));
     let target = path::target(target)?;
+    // Linux has no mandatory locks since 5.15.
+    let ignored = options.split(',').filter(|word| *word == "mand");
+    let ignored = ignored.map(str::to_owned).collect();
     let options: TmpfsOptions = options.parse()?;
     Ok(MountRequest {
         target,
@@ -100,6 +128,8 @@ pub fn parse_tmpfs_flag(text: &str) -> Result<MountRequest, Error> {
         kind: RequestKind::Tmpfs(options),
         mode: String::new(),
         from_tmpfs_flag: true,
+        from_mount_flag: false,
+        ignored,
     })
 }
 
@@ -140,10 +170,22 @@ impl TmpfsOptions {
             ("uid", self.uid.map(|id| id.to_string())),
             ("gid", self.gid.map(|id| id.to_string())),
             ("huge", self.huge.map(|huge| huge.as_str().to_owned())),
+            ("mpol", self.policy.clone()),
         ]
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)))
         .collect()
+    }
+
+    /// Words without a value for fsconfig(2).
+    pub fn switches(&self) -> impl Iterator<Item = &'static str> {
+        let switches = [
+            (self.no_swap, "noswap"),
+            (self.sync, "sync"),
+            (self.dir_sync, "dirsync"),
+        ];
+        let wanted = switches.into_iter().filter(|(wanted, _)| *wanted);
+        wanted.map(|(_, word)| word)
     }
 
     fn flags(&self) -> Vec<&'static str> {
@@ -160,6 +202,9 @@ impl TmpfsOptions {
             },
         ];
         flags.extend(self.no_dir_atime.then_some("nodiratime"));
+        flags.extend(self.switches());
+        flags.extend(self.propagation.map(Propagation::as_str));
+        flags.extend(self.copy_up.then_some("tmpcopyup"));
         flags
     }
 
@@ -172,14 +217,21 @@ impl TmpfsOptions {
             "dev" | "nodev" => self.dev = word == "dev",
             "exec" | "noexec" => self.exec = word == "exec",
             "noatime" => self.atime = AccessTime::Never,
-            "atime" | "relatime" => self.atime = AccessTime::Relative,
+            "atime" | "relatime" | "norelatime" | "nostrictatime" => {
+                self.atime = AccessTime::Relative;
+            }
             "strictatime" => self.atime = AccessTime::Strict,
             "diratime" | "nodiratime" => self.no_dir_atime = word == "nodiratime",
-            // What holds anyway.
-            "defaults" | "async" | "nomand" | "private" | "rprivate" => {}
-            "sync" | "dirsync" | "mand" | "noswap" | "tmpcopyup" | "norelatime"
-            | "nostrictatime" | "slave" | "rslave" | "shared" | "rshared" | "unbindable"
-            | "runbindable" => {
+            "noswap" => self.no_swap = true,
+            "tmpcopyup" => self.copy_up = true,
+            "sync" | "async" => self.sync = word == "sync",
+            "dirsync" => self.dir_sync = true,
+            // What holds anyway, and what no kernel has any more.
+            "defaults" | "nomand" | "mand" => {}
+            "private" | "rprivate" | "slave" | "rslave" | "shared" | "rshared" => {
+                self.propagation = Some(word.parse()?);
+            }
+            "unbindable" | "runbindable" => {
                 return Err(Error::Unsupported {
                     what: format!("tmpfs option '{word}'"),
                 });
@@ -224,9 +276,11 @@ impl TmpfsOptions {
                 self.huge = Some(huge);
             }
             "mpol" => {
-                return Err(Error::Unsupported {
-                    what: format!("tmpfs option '{key}'"),
-                });
+                let plain = |byte: u8| byte.is_ascii_alphanumeric() || b":=-_".contains(&byte);
+                if value.is_empty() || !value.bytes().all(plain) {
+                    return Err(refused("a memory policy such as interleave or bind:0-3"));
+                }
+                self.policy = Some(value.to_owned());
             }
             _ => return Ok(false),
         }

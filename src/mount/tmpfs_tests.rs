@@ -122,11 +122,26 @@ fn sizes_may_be_bytes_parts_or_without_limit() {
 }
 
 #[test]
+fn rule_53_words_that_docker_takes_are_taken() {
+    let (request, options) =
+        parse("/t:sync,dirsync,mand,norelatime,nostrictatime,rslave,mpol=bind:0-3");
+    assert_eq!(
+        options.to_string(),
+        "rw,nosuid,nodev,noexec,relatime,sync,dirsync,rslave,mpol=bind:0-3"
+    );
+    assert_eq!(request.ignored, ["mand"]);
+    assert_eq!(data(&options), "mpol=bind:0-3,mode=1777");
+    assert_eq!(options.switches().collect::<Vec<_>>(), ["sync", "dirsync"]);
+    assert_eq!(options.propagation, Some(Propagation::RSlave));
+    assert!(message("mpol=a;b").starts_with("invalid value for mpol"));
+    assert!(message("mpol=").starts_with("invalid value for mpol"));
+}
+
+#[test]
 fn options_of_later_versions_are_refused_by_name() {
-    for option in ["noswap", "tmpcopyup", "mpol=local", "sync", "rshared"] {
-        let name = option.split('=').next().unwrap();
+    for name in ["unbindable", "runbindable"] {
         assert_eq!(
-            message(option),
+            message(name),
             format!("tmpfs option '{name}' is not supported yet")
         );
     }
@@ -168,6 +183,9 @@ prop_compose! {
         counts in option::of((0..1_u64 << 62, 0..1_u64 << 62)),
         mode in option::of(0..=0o7777_u32),
         ids in (option::of(0..u32::MAX), option::of(0..u32::MAX)),
+        more: (bool, bool, bool, bool),
+        propagation in option::of(select(Propagation::ALL.to_vec())),
+        policy in option::of("[a-z]{1,8}(:[0-9]-[0-9])?"),
         huge in option::of(select(HugePages::ALL.map(|(_, huge)| huge).to_vec())),
     ) -> TmpfsOptions {
         TmpfsOptions {
@@ -178,6 +196,12 @@ prop_compose! {
             uid: ids.0,
             gid: ids.1,
             huge,
+            no_swap: more.0,
+            copy_up: more.1,
+            sync: more.2,
+            dir_sync: more.3,
+            propagation,
+            policy,
             ..flags
         }
     }

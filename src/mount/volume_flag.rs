@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{
-    Access, BindRecursive, BindRequest, Error, MissingSource, MountRequest, Propagation,
-    RequestKind, VolumeRequest, path,
+    Access, BindRecursive, BindRequest, Error, IdMap, MissingSource, MountRequest, OverlayRequest,
+    Propagation, RequestKind, Upper, VolumeRequest, form_keys, path,
 };
 
 /// Parses `-v`; a source that begins with a dot is relative to `cwd`.
@@ -27,6 +27,8 @@ pub fn parse_volume_flag(text: &str, cwd: &Path) -> Result<MountRequest, Error> 
             kind: RequestKind::Volume(VolumeRequest::default()),
             mode: String::new(),
             from_tmpfs_flag: false,
+            from_mount_flag: false,
+            ignored: Vec::new(),
         }),
         // `/x:ro` is not an anonymous volume with a mode: there is no such thing.
         [source, target] if Mode::parse(target).is_err() => request(source, target, "", cwd),
@@ -44,7 +46,17 @@ fn request(source: &str, target: &str, mode: &str, cwd: &Path) -> Result<MountRe
         Mode::parse(mode)?
     };
     let target = path::target(target)?;
+    let missing = if parsed.no_create {
+        MissingSource::Refuse
+    } else {
+        MissingSource::Create
+    };
     let kind = match path::host(source, cwd) {
+        _ if parsed.overlay => RequestKind::Overlay(OverlayRequest {
+            lower: parsed.check_overlay(source, cwd)?,
+            upper: Upper::Discard,
+            missing,
+        }),
         Some(_) if parsed.no_copy => {
             return Err(Error::ExtraField {
                 field: "VolumeOptions",
@@ -54,13 +66,10 @@ fn request(source: &str, target: &str, mode: &str, cwd: &Path) -> Result<MountRe
             source,
             propagation: parsed.propagation.unwrap_or_default(),
             recursive: BindRecursive::Enabled,
-            missing: if parsed.no_create {
-                MissingSource::Refuse
-            } else {
-                MissingSource::Create
-            },
+            missing,
+            idmap: parsed.idmap.then_some(IdMap::MatchUser { user: None }),
         }),
-        None if parsed.propagation.is_some() => {
+        None if parsed.propagation.is_some() || parsed.idmap => {
             return Err(Error::ExtraField {
                 field: "BindOptions",
             });
@@ -78,16 +87,23 @@ fn request(source: &str, target: &str, mode: &str, cwd: &Path) -> Result<MountRe
         kind,
         mode: mode.to_owned(),
         from_tmpfs_flag: false,
+        from_mount_flag: false,
+        ignored: parsed.ignored,
     })
 }
 
 /// The third field of `-v`, and the second of `--volumes-from`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of its own")]
 pub(super) struct Mode {
     pub(super) access: Option<Access>,
     pub(super) propagation: Option<Propagation>,
     pub(super) no_copy: bool,
     pub(super) no_create: bool,
+    overlay: bool,
+    idmap: bool,
+    /// Words that have no effect here.
+    ignored: Vec<String>,
 }
 
 impl Mode {
@@ -96,6 +112,9 @@ impl Mode {
         let mut mode = Self::default();
         // SELinux labels and Docker Desktop's consistency have no effect here.
         let (mut label, mut consistency) = (false, false);
+        let ignored =
+            |word: &&str| matches!(*word, "z" | "Z" | "consistent" | "cached" | "delegated");
+        mode.ignored = text.split(',').filter(ignored).map(str::to_owned).collect();
         for word in text.split(',') {
             let first_of_its_class = match word {
                 "rw" => mode.access.replace(Access::ReadWrite).is_none(),
@@ -104,7 +123,9 @@ impl Mode {
                 "nocopy" => !std::mem::replace(&mut mode.no_copy, true),
                 "nocreate" => !std::mem::replace(&mut mode.no_create, true),
                 "consistent" | "cached" | "delegated" => !std::mem::replace(&mut consistency, true),
-                "O" | "U" | "idmap" => {
+                "O" => !std::mem::replace(&mut mode.overlay, true),
+                "idmap" => !std::mem::replace(&mut mode.idmap, true),
+                "U" => {
                     return Err(Error::Unsupported {
                         what: format!("mode '{word}' of -v"),
                     });
@@ -122,6 +143,27 @@ impl Mode {
         }
         Ok(mode)
     }
+
+    /// Whether this is what `--volumes-from` takes.
+    pub(super) fn is_access_only(&self) -> bool {
+        let more = self.no_copy || self.no_create || self.overlay || self.idmap;
+        self.propagation.is_none() && !more
+    }
+
+    /// The lower of `:O`, which is neither a bind nor a volume that is filled.
+    fn check_overlay(&self, source: &str, cwd: &Path) -> Result<super::Stored, Error> {
+        if self.no_copy {
+            return Err(Error::ExtraField {
+                field: "VolumeOptions",
+            });
+        }
+        if self.propagation.is_some() || self.idmap {
+            return Err(Error::ExtraField {
+                field: "BindOptions",
+            });
+        }
+        form_keys::stored(source, cwd)
+    }
 }
 
 #[cfg(test)]
@@ -130,6 +172,7 @@ mod tests {
 
     use super::*;
     use crate::error::{ErrorKind, Failure as _};
+    use crate::mount::Stored;
 
     fn parse(text: &str) -> Result<MountRequest, Error> {
         parse_volume_flag(text, Path::new("/home/학생/lab"))
@@ -308,12 +351,52 @@ mod tests {
     }
 
     #[test]
-    fn overlay_and_chown_modes_are_not_in_this_version() {
-        for mode in ["O", "U", "ro,U"] {
+    fn need_26_a_capital_o_is_copy_on_write_over_a_directory_or_a_volume() {
+        for (text, lower) in [
+            ("./src:/src:O", Stored::Path("/home/학생/lab/src".into())),
+            ("vol:/src:O,ro", Stored::Volume("vol".to_owned())),
+        ] {
+            let RequestKind::Overlay(overlay) = parse(text).unwrap().kind else {
+                panic!("{text}");
+            };
+            assert_eq!(overlay.lower, lower);
+            assert_eq!(overlay.upper, Upper::Discard);
+            assert_eq!(overlay.missing, MissingSource::Create);
+        }
+        assert_eq!(message("/a:/x:O,O"), "invalid mode: O,O");
+        assert_eq!(
+            message("/a:/x:O,rslave"),
+            "field BindOptions must not be specified"
+        );
+        assert_eq!(
+            message("vol:/x:O,nocopy"),
+            "field VolumeOptions must not be specified"
+        );
+    }
+
+    #[test]
+    fn need_1_idmap_is_for_binds() {
+        let idmap = bind("/a:/x:idmap").1.idmap;
+        assert_eq!(idmap, Some(IdMap::MatchUser { user: None }));
+        assert_eq!(
+            message("vol:/x:idmap"),
+            "field BindOptions must not be specified"
+        );
+    }
+
+    #[test]
+    fn words_without_effect_are_remembered() {
+        assert_eq!(parse("/a:/x:ro,z,cached").unwrap().ignored, ["z", "cached"]);
+        assert!(parse("/a:/x:ro,rslave").unwrap().ignored.is_empty());
+    }
+
+    #[test]
+    fn the_chown_mode_is_not_in_this_version() {
+        for mode in ["U", "ro,U"] {
             let error = parse(&format!("/a:/x:{mode}")).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unsupported);
         }
-        assert_eq!(message("/a:/x:O"), "mode 'O' of -v is not supported yet");
+        assert_eq!(message("/a:/x:U"), "mode 'U' of -v is not supported yet");
     }
 
     proptest! {

@@ -26,7 +26,7 @@ pub fn parse_volumes_from(text: &str) -> Result<VolumesFrom, Error> {
     } else {
         let parsed = Mode::parse(mode)?;
         // They keep the propagation and the content that they have.
-        if parsed.propagation.is_some() || parsed.no_copy || parsed.no_create {
+        if !parsed.is_access_only() {
             return Err(Error::Mode {
                 text: mode.to_owned(),
             });
@@ -62,7 +62,9 @@ mod tests {
 
     #[test]
     fn rule_29_propagation_and_nocopy_are_refused() {
-        for mode in ["rshared", "nocopy", "nocreate", "ro,rw", "foo", "ro:rw"] {
+        for mode in [
+            "rshared", "nocopy", "nocreate", "O", "idmap", "ro,rw", "foo", "ro:rw",
+        ] {
             let error = parse_volumes_from(&format!("db:{mode}")).unwrap_err();
             assert_eq!(error.to_string(), format!("invalid mode: {mode}"));
         }

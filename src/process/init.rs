@@ -298,6 +298,18 @@ fn resolve(root: &RootDir, wanted: &str) -> std::result::Result<Identity, Stop> 
     user::resolve(wanted, &passwd, &group).map_err(Stop::User)
 }
 
+/// User and group id of `user[:group]` by a root's own passwd and group; for mounts that map ids.
+pub fn find_ids(root: &RootDir, wanted: &str) -> Result<(u32, u32)> {
+    match resolve(root, wanted) {
+        Ok(identity) => Ok((identity.uid, identity.gid)),
+        Err(Stop::System(error)) => Err(error),
+        Err(Stop::User(error)) => {
+            let detail = format!("/etc/passwd: {error}");
+            Err(SysError::new("getpwnam", detail, Errno::ENOENT))
+        }
+    }
+}
+
 /// A missing file is an empty one; a fifo, a link out or something huge cannot hold us up.
 fn read_database(root: &RootDir, path: &str) -> Result<String> {
     let Ok(file) = root.open_file(Path::new(path)) else {

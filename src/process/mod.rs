@@ -17,6 +17,7 @@ mod step;
 mod ulimit;
 mod user;
 
+pub use init::find_ids;
 pub use joining::Joining;
 pub use spawn::{Observer, Running, begin_join, join, spawn};
 pub use spec::{Console, ExecSpec, Network, ProcessSpec, Rights};

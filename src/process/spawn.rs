@@ -61,7 +61,7 @@ pub fn spawn(
         group,
     };
     let cgroup = group.and_then(Group::unified_fd);
-    let stage = Stage::new(plan.overlay.merged_path());
+    let stage = Stage::new(plan.overlay.merged_path()).with_users(super::find_ids);
     start.fork(stage, || fork::clone_in(spec.namespaces(), cgroup))
 }
 

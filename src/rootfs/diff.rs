@@ -8,8 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nix::errno::Errno;
+
 use super::{Error, Snapshot};
-use crate::sys::{Dir, FileKind, Metadata, Result as SysResult, xattr};
+use crate::sys::{Dir, FileKind, Metadata, Result as SysResult, SysError, xattr};
 
 /// What happened to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,11 +50,7 @@ pub fn diff(snapshot: &Snapshot) -> Result<Vec<Change>, Error> {
         let lowers = snapshot.lower_paths();
         let open = lowers.iter().map(|lower| Dir::open(lower));
         let lowers = open.collect::<SysResult<Vec<_>>>()?;
-        let mut walk = Walk {
-            changes: Vec::new(),
-        };
-        walk.directory(&upper, &lowers.iter().collect::<Vec<_>>(), Path::new("/"))?;
-        Ok(walk.changes)
+        diff_dirs(&upper, &lowers.iter().collect::<Vec<_>>())
     };
     walk().map_err(|source| Error::System {
         what: "compare upper dir".to_owned(),
@@ -60,9 +58,24 @@ pub fn diff(snapshot: &Snapshot) -> Result<Vec<Change>, Error> {
     })
 }
 
+/// The changes in an upper dir over these lower dirs, topmost first.
+pub fn diff_dirs(upper: &Dir, lowers: &[&Dir]) -> SysResult<Vec<Change>> {
+    let mut walk = Walk {
+        changes: Vec::new(),
+        depth: 0,
+    };
+    walk.directory(upper, lowers, Path::new("/"))?;
+    Ok(walk.changes)
+}
+
 struct Walk {
     changes: Vec<Change>,
+    /// How far below the top we are.
+    depth: usize,
 }
+
+/// A container can make directories in directories without an end, and our stack has one.
+const DEPTH_MAX: usize = 1000;
 
 /// What the layers below show at a name.
 enum Below {
@@ -76,10 +89,16 @@ enum Below {
 impl Walk {
     /// Whether anything at or below `path` changed.
     fn directory(&mut self, upper: &Dir, lowers: &[&Dir], path: &Path) -> SysResult<bool> {
+        if self.depth > DEPTH_MAX {
+            let detail = format!("more than {DEPTH_MAX} directories deep");
+            return Err(SysError::new("openat", detail, Errno::ELOOP));
+        }
         let before = self.changes.len();
+        self.depth += 1;
         for name in upper.sorted_entries()? {
             self.entry(upper, lowers, &name, &path.join(&name))?;
         }
+        self.depth -= 1;
         Ok(self.changes.len() > before)
     }
 

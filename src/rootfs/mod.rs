@@ -12,6 +12,7 @@
 //!
 //! Not here: what an image says (`image`), how one layer is unpacked (`layer`).
 
+mod apply;
 mod diff;
 mod import;
 mod init_layer;
@@ -20,11 +21,12 @@ mod prepare;
 mod view;
 mod writeback;
 
-pub use diff::{Change, ChangeKind, diff};
+pub use apply::{Applying, apply, check_depth, forget};
+pub use diff::{Change, ChangeKind, diff, diff_dirs};
 pub use import::{Imported, LayerSource, Reader, Sync, import};
 pub use init_layer::{INIT, ensure_init};
 pub use layers::{LayerRecord, Layers};
-pub use prepare::{Snapshot, prepare};
+pub use prepare::{Snapshot, prepare, stack};
 pub use view::{has_directory, with_view};
 
 use crate::{

@@ -42,13 +42,7 @@ pub fn prepare(store: &Store, chains: &[ChainId], id: &ContainerId) -> Result<Sn
         what: "look at topmost layer".to_owned(),
         source,
     })?;
-    for chain in chains.iter().rev() {
-        let record = layers.get(*chain)?;
-        lowers.push(Layers::relative(*chain));
-        if record.opaque_root {
-            break;
-        }
-    }
+    lowers.extend(stack(&layers, chains)?);
     let own = Place::Containers.path().join(id.as_str());
     let overlay = Overlay {
         base: store.path(),
@@ -59,6 +53,19 @@ pub fn prepare(store: &Store, chains: &[ChainId], id: &ContainerId) -> Result<Sn
         volatile: false,
     };
     Ok(Snapshot { overlay, root })
+}
+
+/// The directories of an image's chains (lowest first), relative to the store, topmost first.
+pub fn stack(layers: &Layers<'_>, chains: &[ChainId]) -> Result<Vec<PathBuf>, Error> {
+    let mut lowers = Vec::new();
+    for chain in chains.iter().rev() {
+        let record = layers.get(*chain)?;
+        lowers.push(Layers::relative(*chain));
+        if record.opaque_root {
+            break;
+        }
+    }
+    Ok(lowers)
 }
 
 impl Snapshot {

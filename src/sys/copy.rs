@@ -42,6 +42,63 @@ pub fn copy_tree(from: &Dir, to: &Dir) -> Result<CopyReport> {
     Ok(copy.report)
 }
 
+/// Copies what `name` is in `from` to `new` in `to`, which must not exist: a file, link, fifo,
+/// socket or device with everything that belongs to it; not a directory.
+pub fn copy_entry(from: &Dir, name: &OsStr, to: &Dir, new: &OsStr) -> Result<()> {
+    let metadata = from.metadata(name)?;
+    let mut copy = Copy {
+        links: HashMap::new(),
+        report: CopyReport::default(),
+    };
+    copy.leaf_as(from, name, (to, new), &metadata)?;
+    // A default ACL of the directory leaves its mark on what is made in it.
+    remove_other_xattrs(from, name, (to, new))?;
+    copy_metadata_as(from, name, (to, new), &metadata)
+}
+
+/// Gives the directory `to` owner, mode, times and xattrs of `from`; attributes that `from` does
+/// not have are taken away.
+pub fn copy_own_metadata(from: &Dir, to: &Dir) -> Result<()> {
+    let here = OsStr::new(".");
+    remove_other_xattrs(from, here, (to, here))?;
+    copy_top_metadata(from, to, &from.own_metadata()?)
+}
+
+/// Whether two directories have the same owner, mode and xattrs; times are not looked at.
+pub fn same_own_metadata(one: &Dir, other: &Dir) -> Result<bool> {
+    let (a, b) = (one.own_metadata()?, other.own_metadata()?);
+    if (a.uid(), a.gid(), a.mode()) != (b.uid(), b.gid(), b.mode()) {
+        return Ok(false);
+    }
+    Ok(own_xattrs(one)? == own_xattrs(other)?)
+}
+
+/// Keys and values in turn.
+fn own_xattrs(dir: &Dir) -> Result<Vec<Vec<u8>>> {
+    let mut all = Vec::new();
+    for key in xattr::list(dir, ".")? {
+        if !key.starts_with(b"trusted.overlay.") {
+            let value = xattr::get(dir, ".", OsStr::from_bytes(&key))?;
+            all.extend([key, value.unwrap_or_default()]);
+        }
+    }
+    Ok(all)
+}
+
+fn remove_other_xattrs(from: &Dir, name: &OsStr, (to, new): (&Dir, &OsStr)) -> Result<()> {
+    let wanted = xattr::list(from, name)?;
+    for key in xattr::list(to, new)? {
+        if !key.starts_with(b"trusted.overlay.") && !wanted.contains(&key) {
+            match xattr::remove(to, new, OsStr::from_bytes(&key)) {
+                // Some are the file system's own.
+                Err(error) if matches!(error.errno(), Some(Errno::EOPNOTSUPP | Errno::EPERM)) => {}
+                done => done?,
+            }
+        }
+    }
+    Ok(())
+}
+
 struct Copy {
     /// (device, inode) of a source with several names, to where its first copy is.
     links: HashMap<(u64, u64), (Dir, Vec<u8>)>,
@@ -82,21 +139,31 @@ impl Copy {
     }
 
     fn leaf(&mut self, from: &Dir, to: &Dir, name: &OsStr, metadata: &Metadata) -> Result<()> {
+        self.leaf_as(from, name, (to, name), metadata)
+    }
+
+    fn leaf_as(
+        &mut self,
+        from: &Dir,
+        name: &OsStr,
+        (to, new): (&Dir, &OsStr),
+        metadata: &Metadata,
+    ) -> Result<()> {
         match metadata.kind() {
             FileKind::File => {
                 let source = from.open_file(name)?;
-                let target = to.create_file(name, 0o600)?;
+                let target = to.create_file(new, 0o600)?;
                 self.report.bytes += copy_data(&source, &target, metadata.size())?;
                 Ok(())
             }
-            FileKind::Symlink => to.make_symlink(&from.read_symlink(name)?, name),
+            FileKind::Symlink => to.make_symlink(&from.read_symlink(name)?, new),
             kind @ (FileKind::Directory
             | FileKind::CharDevice
             | FileKind::BlockDevice
             | FileKind::Fifo
             | FileKind::Socket) => {
                 let device = (major(metadata.rdev()), minor(metadata.rdev()));
-                to.make_node(name, kind, metadata.mode(), device)
+                to.make_node(new, kind, metadata.mode(), device)
             }
         }
     }
@@ -168,12 +235,21 @@ fn next_data(source: &File, offset: u64, size: u64) -> Result<Option<(u64, u64)>
 
 /// Owner before mode, because chown clears setuid and setgid; times last.
 fn copy_metadata(from: &Dir, to: &Dir, name: &OsStr, metadata: &Metadata) -> Result<()> {
-    to.chown(name, metadata.uid(), metadata.gid())?;
+    copy_metadata_as(from, name, (to, name), metadata)
+}
+
+fn copy_metadata_as(
+    from: &Dir,
+    name: &OsStr,
+    (to, new): (&Dir, &OsStr),
+    metadata: &Metadata,
+) -> Result<()> {
+    to.chown(new, metadata.uid(), metadata.gid())?;
     if metadata.kind() != FileKind::Symlink {
-        to.chmod(name, metadata.mode())?;
+        to.chmod(new, metadata.mode())?;
     }
-    copy_xattrs(from, to, name)?;
-    to.set_times(name, metadata.mtime())
+    copy_xattrs(from, name, (to, new))?;
+    to.set_times(new, metadata.mtime())
 }
 
 fn copy_top_metadata(from: &Dir, to: &Dir, metadata: &Metadata) -> Result<()> {
@@ -183,11 +259,12 @@ fn copy_top_metadata(from: &Dir, to: &Dir, metadata: &Metadata) -> Result<()> {
         nix::sys::stat::Mode::from_bits_truncate(metadata.mode()),
     )
     .at("fchmod", || format!("{:04o}", metadata.mode()))?;
-    copy_xattrs(from, to, OsStr::new("."))?;
+    let here = OsStr::new(".");
+    copy_xattrs(from, here, (to, here))?;
     to.set_times(".", metadata.mtime())
 }
 
-fn copy_xattrs(from: &Dir, to: &Dir, name: &OsStr) -> Result<()> {
+fn copy_xattrs(from: &Dir, name: &OsStr, (to, new): (&Dir, &OsStr)) -> Result<()> {
     for key in xattr::list(from, name)? {
         // overlayfs keeps its own books in these: they mean nothing elsewhere.
         if key.starts_with(b"trusted.overlay.") {
@@ -197,7 +274,7 @@ fn copy_xattrs(from: &Dir, to: &Dir, name: &OsStr) -> Result<()> {
         let Some(value) = xattr::get(from, name, key)? else {
             continue;
         };
-        match xattr::set(to, name, key, &value) {
+        match xattr::set(to, new, key, &value) {
             Err(error) if matches!(error.errno(), Some(Errno::EOPNOTSUPP | Errno::EPERM)) => {}
             done => done?,
         }

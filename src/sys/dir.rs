@@ -76,6 +76,16 @@ impl Dir {
             })
     }
 
+    /// A handle on the subdirectory `name` that needs no right to read it, as root on a file system
+    /// of somebody else may not have; a link or another type is an error.
+    pub fn locate_dir(&self, name: impl AsRef<OsStr>) -> Result<OwnedFd> {
+        let name = name.as_ref();
+        let flags = OPEN_DIR | OFlag::O_PATH;
+        openat(&self.0, one(name)?, flags, Mode::empty()).at("openat", || {
+            format!("{}, O_PATH|O_DIRECTORY|O_NOFOLLOW", name.display())
+        })
+    }
+
     /// [`Dir::open_dir`], but EXDEV where something is mounted on it, of whatever file system.
     pub fn open_own_dir(&self, name: impl AsRef<OsStr>) -> Result<Self> {
         let name = name.as_ref();
@@ -487,6 +497,10 @@ mod tests {
         dir.make_symlink(OsStr::new("/etc"), "link").unwrap();
         assert_eq!(
             dir.open_dir("link").unwrap_err().errno(),
+            Some(Errno::ENOTDIR)
+        );
+        assert_eq!(
+            dir.locate_dir("link").unwrap_err().errno(),
             Some(Errno::ENOTDIR)
         );
         assert_eq!(dir.metadata("link").unwrap().kind(), FileKind::Symlink);

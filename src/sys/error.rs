@@ -113,7 +113,7 @@ impl Failure for SysError {
     }
 
     fn hint(&self) -> Option<String> {
-        hint::for_call(&self.0.call, self.errno()?).map(str::to_owned)
+        hint::for_call(&self.0.call, &self.0.detail, self.errno()?).map(str::to_owned)
     }
 }
 

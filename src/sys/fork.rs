@@ -33,15 +33,18 @@ impl Namespaces {
     pub const NET: Self = Self(libc::CLONE_NEWNET as u64);
     /// The root of the cgroup view.
     pub const CGROUP: Self = Self(libc::CLONE_NEWCGROUP as u64);
+    /// Users and groups.
+    pub const USER: Self = Self(libc::CLONE_NEWUSER as u64);
 
     /// The names of clone(2), in a fixed order.
-    const NAMES: [(Self, &'static str); 6] = [
+    const NAMES: [(Self, &'static str); 7] = [
         (Self::MOUNT, "CLONE_NEWNS"),
         (Self::PID, "CLONE_NEWPID"),
         (Self::UTS, "CLONE_NEWUTS"),
         (Self::IPC, "CLONE_NEWIPC"),
         (Self::NET, "CLONE_NEWNET"),
         (Self::CGROUP, "CLONE_NEWCGROUP"),
+        (Self::USER, "CLONE_NEWUSER"),
     ];
 
     /// Both sets.

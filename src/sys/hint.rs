@@ -2,6 +2,9 @@
 
 use nix::errno::Errno;
 
+/// What those of mounts know about is the overlay, not what a tmpfs was asked for.
+const OF_OVERLAY: [&str; 2] = ["fsconfig", "mount"];
+
 /// (call, or "" for any; errno; hint). The first row that fits wins.
 const HINTS: &[(&str, Errno, &str)] = &[
     ("clone3", Errno::EPERM, "run as root: sudo cowshed …"),
@@ -81,7 +84,22 @@ const HINTS: &[(&str, Errno, &str)] = &[
     ),
 ];
 
-pub(super) fn for_call(call: &str, errno: Errno) -> Option<&'static str> {
+pub(super) fn for_call(call: &str, detail: &str, errno: Errno) -> Option<&'static str> {
+    if errno == Errno::EINVAL && OF_OVERLAY.contains(&call) && !detail.starts_with("overlay") {
+        return None;
+    }
     let fits = |row: &&(&str, Errno, &str)| row.1 == errno && (row.0.is_empty() || row.0 == call);
     HINTS.iter().find(fits).map(|row| row.2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_overlay_refuses_is_no_hint_for_another_file_system() {
+        let hint = |detail| for_call("fsconfig", detail, Errno::EINVAL);
+        assert!(hint("overlay: create").is_some_and(|hint| hint.contains("overlayfs")));
+        assert_eq!(hint("tmpfs: noswap"), None);
+    }
 }

@@ -39,10 +39,11 @@ pub mod rlimit;
 mod root_dir;
 pub mod sync;
 mod usage;
+pub mod userns;
 pub mod watch;
 pub mod xattr;
 
-pub use copy::{CopyReport, copy_tree, extents};
+pub use copy::{CopyReport, copy_entry, copy_own_metadata, copy_tree, extents, same_own_metadata};
 pub use delete::remove_tree;
 pub use dir::{Dir, reopen};
 pub use error::{At, Result, SysError};

@@ -119,6 +119,20 @@ pub fn change_attributes(
         .at("mount_setattr", || format!("{depth:?}, set {set:?}"))
 }
 
+/// Maps the ids of a detached mount by a user namespace: an id that the namespace has inside is on
+/// disk, the one outside is seen.
+#[doc(alias = "mount_setattr")]
+pub fn map_ids(mount: impl AsFd, depth: Depth, namespace: BorrowedFd<'_>) -> Result<()> {
+    let attributes = libc::mount_attr {
+        attr_set: libc::MOUNT_ATTR_IDMAP,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: u64::from(raw::raw(&namespace).unsigned_abs()),
+    };
+    raw::mount_setattr(mount.as_fd(), depth == Depth::Recursive, &attributes)
+        .at("mount_setattr", || format!("{depth:?}, MOUNT_ATTR_IDMAP"))
+}
+
 /// Changes how a detached or attached mount propagates.
 pub fn change_propagation(
     mount: impl AsFd,

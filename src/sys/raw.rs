@@ -126,6 +126,12 @@ pub(super) fn lsetxattr(path: &CStr, key: &CStr, value: &[u8]) -> Result<()> {
     Errno::result(ret).map(drop)
 }
 
+pub(super) fn lremovexattr(path: &CStr, key: &CStr) -> Result<()> {
+    // SAFETY: both strings are NUL-terminated and outlive the call.
+    let ret = unsafe { libc::lremovexattr(path.as_ptr(), key.as_ptr()) };
+    Errno::result(ret).map(drop)
+}
+
 pub(super) fn fsetxattr(fd: BorrowedFd<'_>, key: &CStr, value: &[u8]) -> Result<()> {
     let (bytes, length) = (value.as_ptr().cast(), value.len());
     // SAFETY: `key` is NUL-terminated, `value` is `length` readable bytes.

@@ -52,6 +52,20 @@ pub fn set(at: &Dir, name: impl AsRef<OsStr>, key: impl AsRef<OsStr>, value: &[u
         .map_err(|errno| failed("lsetxattr", name, key, errno))
 }
 
+/// Takes an attribute of `name` away; `.` is the directory itself. One that is not set is fine.
+pub fn remove(at: &Dir, name: impl AsRef<OsStr>, key: impl AsRef<OsStr>) -> Result<()> {
+    let (name, key) = (name.as_ref(), key.as_ref());
+    let target = if name == "." {
+        with_dot(at)?
+    } else {
+        path(at, name)?
+    };
+    match raw::lremovexattr(&target, &c_string(key.as_bytes())?) {
+        Ok(()) | Err(Errno::ENODATA) => Ok(()),
+        Err(errno) => Err(failed("lremovexattr", name, key, errno)),
+    }
+}
+
 /// `/proc/self/fd/N/.`: without the dot the link itself would be meant.
 fn with_dot(at: &Dir) -> Result<CString> {
     c_string(format!("/proc/self/fd/{}/.", raw::raw(at)).as_bytes())
@@ -152,5 +166,9 @@ mod tests {
         assert_eq!(list(&dir, "f").unwrap(), [b"user.color".to_vec()]);
         set(&dir, ".", "user.top", b"1").unwrap();
         assert_eq!(get(&dir, ".", "user.top").unwrap().unwrap(), b"1");
+        for _ in 0..2 {
+            remove(&dir, ".", "user.top").unwrap();
+            assert_eq!(get(&dir, ".", "user.top").unwrap(), None);
+        }
     }
 }

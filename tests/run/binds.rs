@@ -243,8 +243,10 @@ fn root_rule_21_file_and_directory_do_not_mix() {
         format!("--mount type=bind,src={file},dst=/data"),
     ] {
         let done = shed.try_sh(&flags, "true").fails(125, message);
-        let first = done.err.lines().next().unwrap();
-        assert!(first.ends_with("is the expected type"), "{first}");
+        let mut lines = done.err.lines();
+        let error = lines.find(|line| line.starts_with("cowshed: error: "));
+        let error = error.unwrap();
+        assert!(error.ends_with("is the expected type"), "{error}");
     }
     shed.assert_no_containers();
 }

@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../support/mod.rs"]
-#[expect(dead_code, reason = "shared with other test programs")]
 mod support;
 
 mod driver_disks;
@@ -11,6 +10,14 @@ mod driver_guest;
 mod driver_kill;
 mod driver_options;
 mod driver_users;
+mod forms_apply;
+mod forms_binds;
+mod forms_idmap;
+mod forms_image;
+mod forms_notes;
+mod forms_overlay;
+mod forms_shown;
+mod forms_tmpfs;
 mod manage_commands;
 mod manage_crash;
 mod manage_many;

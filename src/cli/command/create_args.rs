@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::{ArgAction, Args, ValueEnum};
 use cowshed::{
-    container::{RestartPolicy, RunRequest, parse_signal},
+    container::{ImageVolumes, RestartPolicy, RunRequest, parse_signal},
     log::LogOptions,
     mount::{
         self, Access, MountRequest, VolumesFrom, parse_mount_flag, parse_tmpfs_flag,
@@ -26,6 +26,27 @@ enum NetworkArg {
     None,
     /// The host's
     Host,
+}
+
+/// What becomes of the image's VOLUMEs that no mount covers.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ImageVolumeArg {
+    /// Each gets an anonymous volume
+    Anonymous,
+    /// They are directories like any other
+    Ignore,
+    /// Each gets a tmpfs that begins with the image's content
+    Tmpfs,
+}
+
+impl From<ImageVolumeArg> for ImageVolumes {
+    fn from(arg: ImageVolumeArg) -> Self {
+        match arg {
+            ImageVolumeArg::Anonymous => Self::Anonymous,
+            ImageVolumeArg::Ignore => Self::Ignore,
+            ImageVolumeArg::Tmpfs => Self::Tmpfs,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -92,6 +113,9 @@ pub(crate) struct CreateArgs {
     /// Mount what another container has mounted
     #[arg(long, value_name = "CONTAINER[:ro|rw]")]
     volumes_from: Vec<String>,
+    /// What becomes of the image's VOLUMEs that no mount covers
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "anonymous")]
+    image_volume: ImageVolumeArg,
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
@@ -210,6 +234,7 @@ impl CreateArgs {
             shm_bytes: shm.map_err(usage)?.unwrap_or(default.shm_bytes),
             mounts,
             volumes_from,
+            image_volumes: self.image_volume.into(),
             ..default
         })
     }

@@ -8,10 +8,13 @@ use cowshed::{
 };
 use serde_json::{Map, Value, json};
 
+use super::inspect_mounts;
+
 pub(crate) fn host_config(container: &Container) -> Value {
     let record = &container.record;
     let mut value = json!({
         "Binds": binds(&record.mounts),
+        "Mounts": inspect_mounts::mounts(&record.mounts),
         "LogConfig": {
             "Type": record.log.driver.to_string(),
             "Config": log_options(&record.log),
@@ -38,10 +41,16 @@ pub(crate) fn host_config(container: &Container) -> Value {
 fn binds(mounts: &[AttachedMount]) -> Value {
     let text = |mount: &AttachedMount| {
         let request = &mount.request;
+        if request.from_mount_flag {
+            return None;
+        }
         let source = match (&request.kind, &mount.volume) {
             (RequestKind::Bind(bind), _) => bind.source.display().to_string(),
+            (RequestKind::Overlay(overlay), _) => overlay.lower.to_string(),
             (RequestKind::Volume(_), Some(name)) if !mount.anonymous => name.to_string(),
-            (RequestKind::Volume(_) | RequestKind::Tmpfs(_), _) => return None,
+            (RequestKind::Volume(_) | RequestKind::Tmpfs(_) | RequestKind::Image(_), _) => {
+                return None;
+            }
         };
         let target = request.target.display();
         let mode = match (request.mode.as_str(), request.access) {
@@ -66,7 +75,11 @@ fn tmpfs(mounts: &[AttachedMount]) -> Map<String, Value> {
             mount.request.target.display().to_string(),
             json!(options.to_string()),
         )),
-        RequestKind::Tmpfs(_) | RequestKind::Bind(_) | RequestKind::Volume(_) => None,
+        RequestKind::Tmpfs(_)
+        | RequestKind::Bind(_)
+        | RequestKind::Volume(_)
+        | RequestKind::Image(_)
+        | RequestKind::Overlay(_) => None,
     };
     mounts.iter().filter_map(option).collect()
 }

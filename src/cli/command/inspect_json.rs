@@ -10,7 +10,7 @@ use cowshed::{
     ident::{Reference, Timestamp},
     image::{ImageConfig, ImageRecord, Names},
     log::LogDriver,
-    mount::{Access, Overlay, RequestKind},
+    mount::{Access, Overlay},
     process::Network,
     rootfs::Layers,
     store::Place,
@@ -18,7 +18,7 @@ use cowshed::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{inspect_health, inspect_host};
+use super::{inspect_health, inspect_host, inspect_mounts};
 
 /// Text to an object of empty objects, as Docker has sets.
 fn set(list: &[String]) -> Value {
@@ -53,7 +53,7 @@ pub(crate) fn container(
         .iter()
         .filter(|mount| !mount.request.from_tmpfs_flag)
     {
-        mounts.push(mount(engine, attached)?);
+        mounts.push(inspect_mounts::attached(engine, attached)?);
     }
     let mut value = json!({
         "Id": record.id,
@@ -162,46 +162,6 @@ fn graph_data(overlay: &Overlay) -> Value {
         "MergedDir": path(&overlay.merged),
         "UpperDir": path(&overlay.upper),
         "WorkDir": path(&overlay.work),
-    })
-}
-
-fn mount(engine: &Engine, attached: &AttachedMount) -> Result<Value, Error> {
-    let request = &attached.request;
-    let writable = request.access == Access::ReadWrite;
-    let target = request.target.display().to_string();
-    Ok(match (&request.kind, &attached.volume) {
-        (RequestKind::Bind(bind), _) => json!({
-            "Type": "bind",
-            "Source": bind.source.display().to_string(),
-            "Destination": target,
-            "Mode": request.mode,
-            "RW": writable,
-            "Propagation": bind.propagation,
-        }),
-        (RequestKind::Tmpfs(_), _) => json!({
-            "Type": "tmpfs",
-            "Source": "",
-            "Destination": target,
-            "Mode": request.mode,
-            "RW": writable,
-            "Propagation": "",
-        }),
-        (RequestKind::Volume(_), name) => {
-            let mountpoint = match name {
-                Some(name) => engine.volumes()?.mountpoint(name).display().to_string(),
-                None => String::new(),
-            };
-            json!({
-                "Type": "volume",
-                "Name": name,
-                "Source": mountpoint,
-                "Destination": target,
-                "Driver": "local",
-                "Mode": request.mode,
-                "RW": writable,
-                "Propagation": "",
-            })
-        }
     })
 }
 

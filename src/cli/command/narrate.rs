@@ -67,13 +67,18 @@ pub(crate) fn text() -> impl FnMut(Event) {
     }
 }
 
-/// The same, one object a line.
+/// The same, one object a line; what would be told in notes is in the step that told it.
 pub(crate) fn json() -> impl FnMut(Event) {
+    report::hold_notes();
     let mut number = 0;
     move |event| {
         number += 1;
         let mut value = object(number, &event.narration);
         value["microseconds"] = microseconds(&event).into();
+        let notes = report::take_notes();
+        if !notes.is_empty() {
+            value["notes"] = notes.into();
+        }
         report::line(&value.to_string());
     }
 }

@@ -182,11 +182,12 @@ fn mounts(container: &Container, wanted: &str) -> bool {
         let request = &mount.request;
         let source = match &request.kind {
             RequestKind::Bind(bind) => bind.source.to_str() == Some(wanted),
+            RequestKind::Overlay(overlay) => overlay.lower.to_string() == wanted,
+            RequestKind::Image(image) => image.image == wanted,
             RequestKind::Volume(_) | RequestKind::Tmpfs(_) => false,
         };
-        let volume = mount.volume.as_ref();
         source
-            || volume.is_some_and(|volume| volume.as_str() == wanted)
+            || mount.volumes().any(|volume| volume.as_str() == wanted)
             || request.target.to_str() == Some(wanted)
     })
 }

@@ -92,6 +92,8 @@ fn mount(mount: &AttachedMount) -> Option<String> {
         RequestKind::Bind(bind) => Some(bind.source.display().to_string()),
         RequestKind::Volume(_) => mount.volume.as_ref().map(ToString::to_string),
         RequestKind::Tmpfs(_) => None,
+        RequestKind::Image(image) => Some(image.image.clone()),
+        RequestKind::Overlay(overlay) => Some(overlay.lower.to_string()),
     }
 }
 
