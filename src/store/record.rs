@@ -76,7 +76,7 @@ pub fn find_in<T: DeserializeOwned>(
         return Ok(Some(record));
     }
     // Large, or damaged, or not there: whoever reads it whole says which.
-    found(parse(opened, name))
+    found(parse(opened, &format!("{dir}/{name}")))
 }
 
 fn found<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     ident::{Timestamp, VolumeName},
-    store::{Durability, Store, record},
+    store::{Durability, Lease, Store, record},
     sys::{Dir, lock::Lock},
 };
 
@@ -63,8 +63,11 @@ impl Volumes<'_> {
         name: &VolumeName,
         change: impl FnOnce(&mut VolumeRecord),
     ) -> Result<VolumeRecord, Error> {
-        // Nobody removes it meanwhile: who protects it can rely on that.
-        let lease = self.attach(name)?;
+        // Nobody removes it meanwhile: who protects it can rely on that. Its data is not touched.
+        let lease = Lease::shared(self.dir, name.as_str())?;
+        let lease = lease.ok_or_else(|| Error::NotFound {
+            name: name.to_string(),
+        })?;
         let record = edit_in(self.store, &lease.dir, name.as_str(), |record| {
             change(record);
             if let Some(text) = &record.description {

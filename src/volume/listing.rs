@@ -148,6 +148,24 @@ mod tests {
     }
 
     #[test]
+    fn a_damaged_record_is_told_by_its_volume_and_the_plain_list_goes_on() {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(scratch.path()).unwrap();
+        let volumes = Volumes::open(&store).unwrap();
+        let wanted = NewVolume {
+            name: Some("data".parse().unwrap()),
+            ..NewVolume::default()
+        };
+        let volume = volumes.create(wanted).unwrap().0;
+        let record = volume.mountpoint.with_file_name("volume.json");
+        std::fs::File::create(record).unwrap();
+        let told = volumes.list().unwrap_err().to_string();
+        assert_eq!(told, "parse record data/volume.json");
+        let names = volumes.names().unwrap();
+        assert_eq!(volumes.drivers(&names).unwrap().len(), 1);
+    }
+
+    #[test]
     fn what_is_no_volume_is_not_listed() {
         let scratch = tempfile::tempdir().unwrap();
         let store = Store::open(scratch.path()).unwrap();

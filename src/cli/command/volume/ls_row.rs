@@ -1,6 +1,6 @@
 //! A volume as a line of `volume ls`: Docker's fields, and those that Docker does not have.
 
-use cowshed::{ident::VolumeName, volume::Volume};
+use cowshed::volume::Volume;
 use serde_json::{Map, Value, json};
 
 use super::ls::Listed;
@@ -46,16 +46,6 @@ pub(super) const LONG: &str = "{{.Name}}\t{{.Kind}}\t{{.Size}}\t{{.UsedBy}}\t{{.
 /// Whether Docker does not have a field.
 pub(super) fn is_extra(field: &str) -> bool {
     HEADERS[DOCKERS..].iter().any(|(extra, _)| *extra == field)
-}
-
-/// What Docker's table shows, and no more.
-pub(super) fn plain_row((name, driver): &(VolumeName, String)) -> Row {
-    let fields = [("Driver", driver.as_str()), ("Name", name.as_str())];
-    let fields = fields.map(|(field, value)| (field.to_owned(), value.into()));
-    Row {
-        fields: fields.into_iter().collect(),
-        labels: Labels::Of([].into()),
-    }
 }
 
 /// As `system df -v` shows it: Docker's fields with figures.
