@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Engine, Error, VolumeUse};
 use crate::{
+    error::Failure as _,
     event::Kind,
     ident::{Timestamp, VolumeName},
     store::{Lease, Tried},
@@ -71,13 +72,21 @@ impl Engine {
     ) -> Result<Volume, Error> {
         wanted.settle()?;
         self.finish_volume_renaming()?;
+        if let Some(problem) = wanted.far_problem()? {
+            let hint = problem.hint();
+            let hint = hint.map_or(String::new(), |hint| format!(" ({hint})"));
+            self.note(&format!("it cannot be mounted now: {problem}{hint}"))?;
+            wanted.unchecked = true;
+        }
         let (volume, created) = self.volumes()?.create(wanted.clone())?;
         let record = &volume.record;
         if created == Created::New {
             self.tell_volume("create", &record.name, &record.driver);
         } else if mismatch == Mismatch::Refuse {
-            let root = crate::sys::metadata_at(&volume.mountpoint).ok();
-            let differences = volume::differences(&wanted, record, root.as_ref());
+            // A server behind driver options may not answer; such a root is nobody's here.
+            let own = record.options.is_none();
+            let root = own.then(|| crate::sys::metadata_at(&volume.mountpoint).ok());
+            let differences = volume::differences(&wanted, record, root.flatten().as_ref());
             if !differences.is_empty() {
                 let name = record.name.clone();
                 return Err(volume::Error::Differs { name, differences }.into());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{NewVolume, VolumeRecord};
+use super::{NewVolume, VolumeRecord, redacted};
 use crate::sys::Metadata;
 
 /// A field that differs.
@@ -71,7 +71,18 @@ pub fn differences(
         let [wanted, existing] = [sharing, existing.sharing].map(|one| one.word().to_owned());
         compare("sharing".to_owned(), wanted, existing);
     }
+    for difference in &mut found {
+        if difference.field == "opt o" {
+            difference.wanted = without_secrets(&difference.wanted);
+            difference.existing = without_secrets(&difference.existing);
+        }
+    }
     found
+}
+
+fn without_secrets(options: &str) -> String {
+    let shown = redacted(&BTreeMap::from([("o".to_owned(), options.to_owned())]));
+    value_of(Some(&shown), "o")
 }
 
 fn value_of(map: Option<&BTreeMap<String, String>>, key: &str) -> String {

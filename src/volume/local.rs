@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{
-    Error, Hold, MountSpec, Origin, Owner, VolumeRecord, mounting, record::ANONYMOUS_LABEL,
+    Error, Hold, MountError, MountSpec, Origin, Owner, VolumeRecord, mounting,
+    record::ANONYMOUS_LABEL,
 };
 use crate::{
     ident::{Timestamp, VolumeName},
@@ -17,6 +18,9 @@ pub(super) const DATA: &str = "_data";
 /// The driver of volumes that are directories of the store.
 pub(super) const LOCAL: &str = "local";
 pub(super) const RECORD: &str = "volume.json";
+
+/// Kinds of file system that a server elsewhere has.
+const FAR: [&str; 4] = ["nfs", "nfs4", "cifs", "smb3"];
 
 /// All volumes of a store.
 #[derive(Debug)]
@@ -332,6 +336,15 @@ impl NewVolume {
     /// Options that make no sense.
     pub fn mount_spec(&self) -> Result<Option<MountSpec>, Error> {
         read_options(&check(self)?, &self.options)
+    }
+
+    /// Why this machine cannot reach the server behind it now: that may change until it is used, so
+    /// Docker's way to make it first and see later is no error. `None` where all is well, or where
+    /// it is not for a server.
+    pub fn far_problem(&self) -> Result<Option<MountError>, Error> {
+        let spec = self.mount_spec()?;
+        let spec = spec.filter(|spec| !self.unchecked && FAR.contains(&spec.kind.as_str()));
+        Ok(spec.and_then(|spec| mounting::check(&spec).err()))
     }
 }
 

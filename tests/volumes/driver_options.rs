@@ -196,6 +196,29 @@ fn root_a_password_shows_nowhere() {
 
 #[test]
 #[ignore = "needs root"]
+fn root_a_server_that_is_not_there_yet_is_noted_and_refused_when_strict() {
+    let shed = Shed::empty();
+    let line = "volume create --driver local --opt type=nfs --opt o=addr=127.0.0.1,port=1,rw \
+                --opt device=:/path/to/dir nfs-volume";
+    let done = shed.cowshed(line);
+    assert_eq!((done.code, done.out.as_str()), (0, "nfs-volume\n"));
+    assert!(
+        done.err.contains("note: it cannot be mounted now: "),
+        "{}",
+        done.err
+    );
+    shed.cowshed("volume rm nfs-volume").ok();
+    let mut strict = shed.command(line);
+    strict.env("COWSHED_STRICT_MOUNTS", "1");
+    finish(strict).fails(125, "it cannot be mounted now");
+    assert_eq!(shed.volumes(), Vec::<String>::new());
+    let quiet = shed.cowshed(&line.replace("create", "create --no-check"));
+    assert_eq!(quiet.err, "");
+    shed.cowshed("volume rm nfs-volume").ok();
+}
+
+#[test]
+#[ignore = "needs root"]
 fn root_a_password_file_is_read_at_the_mount_and_never_stored() {
     let shed = Shed::new();
     let secret = shed.file("secret", "hunter2\n");
