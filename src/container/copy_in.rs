@@ -20,7 +20,9 @@ use super::{
     copy_stream::{Signals, Watched},
 };
 use crate::{
-    layer::{self, CopyForm, Destination, Owner, Remarks, pack_copy},
+    layer::{
+        self, CopyForm, Destination, Dialect, Limits, Owner, Remarks, Terms, Unledgered, pack_copy,
+    },
     sys::{Dir, Flow, Piped, RootDir, is_read_only, process},
 };
 
@@ -121,6 +123,8 @@ fn send(
         name: b".",
         sparse: true,
         without: &[],
+        dialect: Dialect::Plain,
+        reserved: b"",
     };
     let packed = pack_copy(&found.node.subject(), form, &mut out);
     let packed = match packed {
@@ -201,8 +205,9 @@ fn receive(root: &RootDir, incoming: &Incoming<'_>, data: File) -> Result<Answer
         dir: dir_path,
         name,
         owner: Owner::Archive,
+        terms: Terms::Copy,
     };
-    let placed = layer::place(data, &destination)
+    let placed = layer::place(data, &destination, &Limits::own(), &mut Unledgered)
         .map_err(|error| CopyError::archive(&error, &dir_path.display().to_string()))?;
     let told = if target.is_elsewhere {
         shown(container, target.path.as_os_str())

@@ -20,7 +20,9 @@ use super::{
     copy_stream::{Signals, Watched},
 };
 use crate::{
-    layer::{self, CopyForm, Destination, Owner, Placed, pack_copy},
+    layer::{
+        self, CopyForm, Destination, Dialect, Limits, Owner, Placed, Terms, Unledgered, pack_copy,
+    },
     sys::{Flow, Piped, RootDir, SysError, metadata_of, open_handle, process},
 };
 
@@ -216,6 +218,8 @@ fn send(root: &RootDir, outgoing: &Outgoing<'_>, data: File) -> Result<Answer, C
         name: name.as_encoded_bytes(),
         sparse: !outgoing.is_stream,
         without: &kernel_files(root),
+        dialect: Dialect::Plain,
+        reserved: b"",
     };
     let remarks = pack_copy(&found.node.subject(), form, &mut out)
         .map_err(|error| CopyError::archive(&error, &place))?;
@@ -288,8 +292,9 @@ fn receive(
         dir: Path::new(""),
         name: name.as_deref(),
         owner,
+        terms: Terms::Copy,
     };
-    layer::place(data, &destination).map_err(|error| {
+    layer::place(data, &destination, &Limits::own(), &mut Unledgered).map_err(|error| {
         let told = CopyError::archive(&error, &dir.display().to_string());
         let broke_off = matches!(
             error,

@@ -250,10 +250,12 @@ impl Sink<'_> {
         let (parent, name) = self.places.parent(path)?;
         let make = |dir: &Dir| dir.create_file(name, metadata.mode);
         let mut file = self.make_new(&parent, path, make)?;
-        match sparse {
-            None => content::copy(frames, &mut file, u64::MAX, path)?,
-            Some(map) => content::copy_sparse(frames, &mut file, &map, path)?,
-        }
+        let sink = content::Sink {
+            file: &mut file,
+            hasher: None,
+            path,
+        };
+        content::write(frames, sparse.as_ref(), sink)?;
         metadata::to_new_file(&file, metadata).named(path)
     }
 
