@@ -2,22 +2,22 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{Error, Origin, VolumeRecord, record::ANONYMOUS_LABEL};
+use super::{Error, Origin, VolumeRecord};
 use crate::{
-    ident::{Timestamp, VolumeName},
-    store::{Durability, Lease, Place, Staging, Store, Tried, record, try_lease},
-    sys::{Dir, SysError, Usage, random_bytes, sync, usage},
+    ident::VolumeName,
+    store::{Durability, Lease, Place, Store, Tried, record, try_lease},
+    sys::{Dir, SysError, Usage, random_bytes, usage},
 };
 
 /// The data inside a volume's directory.
 pub(super) const DATA: &str = "_data";
-const RECORD: &str = "volume.json";
+pub(super) const RECORD: &str = "volume.json";
 
 /// All volumes of a store.
 #[derive(Debug)]
 pub struct Volumes<'s> {
-    store: &'s Store,
-    dir: &'s Dir,
+    pub(super) store: &'s Store,
+    pub(super) dir: &'s Dir,
 }
 
 /// An existing volume.
@@ -120,56 +120,19 @@ impl<'s> Volumes<'s> {
         if let Some(volume) = self.find(&name)? {
             return Ok((volume, Created::Existing));
         }
-        let anonymous = wanted.anonymous || wanted.name.is_none();
-        let NewVolume {
-            options,
-            mut labels,
-            origin,
-            ..
-        } = wanted;
-        if anonymous {
-            labels.insert(ANONYMOUS_LABEL.to_owned(), String::new());
+        let draft = self.draft(NewVolume {
+            anonymous: wanted.anonymous || wanted.name.is_none(),
+            name: Some(name.clone()),
+            ..wanted
+        })?;
+        if let Some(volume) = self.publish(draft)? {
+            return Ok((volume, Created::New));
         }
-        let record = VolumeRecord {
-            name: name.clone(),
-            driver: "local".to_owned(),
-            created: Timestamp::now(),
-            labels: Some(labels).filter(|labels| !labels.is_empty()),
-            options: Some(options).filter(|options| !options.is_empty()),
-            origin,
-            filled: None,
-        };
-        let published = self.publish(&name, &record)?;
-        let volume = Volume {
-            record,
-            mountpoint: self.mountpoint(&name),
-        };
-        match published {
-            Created::New => Ok((volume, Created::New)),
-            // Somebody else was faster: theirs it is.
-            Created::Existing => Ok((self.find(&name)?.unwrap_or(volume), Created::Existing)),
-        }
-    }
-
-    fn publish(&self, name: &VolumeName, record: &VolumeRecord) -> Result<Created, Error> {
-        let made = |source| failed("create", name.as_str(), source);
-        let staging = Staging::begin_unnamed(self.store)?;
-        staging.dir().make_dir(DATA, 0o755).map_err(made)?;
-        staging.dir().chmod(DATA, 0o755).map_err(made)?;
-        record::replace(
-            self.store,
-            staging.dir(),
-            RECORD,
-            record,
-            Durability::Synced,
-        )?;
-        let published = staging.publish(self.dir, name.as_str())?;
-        sync::directory(self.dir).map_err(made)?;
-        Ok(if published.is_some() {
-            Created::New
-        } else {
-            Created::Existing
-        })
+        // Somebody else was faster: theirs it is.
+        let theirs = self.find(&name)?.ok_or_else(|| Error::NotFound {
+            name: name.to_string(),
+        })?;
+        Ok((theirs, Created::Existing))
     }
 
     /// Claims a volume for a container that mounts it.
@@ -228,7 +191,7 @@ impl<'s> Volumes<'s> {
     }
 }
 
-fn check(wanted: &NewVolume) -> Result<VolumeName, Error> {
+pub(super) fn check(wanted: &NewVolume) -> Result<VolumeName, Error> {
     if let Some(driver) = wanted.driver.as_ref().filter(|driver| *driver != "local") {
         return Err(Error::Driver {
             driver: driver.clone(),

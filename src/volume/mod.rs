@@ -5,11 +5,14 @@
 //!
 //! Not here: which containers use a volume (`container` reads their records).
 
+pub mod backup;
 mod local;
+mod open;
 mod populate;
 mod record;
 
 pub use local::{Created, NewVolume, Volume, Volumes};
+pub use open::{Draft, OpenVolume};
 pub use populate::{Filled, fill, finish, is_empty};
 pub use record::{Fill, Origin, VolumeRecord};
 
@@ -49,6 +52,27 @@ pub enum Error {
         /// Ids of the containers that use it.
         users: Vec<String>,
     },
+    /// Somebody uses a volume that must be ours alone.
+    #[error("volume {name} is in use")]
+    Busy {
+        /// Which one.
+        name: VolumeName,
+    },
+    /// A volume that must be new is not.
+    #[error("a volume called {name} is there already")]
+    Exists {
+        /// Which one.
+        name: VolumeName,
+    },
+    /// A volume that must be empty is not.
+    #[error("volume {name} is not empty")]
+    NotEmpty {
+        /// Which one.
+        name: VolumeName,
+    },
+    /// A backup cannot be written or read.
+    #[error(transparent)]
+    Backup(#[from] backup::BackupError),
     /// A system call on a volume failed.
     #[error("{what} volume {name}")]
     System {
@@ -79,7 +103,9 @@ impl Failure for Error {
         match self {
             Error::NotFound { .. } | Error::Driver { .. } => ErrorKind::NotFound,
             Error::Option { .. } => ErrorKind::Unsupported,
-            Error::InUse { .. } => ErrorKind::InUse,
+            Error::InUse { .. } | Error::Busy { .. } => ErrorKind::InUse,
+            Error::Exists { .. } | Error::NotEmpty { .. } => ErrorKind::AlreadyExists,
+            Error::Backup(error) => error.kind(),
             Error::System { source, .. } => source.kind(),
             Error::Store(error) => error.kind(),
         }
@@ -96,6 +122,14 @@ impl Failure for Error {
                 let short: Vec<_> = users.iter().map(|id| id.get(..12).unwrap_or(id)).collect();
                 Some(format!("cowshed rm {}", short.join(" ")))
             }
+            Error::Busy { .. } => {
+                Some("stop the containers that have it mounted: cowshed ps".to_owned())
+            }
+            Error::Exists { name } => Some(format!(
+                "choose another name, or remove that one: cowshed volume rm {name}"
+            )),
+            Error::NotEmpty { .. } => Some("--replace takes the place of what it holds".to_owned()),
+            Error::Backup(error) => error.hint(),
             Error::System { source, .. } => source.hint(),
             Error::Store(error) => error.hint(),
         }
