@@ -1,5 +1,5 @@
 //! Reaching a container's tree: of one that runs through its mount namespace, of any other by
-//! mounting it for a moment.
+//! mounting it for a moment. A volume's is there already.
 
 use std::{ffi::OsStr, time::Duration};
 
@@ -15,6 +15,7 @@ use crate::{
         mount::{Depth, clone_tree},
         namespace::MountNamespace,
     },
+    volume::OpenVolume,
 };
 
 /// How much of the tree is wanted.
@@ -37,6 +38,8 @@ pub(super) enum Reach {
         _locks: [Lock; 2],
         _volumes: Vec<Lease>,
     },
+    /// A volume without a container.
+    Volume(OpenVolume),
 }
 
 /// 2 s in all: a start and an end take less.
@@ -105,7 +108,7 @@ impl Reach {
     /// What the process that goes there needs of its own.
     pub(super) fn namespaces(&self) -> Namespaces {
         match self {
-            Self::Running(_) => Namespaces::NONE,
+            Self::Running(_) | Self::Volume(_) => Namespaces::NONE,
             Self::Still { .. } => Namespaces::MOUNT,
         }
     }
@@ -132,6 +135,7 @@ impl Reach {
                 }
                 Ok(work(stage.root()?))
             }
+            Self::Volume(volume) => Ok(work(&RootDir::new(volume.data.try_clone()?))),
         }
     }
 }

@@ -49,6 +49,12 @@ mod state;
 mod supervisor;
 mod told;
 mod usage;
+mod volume_backup;
+mod volume_copy;
+mod volume_hold;
+mod volume_look;
+mod volume_output;
+mod volume_restore;
 mod volumes;
 
 pub use containers::{Container, Status};
@@ -74,6 +80,10 @@ pub use signal::{name as signal_name, parse as parse_signal};
 pub use state::State;
 pub use told::Cause;
 pub use usage::ContainerSize;
+pub use volume_backup::{BackupOutput, BackupReport};
+pub use volume_hold::Hold;
+pub use volume_look::{FileEntry, FileUse};
+pub use volume_restore::{Compared, Into as RestoreInto, RestoreReport};
 pub use volumes::{Pruned, VolumeUse};
 
 use std::path::PathBuf;

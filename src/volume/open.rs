@@ -139,6 +139,22 @@ impl Draft<'_> {
         &self.record
     }
 
+    /// The same data under another description: what an archive says of it is known late.
+    pub fn described(self, wanted: NewVolume) -> Result<Self, Error> {
+        let mut record = self.record;
+        record.name = check(&wanted)?;
+        let NewVolume {
+            options,
+            mut labels,
+            ..
+        } = wanted;
+        // It has a name now.
+        labels.remove(ANONYMOUS_LABEL);
+        record.labels = Some(labels).filter(|labels| !labels.is_empty());
+        record.options = Some(options).filter(|options| !options.is_empty());
+        Ok(Self { record, ..self })
+    }
+
     /// Makes everything in it durable.
     pub fn sync(&self) -> Result<(), Error> {
         sync::file_system(&self.data).map_err(|source| self.failed(source))
