@@ -76,7 +76,7 @@ impl Engine {
             }
         };
         let signals = Signals::catch()?;
-        let held = self.hold_users(&volume.record.name, hold)?;
+        let still = self.hold_users(&volume.record.name, hold)?;
         let head = Head::of(&volume.record);
         let spool = self.spool()?;
         let (file, shown) = match &mut output {
@@ -92,8 +92,8 @@ impl Engine {
         let produce = |pieces: &mut _| backup::write(data, &head, spool, pieces);
         let (written, sent) = encode(encoding, WORKERS, produce, &mut out);
         let bytes = out.bytes;
-        let names = held.names().to_vec();
-        let released = held.release();
+        let names = still.names().to_vec();
+        let released = still.release();
         if let Some(interrupted) = signals.interrupted() {
             return Err(interrupted.into());
         }
@@ -125,10 +125,10 @@ impl Engine {
 
 /// An error of a backup in the words of a copy: no archive of ours is a layer to its user.
 pub(super) fn told(error: BackupError, place: &str) -> Error {
-    match error {
-        BackupError::Archive(error) => CopyError::archive(&error, place).into(),
-        error => volume::Error::from(error).into(),
+    if let BackupError::Archive(error) = &error {
+        return CopyError::archive(error, place).into();
     }
+    volume::Error::from(error).into()
 }
 
 /// `data-20260102-030405.tar.zst`, in local time.

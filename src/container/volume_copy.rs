@@ -206,15 +206,17 @@ impl Engine {
 
 /// The same in the words of a volume.
 fn in_volume(error: Error) -> Error {
-    match error {
-        Error::Copy(CopyError::NotInContainer { path, container }) => CopyError::NotInVolume {
-            path,
-            volume: container,
-        }
-        .into(),
-        Error::Copy(CopyError::ReadOnlyRoot) => CopyError::ReadOnlyMount.into(),
-        error => error,
+    let Error::Copy(error) = error else {
+        return error;
+    };
+    if let CopyError::NotInContainer { path, container } = error {
+        let volume = container;
+        return CopyError::NotInVolume { path, volume }.into();
     }
+    if error == CopyError::ReadOnlyRoot {
+        return CopyError::ReadOnlyMount.into();
+    }
+    error.into()
 }
 
 #[cfg(test)]

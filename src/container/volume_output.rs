@@ -32,7 +32,7 @@ pub(super) struct Fresh {
     dir: Dir,
     name: OsString,
     /// `.NAME.cowshed-backup-PID`: so that what a killed process left is known for what it is.
-    fresh: OsString,
+    unfinished: OsString,
     pub(super) file: File,
     /// How the final name is told.
     shown: String,
@@ -79,7 +79,7 @@ impl Output {
         Ok(Self::File(Fresh {
             name: target.name().to_owned(),
             dir,
-            fresh,
+            unfinished: fresh,
             file,
             shown,
             replaces,
@@ -93,15 +93,16 @@ impl Fresh {
         let named = (|| {
             sync::data(&self.file)?;
             if self.replaces {
-                self.dir.rename(&self.fresh, &self.dir, &self.name)?;
+                self.dir.rename(&self.unfinished, &self.dir, &self.name)?;
             } else {
-                self.dir.rename_new(&self.fresh, &self.dir, &self.name)?;
+                self.dir
+                    .rename_new(&self.unfinished, &self.dir, &self.name)?;
             }
             sync::directory(&self.dir)
         })();
         named.map_err(|source| failed(&format!("write backup {}", self.shown), source))?;
         // It has another name now.
-        self.fresh.clear();
+        self.unfinished.clear();
         Ok(std::mem::take(&mut self.shown))
     }
 
@@ -112,9 +113,9 @@ impl Fresh {
 
 impl Drop for Fresh {
     fn drop(&mut self) {
-        if !self.fresh.is_empty() {
+        if !self.unfinished.is_empty() {
             // The error that ended it is the one to tell.
-            self.dir.remove_file(&self.fresh).ok();
+            self.dir.remove_file(&self.unfinished).ok();
         }
     }
 }

@@ -94,12 +94,11 @@ impl Engine {
         let place = format!("volume {name}");
         let Checked { head, tail, .. } = restored.map_err(|error| told(error, &place))?;
         draft.sync()?;
-        match old {
-            Some(old) => draft.replace_data_of(&old)?,
-            None => {
-                let draft = draft.described(described(&parsed, &head))?;
-                self.publish(&volumes, draft)?;
-            }
+        if let Some(old) = old {
+            draft.replace_data_of(&old)?;
+        } else {
+            let draft = draft.described(described(&parsed, &head))?;
+            self.publish(&volumes, draft)?;
         }
         Ok(RestoreReport { head, tail })
     }

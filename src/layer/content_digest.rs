@@ -19,10 +19,34 @@ pub struct ContentDigest {
     /// SHA-256 of the file where `zeros` is 0, and `sha256sum` says the same. Otherwise of the
     /// blocks that are not zeros and after them the hexadecimal SHA-256 of the places of those
     /// that are: of each run offset and length, eight bytes each, little end first.
+    #[serde(with = "hex")]
     pub sha256: Digest,
     /// Bytes in aligned blocks of 4096 bytes, the last one shorter, that hold only zeros.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub zeros: u64,
+}
+
+/// As sha256sum(1) writes it.
+mod hex {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use crate::ident::Digest;
+
+    /// Writes the digits.
+    pub(super) fn serialize<S: Serializer>(
+        digest: &Digest,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&digest.hex())
+    }
+
+    /// Reads them.
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Digest, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Digest::from_hex(&text).map_err(D::Error::custom)
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]

@@ -99,7 +99,7 @@ pub fn encode<T: Send>(
         for _ in 0..workers.max(1) {
             scope.spawn(move || work(encoding, queue));
         }
-        let producer = scope.spawn(move || {
+        let making = scope.spawn(move || {
             let mut pieces = Pieces {
                 piece: Vec::with_capacity(PIECE),
                 jobs,
@@ -112,9 +112,9 @@ pub fn encode<T: Send>(
         });
         // Whoever made it sees that nobody takes any more when this is dropped.
         let written = write(ordered, out);
-        let produced = producer.join();
-        let produced = produced.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (produced, written)
+        let made = making.join();
+        let made = made.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (made, written)
     })
 }
 
@@ -149,9 +149,9 @@ impl Pieces {
         }
         let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
         let (answer, outcome) = sync_channel(1);
-        let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
-        self.order.send(outcome).map_err(|_| gone(()))?;
-        self.jobs.send((piece, answer)).map_err(|_| gone(()))
+        let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
+        self.order.send(outcome).map_err(|_| gone())?;
+        self.jobs.send((piece, answer)).map_err(|_| gone())
     }
 }
 

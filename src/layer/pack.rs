@@ -6,7 +6,7 @@ use tar::EntryType;
 
 use super::{
     Error, PathBytes, TarWriter,
-    draft::{Draft, On},
+    draft::{Draft, On as _},
     entry::Dialect,
     metadata, whiteout,
 };

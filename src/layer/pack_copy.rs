@@ -11,7 +11,7 @@ use tar::EntryType;
 
 use super::{
     EntryMetadata, Error, Item, ItemKind, Ledger, PathBytes, Remarks, TarWriter, Unledgered,
-    draft::{Draft, On},
+    draft::{Draft, On as _},
     entry::Dialect,
     file_parts::FileParts,
     metadata,

@@ -7,7 +7,7 @@ use tar::EntryType;
 use super::draft::Draft;
 use crate::sys::{At as _, Result, SysError, TimeSpec};
 
-const BLOCK: u64 = 512;
+const BLOCK: usize = 512;
 
 /// Read at once: a call for each 8 KiB would cost more than what is done with them.
 const BUFFER: usize = 256 << 10;
@@ -39,7 +39,7 @@ impl<W: Write> TarWriter<W> {
 
     /// Writes what ends a tar.
     pub fn finish(&mut self) -> Result<()> {
-        let end = [0; 2 * BLOCK as usize];
+        let end = [0; 2 * BLOCK];
         let ended = self.out.write_all(&end).and_then(|()| self.out.flush());
         ended.at("write", || "end of the tar")
     }
@@ -68,10 +68,10 @@ impl<W: Write> TarWriter<W> {
                 .at("write", || "tar")?;
             left -= count as u64;
         }
-        let filling = size.next_multiple_of(BLOCK) - size;
+        let filling = size.next_multiple_of(BLOCK as u64) - size;
         let filling = usize::try_from(filling).unwrap_or(0);
         self.out
-            .write_all(&[0; BLOCK as usize][..filling])
+            .write_all(&[0; BLOCK][..filling])
             .at("write", || "tar")
     }
 }

@@ -82,8 +82,8 @@ pub struct FileLine {
     /// Major and minor number of a device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<(u64, u64)>,
-    /// Permission bits; none for a hard link, whose inode has a line already.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Permission bits, written in octal; none for a hard link, whose inode has a line already.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "octal")]
     pub mode: Option<u32>,
     /// Owner and group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -99,6 +99,31 @@ pub struct FileLine {
     /// It was written to while it was read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub changed: bool,
+}
+
+mod octal {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    #[expect(
+        clippy::ref_option,
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde calls it so"
+    )]
+    pub(super) fn serialize<S: Serializer>(
+        mode: &Option<u32>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format!("{:04o}", mode.unwrap_or(0)))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<u32>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        u32::from_str_radix(&text, 8)
+            .map(Some)
+            .map_err(D::Error::custom)
+    }
 }
 
 impl From<Item> for FileLine {

@@ -114,14 +114,12 @@ impl Ledger for Reading {
             self.failure = Some(BackupError::Foreign);
             return Err(stopped());
         }
-        match &mut self.spool {
-            Some(spool) => spool.add(&FileLine::from(item)),
-            None => {
-                let why = format!("\"{}\" comes after it", item.path);
-                self.failure = Some(BackupError::List { why });
-                Err(stopped())
-            }
+        if let Some(spool) = &mut self.spool {
+            return spool.add(&FileLine::from(item));
         }
+        let why = format!("\"{}\" comes after it", item.path);
+        self.failure = Some(BackupError::List { why });
+        Err(stopped())
     }
 
     fn owns(&self, path: &PathBytes) -> bool {
