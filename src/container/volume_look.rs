@@ -226,10 +226,15 @@ impl Walked {
         // What is below sorts after its directory by components; turned round, before it.
         all.sort_by(|one, other| other.0.cmp(&one.0));
         let told = |(path, allocated, is_directory): (PathBuf, u64, bool)| {
-            let path = shown.join(path);
             let is_top = path.as_os_str().is_empty();
+            let path = if is_top {
+                shown.to_owned()
+            } else {
+                shown.join(path)
+            };
+            let is_root = path.as_os_str().is_empty();
             FileUse {
-                path: if is_top { PathBuf::from(".") } else { path },
+                path: if is_root { PathBuf::from(".") } else { path },
                 allocated,
                 is_directory,
             }

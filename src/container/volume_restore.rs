@@ -10,6 +10,7 @@ use super::{
 use crate::{
     ident::VolumeName,
     layer::{self, Destination, Limits, Owner, Terms, Unledgered},
+    store::sweep,
     sys::{Dir, FileKind, RootDir, metadata_of, process},
     volume::{
         self, Draft, NewVolume, Volumes,
@@ -65,6 +66,8 @@ impl Engine {
         limits: &Limits,
     ) -> Result<RestoreReport, Error> {
         let parsed: VolumeName = name.parse()?;
+        // What a killed one has left may be all the room there is.
+        sweep(self.store())?;
         let volumes = self.volumes()?;
         let old = match into {
             Into::New if volumes.exists(&parsed)? => {
@@ -154,6 +157,7 @@ impl Engine {
     /// replaced one by one.
     pub fn import_volume(&self, source: &OsStr, name: &str, limits: &Limits) -> Result<u64, Error> {
         let parsed: VolumeName = name.parse()?;
+        sweep(self.store())?;
         let volumes = self.volumes()?;
         let archive = open_archive(source)?;
         let kind = metadata_of(&archive).map(|found| found.kind());

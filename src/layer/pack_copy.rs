@@ -4,7 +4,12 @@
 //! each with a remark. Everything about a file is read from one descriptor, so that no swap can
 //! give one file's bytes the rights of another.
 
-use std::{collections::HashMap, ffi::OsStr, io::Write, os::unix::ffi::OsStrExt as _};
+use std::{
+    collections::HashMap,
+    ffi::{OsStr, OsString},
+    io::Write,
+    os::unix::ffi::OsStrExt as _,
+};
 
 use nix::errno::Errno;
 use tar::EntryType;
@@ -16,7 +21,10 @@ use super::{
     file_parts::FileParts,
     metadata,
 };
-use crate::sys::{At as _, Dir, FileKind, Metadata, RootDir, SysError, metadata_of, open_regular};
+use crate::sys::{
+    At as _, Dir, FileKind, Metadata, Result as SysResult, RootDir, SysError, metadata_of,
+    open_regular,
+};
 
 /// What is packed.
 #[derive(Debug)]
@@ -88,57 +96,105 @@ struct Packer<'a, W: Write> {
     ledger: &'a mut dyn Ledger,
 }
 
+/// As many directories are open at once.
+const OPEN_MAX: usize = 64;
+
+/// The tree that is walked.
+struct Walk {
+    root: RootDir,
+    /// Its device.
+    own: u64,
+}
+
+/// A directory whose names are being written. What is below each comes right after it: GNU tar
+/// gives a directory its time when it meets something that is not in it.
+struct Entered {
+    path: PathBytes,
+    names: std::vec::IntoIter<OsString>,
+    dir: Option<Dir>,
+}
+
 impl<W: Write> Packer<'_, W> {
     fn tree(&mut self, dir: &Dir, top: &PathBytes) -> Result<(), Error> {
         if !self.form.name.is_empty() {
             self.node(dir, OsStr::new("."), top)?;
         }
-        let root = RootDir::new(dir.try_clone().on(top)?);
-        let own = dir.own_metadata().on(top)?.dev();
-        // Open directories are not stacked: trees may be deeper than descriptors are many.
-        let mut pending = vec![top.clone()];
-        while let Some(path) = pending.pop() {
-            let mut below = self.directory(&root, own, &path)?;
-            below.reverse();
-            pending.append(&mut below);
+        let walk = Walk {
+            root: RootDir::new(dir.try_clone().on(top)?),
+            own: dir.own_metadata().on(top)?.dev(),
+        };
+        let mut above = Vec::new();
+        above.extend(self.enter_directory(&walk, dir.reopen(), top.clone())?);
+        while let Some(mut here) = above.pop() {
+            let Some(name) = here.names.next() else {
+                continue;
+            };
+            let opened = match here.dir.take() {
+                Some(dir) => Ok(dir),
+                None => walk.root.open_dir_without_links(here.path.as_path()),
+            };
+            let Some(dir) = self.unless_gone(opened, &here.path)? else {
+                continue;
+            };
+            let path = here.path.join(&name);
+            let below = if self.node(&dir, &name, &path)? {
+                self.enter_directory(&walk, dir.open_dir(&name), path)?
+            } else {
+                None
+            };
+            // Open directories are stacked so far only: trees may be deeper than descriptors are many.
+            here.dir = (above.len() < OPEN_MAX || below.is_none()).then_some(dir);
+            above.push(here);
+            above.extend(below);
         }
         Ok(())
     }
 
-    /// Writes everything in a directory; returns its subdirectories.
-    fn directory(
+    /// `None`, with a remark, for what was removed meanwhile.
+    fn unless_gone(
         &mut self,
-        root: &RootDir,
-        own: u64,
+        opened: SysResult<Dir>,
         path: &PathBytes,
-    ) -> Result<Vec<PathBytes>, Error> {
-        let opened = root.open_dir_without_links(path.as_path());
-        let dir = match opened {
+    ) -> Result<Option<Dir>, Error> {
+        match opened {
             Err(error) if !path.is_root() && is_gone(&error) => {
-                self.remarks
-                    .add(format!("{path}: removed while it was copied"));
-                return Ok(Vec::new());
-            }
-            opened => opened.on(path)?,
-        };
-        let mut below = Vec::new();
-        let device = dir.own_metadata().on(path)?.dev();
-        if device != own && self.form.without.contains(&device) {
-            return Ok(below);
-        }
-        for name in dir.sorted_entries().on(path)? {
-            let is_reserved = path.is_root() && name.as_bytes() == self.form.reserved;
-            let path = path.join(&name);
-            if is_reserved {
-                let line = format!("{path}: left out, this name belongs to the archive itself");
+                let line = format!("{path}: removed while it was copied");
                 self.remarks.add(line);
-                continue;
+                Ok(None)
             }
-            if self.node(&dir, &name, &path)? {
-                below.push(path);
+            opened => opened.on(path).map(Some),
+        }
+    }
+
+    /// Reads the names of a directory that was written; none where it is not gone into.
+    fn enter_directory(
+        &mut self,
+        walk: &Walk,
+        opened: SysResult<Dir>,
+        path: PathBytes,
+    ) -> Result<Option<Entered>, Error> {
+        let Some(dir) = self.unless_gone(opened, &path)? else {
+            return Ok(None);
+        };
+        let device = dir.own_metadata().on(&path)?.dev();
+        if device != walk.own && self.form.without.contains(&device) {
+            return Ok(None);
+        }
+        let mut names = dir.sorted_entries().on(&path)?;
+        if path.is_root() {
+            let before = names.len();
+            names.retain(|name| name.as_bytes() != self.form.reserved);
+            if names.len() < before {
+                let name = PathBytes::new(self.form.reserved);
+                let line = format!("{name}: left out, this name belongs to the archive itself");
+                self.remarks.add(line);
             }
         }
-        Ok(below)
+        Ok(Some(Entered {
+            path,
+            names: names.into_iter(),
+            dir: Some(dir),
+        }))
     }
 
     /// Writes one name; tells whether it is a directory to go into.
@@ -337,5 +393,7 @@ fn has_names(found: &Metadata) -> bool {
 /// Removed, or replaced by something else, since its directory was read.
 fn is_gone(error: &SysError) -> bool {
     let gone = [Errno::ENOENT, Errno::ENOTDIR, Errno::ELOOP];
-    error.call() != "write" && error.errno().is_some_and(|errno| gone.contains(&errno))
+    let is_no_link = error.call() == "readlinkat" && error.errno() == Some(Errno::EINVAL);
+    let is_absent = error.errno().is_some_and(|errno| gone.contains(&errno));
+    error.call() != "write" && (is_absent || is_no_link)
 }

@@ -81,24 +81,10 @@ impl<R: BufRead> Listed<R> {
     }
 }
 
-/// Which of two paths is walked first: a directory's own entries by name, then what is below each.
+/// Which of two paths is walked first: a directory before what is below it, that before the next
+/// name.
 fn walk_order(one: &PathBytes, other: &PathBytes) -> Ordering {
-    let mut one = one.components().peekable();
-    let mut other = other.components().peekable();
-    loop {
-        let (left, right) = match (one.next(), other.next()) {
-            (None, None) => return Ordering::Equal,
-            (None, Some(_)) => return Ordering::Less,
-            (Some(_), None) => return Ordering::Greater,
-            (Some(left), Some(right)) => (left, right),
-        };
-        match (one.peek().is_none(), other.peek().is_none()) {
-            (true, false) => return Ordering::Less,
-            (false, true) => return Ordering::Greater,
-            _ if left != right => return left.cmp(right),
-            _ => {}
-        }
-    }
+    one.components().cmp(other.components())
 }
 
 #[cfg(test)]
@@ -108,7 +94,7 @@ mod tests {
     #[test]
     fn the_order_is_that_of_the_packer() {
         let walked = [
-            "", "a", "b", "c.d", "z", "a/x", "a/y", "a/x/1", "a/y/0", "b/0", "b/q/r",
+            "", "a", "a/x", "a/x/1", "a/y", "a/y/0", "a.b", "b", "b/0", "b/q", "b/q/r", "z",
         ];
         let paths: Vec<_> = walked
             .iter()

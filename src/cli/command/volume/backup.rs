@@ -82,13 +82,13 @@ pub(super) fn backup(engine: &Engine, args: BackupArgs) -> Outcome {
         output::line(&file)?;
     }
     if !args.quiet {
-        let held = match hold {
+        let meanwhile = match hold {
             _ if done.held.is_empty() => String::new(),
             Hold::Stop => format!(", {} stopped meanwhile", done.held.join(", ")),
             Hold::Freeze | Hold::No => format!(", {} frozen meanwhile", done.held.join(", ")),
         };
         report::line(&format!(
-            "{}: {} entries, {} in {}{held}",
+            "{}: {} entries, {} in {}{meanwhile}",
             args.volume,
             done.tail.entries,
             text::size(done.tail.bytes, 4),
