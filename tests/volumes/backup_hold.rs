@@ -1,6 +1,6 @@
 //! Backups of volumes that are written to: seen, or prevented by holding the containers.
 
-use std::time::Duration;
+use std::{os::unix::fs::FileExt as _, time::Duration};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -45,7 +45,6 @@ fn root_what_changes_while_it_is_read_is_told_and_the_archive_is_good() {
     shed.cowshed("volume create data").ok();
     let large = shed.data("data").join("large");
     host(&shed.data("data"), "head -c 60000000 /dev/urandom >large");
-    use std::os::unix::fs::FileExt as _;
     let file = std::fs::File::options().write(true).open(&large).unwrap();
     let mut turn = 0_u64;
     let scribble = || {

@@ -67,6 +67,7 @@ pub(crate) fn rich() -> Shed {
              for mode in 4755 2755 1777 0000; do echo m >mode$mode; chmod $mode mode$mode; done
              chown 1000:1001 sub; chown -h 5:6 link; chown 4000000000:3000000000 zeros
              touch -d '1969-12-31 23:59:58.25 UTC' 한국어; touch -h -d '2020-02-02 02:02:02.123456789' dangling
+             setfacl -m u:1000:rw,g:5:r mode0000; setfacl -d -m u:7:rwx empty; setfacl -m g:9:x empty
              setfattr -n user.color -v red sub; setfattr -n user.empty -v '' sub
              setfattr -n trusted.mine -v secret zeros
              setfattr -n security.capability -v 0x0100000200040000000000000000000000000000 mode4755
