@@ -31,23 +31,38 @@ pub enum Encoding {
     Zstd,
 }
 
-impl Encoding {
-    /// What compresses this way, at the programs' own levels: gzip(1) 6, zstd(1) 3.
-    fn encode(self, piece: Vec<u8>) -> io::Result<Vec<u8>> {
+/// What compresses one piece after another, at the programs' own levels: gzip(1) 6, zstd(1) 3.
+enum Encoder {
+    None,
+    Gzip,
+    /// Made once: its tables are as large as a piece.
+    Zstd(zstd::bulk::Compressor<'static>),
+}
+
+impl Encoder {
+    fn new(encoding: Encoding) -> io::Result<Self> {
+        Ok(match encoding {
+            Encoding::None => Self::None,
+            Encoding::Gzip => Self::Gzip,
+            Encoding::Zstd => {
+                let mut encoder = zstd::bulk::Compressor::new(3)?;
+                encoder.include_checksum(true)?;
+                Self::Zstd(encoder)
+            }
+        })
+    }
+
+    fn encode(&mut self, piece: &mut Vec<u8>) -> io::Result<Vec<u8>> {
         match self {
-            Self::None => Ok(piece),
+            Self::None => Ok(std::mem::take(piece)),
             Self::Gzip => {
                 let out = Vec::with_capacity(piece.len() / 2);
                 let mut encoder =
                     flate2::write::GzEncoder::new(out, flate2::Compression::default());
-                encoder.write_all(&piece)?;
+                encoder.write_all(piece)?;
                 encoder.finish()
             }
-            Self::Zstd => {
-                let mut encoder = zstd::bulk::Compressor::new(3)?;
-                encoder.include_checksum(true)?;
-                encoder.compress(&piece)
-            }
+            Self::Zstd(encoder) => encoder.compress(piece),
         }
     }
 }
@@ -71,6 +86,8 @@ pub struct Pieces {
     jobs: SyncSender<Job>,
     /// Where each piece's outcome will be, in the order of the pieces.
     order: SyncSender<Receiver<Encoded>>,
+    /// Buffers that were compressed: a fresh page costs more than a byte of it.
+    used: Receiver<Vec<u8>>,
 }
 
 impl fmt::Debug for Pieces {
@@ -93,17 +110,20 @@ pub fn encode<T: Send>(
 ) -> (T, io::Result<()>) {
     let (jobs, queue) = sync_channel::<Job>(IN_FLIGHT);
     let (order, ordered) = sync_channel(IN_FLIGHT);
+    let (give_back, used) = sync_channel(IN_FLIGHT);
     let queue = Mutex::new(queue);
     thread::scope(|scope| {
         let queue = &queue;
         for _ in 0..workers.max(1) {
-            scope.spawn(move || work(encoding, queue));
+            let give_back = give_back.clone();
+            scope.spawn(move || work(encoding, queue, &give_back));
         }
         let making = scope.spawn(move || {
             let mut pieces = Pieces {
                 piece: Vec::with_capacity(PIECE),
                 jobs,
                 order,
+                used,
             };
             let produced = produce(&mut pieces);
             // Nobody takes any more: told by the other side.
@@ -118,17 +138,27 @@ pub fn encode<T: Send>(
     })
 }
 
-fn work(encoding: Encoding, queue: &Mutex<Receiver<Job>>) {
+fn work(encoding: Encoding, queue: &Mutex<Receiver<Job>>, give_back: &SyncSender<Vec<u8>>) {
+    let mut encoder = Encoder::new(encoding);
     loop {
         let next = match queue.lock() {
             Ok(queue) => queue.recv(),
             Err(_) => Err(RecvError),
         };
-        let Ok((piece, answer)) = next else {
+        let Ok((mut piece, answer)) = next else {
             return;
         };
+        let encoded = match &mut encoder {
+            Ok(encoder) => encoder.encode(&mut piece),
+            Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+        };
         // Nobody wants it any more where this fails.
-        answer.send(encoding.encode(piece)).ok();
+        answer.send(encoded).ok();
+        if piece.capacity() > 0 {
+            piece.clear();
+            // There are enough of them, or nobody fills any more.
+            give_back.try_send(piece).ok();
+        }
     }
 }
 
@@ -147,7 +177,9 @@ impl Pieces {
         if self.piece.is_empty() {
             return Ok(());
         }
-        let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
+        let next = self.used.try_recv();
+        let next = next.unwrap_or_else(|_| Vec::with_capacity(PIECE));
+        let piece = std::mem::replace(&mut self.piece, next);
         let (answer, outcome) = sync_channel(1);
         let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
         self.order.send(outcome).map_err(|_| gone())?;

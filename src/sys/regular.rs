@@ -18,12 +18,11 @@ pub fn open_regular(parent: &Dir, name: &OsStr) -> Result<Option<(File, Metadata
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let handle = openat(parent, dir::one(name)?, flags, Mode::empty())
         .at("openat", || format!("{}, O_PATH", name.display()))?;
-    if metadata_of(&handle)?.kind() != FileKind::File {
+    let metadata = metadata_of(&handle)?;
+    if metadata.kind() != FileKind::File {
         return Ok(None);
     }
-    let file = super::reopen(handle.as_fd())?;
-    let metadata = metadata_of(&file)?;
-    Ok(Some((file, metadata)))
+    Ok(Some((super::reopen(handle.as_fd())?, metadata)))
 }
 
 /// A new file for reading and writing that has no name and goes with its last descriptor, in the
