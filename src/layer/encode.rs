@@ -148,12 +148,12 @@ fn work(encoding: Encoding, queue: &Mutex<Receiver<Job>>, give_back: &SyncSender
         let Ok((mut piece, answer)) = next else {
             return;
         };
-        let encoded = match &mut encoder {
+        let outcome = match &mut encoder {
             Ok(encoder) => encoder.encode(&mut piece),
             Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
         };
         // Nobody wants it any more where this fails.
-        answer.send(encoded).ok();
+        answer.send(outcome).ok();
         if piece.capacity() > 0 {
             piece.clear();
             // There are enough of them, or nobody fills any more.
