@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bench.sh start|import|logs|volumes|all [--quick]: what cowshed costs beside the least it could cost and beside other tools, on a
+# bench.sh start|import|logs|volumes|backup|all [--quick]: what cowshed costs beside the least it could cost and beside other tools, on a
 # scratch ext4 with a journal. Commands are run in turn; judge by the ratio to the first line, not by milliseconds.
 # $COWSHED names the binary to measure (default: the one that build.sh makes).
 set -euo pipefail
@@ -8,13 +8,13 @@ bench=$here/target/bench
 
 what=${1:-} quick=
 [[ ${2:-} != --quick ]] || quick=yes
-if [[ ! $what =~ ^(start|import|logs|volumes|all)$ || ${2:---quick} != --quick ]]; then
+if [[ ! $what =~ ^(start|import|logs|volumes|backup|all)$ || ${2:---quick} != --quick ]]; then
 	sed -n '2,4s/^# //p' "$0" && exit 2
 fi
 if [[ $EUID -ne 0 ]]; then exec sudo --preserve-env=COWSHED,CARGO_TARGET_DIR -- "$0" "$@"; fi
 if [[ ${COWSHED_BENCH_NAMESPACE:-} != private ]]; then
 	# In a mount namespace of its own, so that even a killed run leaves no mount: the last process's end unmounts.
-	"$here/scripts/apt.sh" busybox-static e2fsprogs gcc gzip libc6-dev python3 tar util-linux
+	"$here/scripts/apt.sh" busybox-static e2fsprogs gcc gzip libc6-dev python3 tar util-linux zstd
 	COWSHED=${COWSHED:-$("$here/scripts/build.sh" | tail -n 1)}
 	export COWSHED COWSHED_BENCH_NAMESPACE=private
 	exec unshare --mount --propagation private -- "$0" "$@"
@@ -95,3 +95,5 @@ if [[ $what == import || $what == all ]]; then . "$here/scripts/bench-import.sh"
 if [[ $what == logs || $what == all ]]; then . "$here/scripts/bench-logs.sh"; fi
 # shellcheck source=scripts/bench-volumes.sh
 if [[ $what == volumes || $what == all ]]; then . "$here/scripts/bench-volumes.sh"; fi
+# shellcheck source=scripts/bench-backup.sh
+if [[ $what == backup || $what == all ]]; then . "$here/scripts/bench-backup.sh"; fi

@@ -26,7 +26,7 @@
 //! | `layer` | one tar stream to one directory in overlay form, and a directory to a tar | `ident` `sys` |
 //! | `image` | from a reference to a verified config and layers: load, import, tag | `ident` `sys` `store` `layer` |
 //! | `rootfs` | the storage driver: stack layers, hand out the union mount, diff, usage | `ident` `sys` `mount` `store` `layer` `image` |
-//! | `volume` | named data that outlives containers: the local driver, populate, use | `ident` `sys` `mount` `store` |
+//! | `volume` | named data that outlives containers: the local driver, populate, use, backup | `ident` `sys` `mount` `store` `layer` |
 //! | `process` | from a spec to a running, waited-for process in namespaces | `ident` `sys` `mount` `cgroup` |
 //! | `log` | a container's output on disk: written, rotated, read, followed | `ident` `sys` |
 //! | `event` | the store's journal of what was done | `ident` `sys` `store` |

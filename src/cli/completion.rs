@@ -160,6 +160,7 @@ fn names_of(command: &str, arg: &Arg) -> Option<Names> {
         (_, "IMAGE" | "IMAGE [COMMAND [ARG…]]") | ("tag", "SOURCE") => Some(Names::Images),
         (_, "VOLUME") => Some(Names::Volumes),
         ("inspect", "NAME") => Some(Names::Everything),
+        ("cp", "FROM" | "TO") => Some(Names::VolumesAndPaths),
         ("cp", _) => Some(Names::ContainersAndPaths),
         _ => None,
     }

@@ -26,6 +26,15 @@ pub enum CopyError {
     /// A path that a container does not have.
     #[error("Could not find the file {path} in container {container}")]
     NotInContainer { path: String, container: String },
+    /// Neither side is a volume.
+    #[error("one side must be VOLUME:PATH")]
+    NoVolume,
+    /// A path that a volume does not have.
+    #[error("no {path} in volume {volume}")]
+    NotInVolume { path: String, volume: String },
+    /// Something else than a file, to be read as one.
+    #[error("{path} in volume {volume} is no regular file")]
+    NotAFile { path: String, volume: String },
     /// A path that the host does not have, or that leads through a file.
     #[error("{call} {path}: {why}")]
     Host {
@@ -192,6 +201,7 @@ impl Failure for CopyError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NotInContainer { .. }
+            | Self::NotInVolume { .. }
             | Self::Host { .. }
             | Self::NoOutputDirectory { .. }
             | Self::NoSuchDirectory => ErrorKind::NotFound,
@@ -201,6 +211,8 @@ impl Failure for CopyError {
             Self::Socket { .. } => ErrorKind::Unsupported,
             Self::Interrupted { .. } | Self::Failed { .. } => ErrorKind::System,
             Self::Empty { .. }
+            | Self::NoVolume
+            | Self::NotAFile { .. }
             | Self::BetweenContainers
             | Self::NoContainer
             | Self::OutputDevice { .. }
@@ -218,6 +230,8 @@ impl Failure for CopyError {
     fn hint(&self) -> Option<String> {
         let text = match self {
             Self::NoContainer => "one side is CONTAINER:PATH",
+            Self::NoVolume => "a whole volume: cowshed volume cp OLD NEW",
+            Self::NotInVolume { .. } => "cowshed volume ls-files lists what is there",
             Self::BetweenContainers => {
                 "a host path that holds ':' needs ./ in front; between containers: \
                  cowshed cp A:PATH - | cowshed cp - B:DIRECTORY"

@@ -15,12 +15,14 @@ use super::{
     containers::failed,
     copy::{Answer, hear, host, inside, tell},
     copy_find::{self, Source},
-    copy_reach::{Extent, shown},
+    copy_reach::{Extent, Reach, shown},
     copy_rule::{self, Found, Placement, Typed},
     copy_stream::{Signals, Watched},
 };
 use crate::{
-    layer::{self, CopyForm, Destination, Owner, Remarks, pack_copy},
+    layer::{
+        self, CopyForm, Destination, Dialect, Limits, Owner, Remarks, Terms, Unledgered, pack_copy,
+    },
     sys::{Dir, Flow, Piped, RootDir, is_read_only, process},
 };
 
@@ -41,49 +43,60 @@ impl Engine {
         how: Copying,
     ) -> Result<CopyReport, Error> {
         self.container(container)?;
-        let (root, here) = host()?;
-        let source = source
-            .map(|source| find(&root, Typed::new(&here, source), how.follow_links))
-            .transpose()?;
-        let incoming = Incoming {
-            container,
-            destination,
-            typed: inside(destination),
-            source: source
-                .as_ref()
-                .map(|(typed, found)| (typed.clone(), found.node.is_directory())),
-        };
-        let reach = self.reach(container, Extent::Everything)?;
-        let signals = Signals::catch()?;
-        let work = |data: File| {
-            process::set_umask(0);
-            Ok(tell(reach.enter(Extent::Everything, |root| {
-                receive(root, &incoming, data)
-            })))
-        };
-        let piped = Piped::start(reach.namespaces(), Flow::ToChild, work);
-        let mut piped = piped.map_err(|source| failed("copy into container", source))?;
-        let sent = piped
-            .take_data()
-            .map(|data| send(data, source.as_ref(), &signals))
-            .transpose()?;
-        let answer = hear(piped.finish());
-        if let Some(interrupted) = signals.interrupted() {
-            return Err(interrupted.into());
-        }
-        let remarks = match sent.transpose() {
-            Ok(remarks) => remarks.unwrap_or_default(),
-            // Nobody reads any more: the reader knows why.
-            Err(Broken::Pipe(error)) => return Err(answer.err().unwrap_or(error).into()),
-            Err(Broken::Source(error)) => return Err(error.into()),
-        };
-        let answer = answer?;
-        Ok(CopyReport {
-            tar_bytes: answer.tar_bytes,
-            destination: answer.destination,
-            remarks: remarks.into_lines(),
-        })
+        let reach = || self.reach(container, Extent::Everything);
+        copy_into(reach, source, (container, destination), how)
     }
+}
+
+/// Copies into a container or a volume that is called `container`.
+pub(super) fn copy_into(
+    reach: impl FnOnce() -> Result<Reach, Error>,
+    source: Option<&OsStr>,
+    (container, destination): (&str, &OsStr),
+    how: Copying,
+) -> Result<CopyReport, Error> {
+    let (root, here) = host()?;
+    let source = source
+        .map(|source| find(&root, Typed::new(&here, source), how.follow_links))
+        .transpose()?;
+    let incoming = Incoming {
+        container,
+        destination,
+        typed: inside(destination),
+        source: source
+            .as_ref()
+            .map(|(typed, found)| (typed.clone(), found.node.is_directory())),
+    };
+    let reach = reach()?;
+    let signals = Signals::catch()?;
+    let work = |data: File| {
+        process::set_umask(0);
+        Ok(tell(reach.enter(Extent::Everything, |root| {
+            receive(root, &incoming, data)
+        })))
+    };
+    let piped = Piped::start(reach.namespaces(), Flow::ToChild, work);
+    let mut piped = piped.map_err(|source| failed("copy into container", source))?;
+    let sent = piped
+        .take_data()
+        .map(|data| send(data, source.as_ref(), &signals))
+        .transpose()?;
+    let answer = hear(piped.finish());
+    if let Some(interrupted) = signals.interrupted() {
+        return Err(interrupted.into());
+    }
+    let remarks = match sent.transpose() {
+        Ok(remarks) => remarks.unwrap_or_default(),
+        // Nobody reads any more: the reader knows why.
+        Err(Broken::Pipe(error)) => return Err(answer.err().unwrap_or(error).into()),
+        Err(Broken::Source(error)) => return Err(error.into()),
+    };
+    let answer = answer?;
+    Ok(CopyReport {
+        tar_bytes: answer.tar_bytes,
+        destination: answer.destination,
+        remarks: remarks.into_lines(),
+    })
 }
 
 fn find(root: &RootDir, typed: Typed, follow: bool) -> Result<(Typed, Source), CopyError> {
@@ -121,6 +134,8 @@ fn send(
         name: b".",
         sparse: true,
         without: &[],
+        dialect: Dialect::Plain,
+        reserved: b"",
     };
     let packed = pack_copy(&found.node.subject(), form, &mut out);
     let packed = match packed {
@@ -201,8 +216,9 @@ fn receive(root: &RootDir, incoming: &Incoming<'_>, data: File) -> Result<Answer
         dir: dir_path,
         name,
         owner: Owner::Archive,
+        terms: Terms::Copy,
     };
-    let placed = layer::place(data, &destination)
+    let placed = layer::place(data, &destination, &Limits::own(), &mut Unledgered)
         .map_err(|error| CopyError::archive(&error, &dir_path.display().to_string()))?;
     let told = if target.is_elsewhere {
         shown(container, target.path.as_os_str())

@@ -20,7 +20,9 @@ use super::{
     copy_stream::{Signals, Watched},
 };
 use crate::{
-    layer::{self, CopyForm, Destination, Owner, Placed, pack_copy},
+    layer::{
+        self, CopyForm, Destination, Dialect, Limits, Owner, Placed, Terms, Unledgered, pack_copy,
+    },
     sys::{Flow, Piped, RootDir, SysError, metadata_of, open_handle, process},
 };
 
@@ -43,51 +45,8 @@ impl Engine {
         let (root, here) = host()?;
         let to = Typed::new(&here, destination);
         let target = output(&root, &to)?;
-        let outgoing = Outgoing {
-            container,
-            typed: inside(source),
-            follow: how.follow_links,
-            is_stream: false,
-        };
         let reach = self.reach(container, Extent::Everything)?;
-        let signals = Signals::catch()?;
-        let mut piped = start(&reach, Extent::Everything, |root, data| {
-            send(root, &outgoing, data)
-        })?;
-        let data = piped.take_data().map(|data| Watched::pipe(data, &signals));
-        let owner = if how.archive {
-            Owner::Archive
-        } else {
-            Owner::Maker
-        };
-        let receive =
-            |data: Watched<'_>| receive(data, &outgoing.typed, (&root, &to, &target), owner);
-        let placed = data.transpose()?.map_or(Err(Broken::Pipe(None)), |data| {
-            process::with_umask(0, || receive(data))
-        });
-        if signals.interrupted().is_some() {
-            piped.kill();
-        }
-        let answer = hear(piped.finish());
-        if let Some(interrupted) = signals.interrupted() {
-            return Err(interrupted.into());
-        }
-        let placed = match placed {
-            Ok(placed) => placed,
-            Err(Broken::Own(error)) => return Err(error.into()),
-            // The stream broke off: the writer knows why.
-            Err(Broken::Pipe(error)) => {
-                answer?;
-                let ended =
-                    || CopyError::system("copy", &SysError::new("read", "pipe", Errno::EPIPE));
-                return Err(error.unwrap_or_else(ended).into());
-            }
-        };
-        Ok(CopyReport {
-            tar_bytes: placed.tar_bytes,
-            destination: Some(to.shown()),
-            remarks: answer?.remarks.into_lines(),
-        })
+        copy_from(&reach, (container, source), (&root, &to, &target), how)
     }
 
     pub(super) fn copy_to_stream(
@@ -95,23 +54,83 @@ impl Engine {
         (container, source): (&str, &OsStr),
         how: Copying,
     ) -> Result<CopyReport, Error> {
-        let outgoing = Outgoing {
-            container,
-            typed: inside(source),
-            follow: how.follow_links,
-            is_stream: true,
-        };
         let reach = self.reach(container, Extent::Everything)?;
-        let piped = start(&reach, Extent::Everything, |root, data| {
-            send(root, &outgoing, data)
-        })?;
-        let lines = pump(piped, &mut standard_output()?)?;
-        Ok(CopyReport {
-            tar_bytes: 0,
-            destination: None,
-            remarks: lines,
-        })
+        stream_from(&reach, (container, source), how)
     }
+}
+
+/// Copies from a container or a volume that is called `container` to a place in another tree.
+pub(super) fn copy_from(
+    reach: &Reach,
+    (container, source): (&str, &OsStr),
+    (root, to, target): (&RootDir, &Typed, &Target),
+    how: Copying,
+) -> Result<CopyReport, Error> {
+    let outgoing = Outgoing {
+        container,
+        typed: inside(source),
+        follow: how.follow_links,
+        is_stream: false,
+    };
+    let signals = Signals::catch()?;
+    let mut piped = start(reach, Extent::Everything, |root, data| {
+        send(root, &outgoing, data)
+    })?;
+    let data = piped.take_data().map(|data| Watched::pipe(data, &signals));
+    let owner = if how.archive {
+        Owner::Archive
+    } else {
+        Owner::Maker
+    };
+    let receive = |data: Watched<'_>| receive(data, &outgoing.typed, (root, to, target), owner);
+    let placed = data.transpose()?.map_or(Err(Broken::Pipe(None)), |data| {
+        process::with_umask(0, || receive(data))
+    });
+    if signals.interrupted().is_some() {
+        piped.kill();
+    }
+    let answer = hear(piped.finish());
+    if let Some(interrupted) = signals.interrupted() {
+        return Err(interrupted.into());
+    }
+    let placed = match placed {
+        Ok(placed) => placed,
+        Err(Broken::Own(error)) => return Err(error.into()),
+        // The stream broke off: the writer knows why.
+        Err(Broken::Pipe(error)) => {
+            answer?;
+            let ended = || CopyError::system("copy", &SysError::new("read", "pipe", Errno::EPIPE));
+            return Err(error.unwrap_or_else(ended).into());
+        }
+    };
+    Ok(CopyReport {
+        tar_bytes: placed.tar_bytes,
+        destination: Some(to.shown()),
+        remarks: answer?.remarks.into_lines(),
+    })
+}
+
+/// Writes a tar to standard output.
+pub(super) fn stream_from(
+    reach: &Reach,
+    (container, source): (&str, &OsStr),
+    how: Copying,
+) -> Result<CopyReport, Error> {
+    let outgoing = Outgoing {
+        container,
+        typed: inside(source),
+        follow: how.follow_links,
+        is_stream: true,
+    };
+    let piped = start(reach, Extent::Everything, |root, data| {
+        send(root, &outgoing, data)
+    })?;
+    let lines = pump(piped, &mut standard_output()?)?;
+    Ok(CopyReport {
+        tar_bytes: 0,
+        destination: None,
+        remarks: lines,
+    })
 }
 
 pub(super) fn start(
@@ -150,7 +169,7 @@ pub(super) fn pump(mut piped: Piped, out: &mut File) -> Result<Vec<String>, Erro
 }
 
 /// A place on the host that can be copied to.
-fn output(root: &RootDir, to: &Typed) -> Result<Target, CopyError> {
+pub(super) fn output(root: &RootDir, to: &Typed) -> Result<Target, CopyError> {
     if let Some(parent) = to.clean.parent()
         && let Err(error) = open_handle(parent)
         && error.errno() == Some(Errno::ENOENT)
@@ -216,6 +235,8 @@ fn send(root: &RootDir, outgoing: &Outgoing<'_>, data: File) -> Result<Answer, C
         name: name.as_encoded_bytes(),
         sparse: !outgoing.is_stream,
         without: &kernel_files(root),
+        dialect: Dialect::Plain,
+        reserved: b"",
     };
     let remarks = pack_copy(&found.node.subject(), form, &mut out)
         .map_err(|error| CopyError::archive(&error, &place))?;
@@ -288,8 +309,9 @@ fn receive(
         dir: Path::new(""),
         name: name.as_deref(),
         owner,
+        terms: Terms::Copy,
     };
-    layer::place(data, &destination).map_err(|error| {
+    layer::place(data, &destination, &Limits::own(), &mut Unledgered).map_err(|error| {
         let told = CopyError::archive(&error, &dir.display().to_string());
         let broke_off = matches!(
             error,

@@ -1,5 +1,5 @@
 //! Reaching a container's tree: of one that runs through its mount namespace, of any other by
-//! mounting it for a moment.
+//! mounting it for a moment. A volume's is there already.
 
 use std::{ffi::OsStr, time::Duration};
 
@@ -16,6 +16,7 @@ use crate::{
         mount::{Depth, clone_tree},
         namespace::MountNamespace,
     },
+    volume::OpenVolume,
 };
 
 /// How much of the tree is wanted.
@@ -38,6 +39,8 @@ pub(super) enum Reach {
         _locks: [Lock; 2],
         _volumes: Attached,
     },
+    /// A volume without a container.
+    Volume(Box<OpenVolume>),
 }
 
 /// 2 s in all: a start and an end take less.
@@ -106,7 +109,7 @@ impl Reach {
     /// What the process that goes there needs of its own.
     pub(super) fn namespaces(&self) -> Namespaces {
         match self {
-            Self::Running(_) => Namespaces::NONE,
+            Self::Running(_) | Self::Volume(_) => Namespaces::NONE,
             Self::Still { .. } => Namespaces::MOUNT,
         }
     }
@@ -134,6 +137,7 @@ impl Reach {
                 }
                 Ok(work(stage.root()?))
             }
+            Self::Volume(volume) => Ok(work(&RootDir::new(volume.data.try_clone()?))),
         }
     }
 }

@@ -17,7 +17,7 @@ use super::{
     copy_stream::{Signals, Watched},
 };
 use crate::{
-    layer::{CopyForm, Subject, pack_copy},
+    layer::{CopyForm, Dialect, Subject, pack_copy},
     sys::{Dir, RootDir, SysError},
 };
 
@@ -93,6 +93,8 @@ fn export(root: &RootDir, data: File) -> Result<Answer, CopyError> {
         name: b"",
         sparse: false,
         without: &[],
+        dialect: Dialect::Plain,
+        reserved: b"",
     };
     let packed = pack_copy(&Subject::Tree(root.top()), form, &mut out);
     let remarks = packed.map_err(|error| CopyError::archive(&error, "the container"))?;

@@ -5,47 +5,73 @@ use std::{
     io::{BufRead, Seek as _, SeekFrom, Write as _},
 };
 
-use super::{Error, PathBytes, frame::Frames, places::Named as _, sparse::SparseMap};
+use super::{
+    Error, PathBytes, content_digest::ContentHasher, frame::Frames, places::Named as _,
+    sparse::SparseMap,
+};
 use crate::sys::At as _;
 
-/// Writes the entry's data straight from the stream's buffers, at most `most` bytes.
-pub(super) fn copy(
+/// Where an entry's data goes.
+pub(super) struct Sink<'a> {
+    pub(super) file: &'a mut File,
+    /// Sees it, too.
+    pub(super) hasher: Option<&'a mut ContentHasher>,
+    pub(super) path: &'a PathBytes,
+}
+
+/// Writes the entry's data; holes are skipped, never written as zeros.
+pub(super) fn write(
     frames: &mut Frames<'_, impl BufRead>,
-    file: &mut File,
-    mut most: u64,
-    path: &PathBytes,
+    sparse: Option<&SparseMap>,
+    mut sink: Sink<'_>,
 ) -> Result<(), Error> {
-    while most > 0 {
-        let bytes = frames.data()?;
-        let count = bytes.len().min(usize::try_from(most).unwrap_or(usize::MAX));
-        if count == 0 {
-            break;
-        }
-        file.write_all(&bytes[..count])
-            .at("write", String::new)
-            .named(path)?;
-        frames.consume(count);
-        most -= count as u64;
+    let Some(map) = sparse else {
+        return sink.copy(frames, u64::MAX);
+    };
+    sink.file
+        .set_len(map.size)
+        .at("ftruncate", || map.size.to_string())
+        .named(sink.path)?;
+    let mut end = 0;
+    for (offset, length) in &map.parts {
+        sink.file
+            .seek(SeekFrom::Start(*offset))
+            .at("lseek", || offset.to_string())
+            .named(sink.path)?;
+        sink.hole(offset - end);
+        sink.copy(frames, *length)?;
+        end = offset + length;
     }
+    sink.hole(map.size - end);
     Ok(())
 }
 
-/// Holes are skipped, never written as zeros.
-pub(super) fn copy_sparse(
-    frames: &mut Frames<'_, impl BufRead>,
-    file: &mut File,
-    map: &SparseMap,
-    path: &PathBytes,
-) -> Result<(), Error> {
-    file.set_len(map.size)
-        .at("ftruncate", || map.size.to_string())
-        .named(path)?;
-    for (offset, length) in &map.parts {
-        let start = SeekFrom::Start(*offset);
-        file.seek(start)
-            .at("lseek", || offset.to_string())
-            .named(path)?;
-        copy(frames, file, *length, path)?;
+impl Sink<'_> {
+    fn hole(&mut self, length: u64) {
+        if let Some(hasher) = &mut self.hasher {
+            hasher.hole(length);
+        }
     }
-    Ok(())
+
+    /// Straight from the stream's buffers, at most `most` bytes.
+    fn copy(&mut self, frames: &mut Frames<'_, impl BufRead>, mut most: u64) -> Result<(), Error> {
+        while most > 0 {
+            let bytes = frames.data()?;
+            let count = bytes.len().min(usize::try_from(most).unwrap_or(usize::MAX));
+            if count == 0 {
+                break;
+            }
+            let bytes = &bytes[..count];
+            self.file
+                .write_all(bytes)
+                .at("write", String::new)
+                .named(self.path)?;
+            if let Some(hasher) = &mut self.hasher {
+                hasher.feed(bytes);
+            }
+            frames.consume(count);
+            most -= count as u64;
+        }
+        Ok(())
+    }
 }

@@ -1,11 +1,12 @@
 //! `Draft`: the header of an entry that is being written.
 
-use std::io::{self, Read, Write};
+use std::io;
 
 use nix::sys::stat::{major, minor};
-use tar::{Builder, EntryType, Header};
+use tar::{EntryType, Header};
 
-use crate::sys::TimeSpec;
+use super::{Error, PathBytes};
+use crate::sys::{SysError, TimeSpec};
 
 /// A header and the PAX records that say what it cannot.
 pub(super) struct Draft {
@@ -45,14 +46,21 @@ impl Draft {
         }
     }
 
+    pub(super) fn xattrs(&mut self, xattrs: &[(PathBytes, Vec<u8>)]) {
+        for (key, value) in xattrs {
+            self.record(&[b"SCHILY.xattr.", key.as_bytes()].concat(), value);
+        }
+    }
+
     pub(super) fn device(&mut self, device: u64) -> io::Result<()> {
         let narrow = |part: u64| u32::try_from(part).map_err(io::Error::other);
         self.header.set_device_major(narrow(major(device))?)?;
         self.header.set_device_minor(narrow(minor(device))?)
     }
 
-    /// Writes the records, the header and as many bytes of data as the header says.
-    pub(super) fn append(&self, out: &mut Builder<impl Write>, data: impl Read) -> io::Result<()> {
+    /// The records and the header as they stand before the data.
+    pub(super) fn head(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
         if !self.records.is_empty() {
             let mut header = Header::new_ustar();
             header.set_entry_type(EntryType::XHeader);
@@ -63,11 +71,14 @@ impl Draft {
             header.set_mtime(0);
             header.set_size(self.records.len() as u64);
             header.set_cksum();
-            out.append(&header, &self.records[..])?;
+            bytes.extend_from_slice(header.as_bytes());
+            bytes.extend_from_slice(&self.records);
+            bytes.resize(bytes.len().next_multiple_of(512), 0);
         }
         let mut header = self.header.clone();
         header.set_cksum();
-        out.append(&header, data)
+        bytes.extend_from_slice(header.as_bytes());
+        bytes
     }
 
     /// Adds `length key=value\n`; the length counts its own digits.
@@ -81,6 +92,20 @@ impl Draft {
         for part in [start.as_bytes(), key, b"=", value, b"\n"] {
             self.records.extend_from_slice(part);
         }
+    }
+}
+
+/// Puts the path to a failed call.
+pub(super) trait On<T> {
+    fn on(self, path: &PathBytes) -> Result<T, Error>;
+}
+
+impl<T> On<T> for Result<T, SysError> {
+    fn on(self, path: &PathBytes) -> Result<T, Error> {
+        self.map_err(|source| Error::Pack {
+            path: path.clone(),
+            source,
+        })
     }
 }
 

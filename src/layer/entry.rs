@@ -80,11 +80,13 @@ pub(super) enum Change {
 
 /// What an archive is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialect {
+pub enum Dialect {
     /// A changeset: some names hide others.
     Layer,
     /// Just files: every name is a name, and the top may be anything.
     Plain,
+    /// Files with all that belongs to them: what only root can read, too.
+    Backup,
 }
 
 /// Understands one frame.
@@ -136,7 +138,7 @@ impl Reader<'_> {
     fn meaning(&self, path: &PathBytes) -> Meaning {
         match self.dialect {
             Dialect::Layer => whiteout::meaning(path),
-            Dialect::Plain => Meaning::Plain,
+            Dialect::Plain | Dialect::Backup => Meaning::Plain,
         }
     }
 
@@ -306,7 +308,9 @@ impl Reader<'_> {
 pub(super) fn is_kept(name: &[u8], dialect: Dialect) -> bool {
     match name {
         b"security.capability" | b"system.posix_acl_access" | b"system.posix_acl_default" => true,
-        _ if name.starts_with(b"user.overlay.") => dialect == Dialect::Plain,
+        _ if name.starts_with(b"user.overlay.") => dialect != Dialect::Layer,
+        _ if name.starts_with(b"trusted.overlay.") => false,
+        _ if name.starts_with(b"trusted.") => dialect == Dialect::Backup && name.len() > 8,
         _ => name.starts_with(b"user.") && name.len() > 5,
     }
 }

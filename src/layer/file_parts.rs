@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::FileExt as _,
 };
 
+use super::{ContentDigest, content_digest::ContentHasher, sparse};
 use crate::sys::{Metadata, Result, extents};
 
 /// A map of more parts is not worth its size; the reader has a limit, too.
@@ -21,12 +22,15 @@ pub(super) struct FileParts<'a> {
     left: u64,
     stored: u64,
     filled: u64,
+    size: u64,
+    /// Where a digest is wanted, and how much of the file it covers.
+    hasher: Option<(ContentHasher, u64)>,
 }
 
 impl<'a> FileParts<'a> {
     /// `size` bytes.
     pub(super) fn whole(file: &'a File, size: u64) -> Self {
-        Self::new(file, Vec::new(), vec![(0, size)])
+        Self::new(file, size, Vec::new(), vec![(0, size)])
     }
 
     /// Only what is not a hole.
@@ -42,15 +46,16 @@ impl<'a> FileParts<'a> {
         }
         // GNU tar ends the map where the file ends.
         parts.push((size, 0));
-        let mut map = format!("{}\n", parts.len()).into_bytes();
-        for (offset, length) in &parts {
-            map.extend_from_slice(format!("{offset}\n{length}\n").as_bytes());
-        }
-        map.resize(map.len().next_multiple_of(512), 0);
-        Ok(Self::new(file, map, parts))
+        Ok(Self::new(file, size, sparse::leading_text(&parts), parts))
     }
 
-    fn new(file: &'a File, map: Vec<u8>, parts: Vec<(u64, u64)>) -> Self {
+    /// Computes the digest of what is read.
+    pub(super) fn digested(self) -> Self {
+        let hasher = Some((ContentHasher::default(), 0));
+        Self { hasher, ..self }
+    }
+
+    fn new(file: &'a File, size: u64, map: Vec<u8>, parts: Vec<(u64, u64)>) -> Self {
         let bytes: u64 = parts.iter().map(|(_, length)| length).sum();
         Self {
             file,
@@ -61,6 +66,8 @@ impl<'a> FileParts<'a> {
             offset: 0,
             left: 0,
             filled: 0,
+            size,
+            hasher: None,
         }
     }
 
@@ -76,6 +83,17 @@ impl<'a> FileParts<'a> {
     /// How many of them were not there any more and are zeros.
     pub(super) fn filled(&self) -> u64 {
         self.filled
+    }
+
+    pub(super) fn is_digested(&self) -> bool {
+        self.hasher.is_some()
+    }
+
+    /// The digest of what was read, if it was wanted.
+    pub(super) fn digest(self) -> Option<ContentDigest> {
+        let (mut hasher, covered) = self.hasher?;
+        hasher.hole(self.size - covered);
+        Some(hasher.finish())
     }
 }
 
@@ -101,6 +119,11 @@ impl Read for FileParts<'_> {
             out.fill(0);
             count = most;
             self.filled += count as u64;
+        }
+        if let Some((hasher, covered)) = &mut self.hasher {
+            hasher.hole(self.offset - *covered);
+            hasher.feed(&out[..count]);
+            *covered = self.offset + count as u64;
         }
         self.offset += count as u64;
         self.left -= count as u64;

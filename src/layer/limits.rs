@@ -41,3 +41,23 @@ impl Default for Limits {
         }
     }
 }
+
+impl Limits {
+    /// As the default, for an archive of files with many directories.
+    pub fn archive() -> Self {
+        Self {
+            kept_bytes: 512 << 20,
+            ..Self::default()
+        }
+    }
+
+    /// A user's own files may be as many and as large as they are.
+    pub fn own() -> Self {
+        Self {
+            entries: u64::MAX,
+            bytes: u64::MAX,
+            kept_bytes: 512 << 20,
+            ..Self::default()
+        }
+    }
+}

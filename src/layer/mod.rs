@@ -35,11 +35,14 @@
 mod archive;
 mod compression;
 mod content;
+mod content_digest;
 mod draft;
+mod encode;
 mod entry;
 mod file_parts;
 mod frame;
 mod index;
+mod ledger;
 mod limits;
 mod lowers;
 mod metadata;
@@ -52,10 +55,13 @@ mod pax;
 mod pipe;
 mod place;
 mod places;
+mod placing;
+mod reading;
 mod remarks;
 mod settle;
 mod source;
 mod sparse;
+mod tar_writer;
 mod unpack;
 mod whiteout;
 
@@ -63,16 +69,21 @@ use std::{borrow::Cow, io};
 
 pub use archive::{ArchiveMember, decompress, members};
 pub use compression::Compression;
-pub use entry::EntryMetadata;
+pub use content_digest::ContentDigest;
+pub use encode::{Encoding, Pieces, encode};
+pub use entry::{Dialect, EntryMetadata};
+pub use ledger::{Item, ItemKind, Ledger, Unledgered};
 pub use limits::Limits;
 pub use notes::{Notes, RootMetadata};
 pub use pack::{pack, pack_changes};
-pub use pack_copy::{CopyForm, Subject, pack_copy};
+pub use pack_copy::{CopyForm, Subject, pack_copy, pack_tree};
 pub use path::PathBytes;
 pub use pipe::{Digested, digest};
-pub use place::{Destination, Owner, Placed, place};
+pub use place::{Destination, Owner, Placed, Terms, place};
+pub use reading::inspect;
 pub use remarks::Remarks;
 pub use settle::settle;
+pub use tar_writer::TarWriter;
 pub use unpack::{Unpacked, unpack};
 
 use crate::{

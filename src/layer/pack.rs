@@ -1,17 +1,16 @@
 //! A directory to a tar: deterministic, with everything that belongs to the tree.
 
-use std::{
-    borrow::Cow,
-    collections::HashMap,
-    ffi::OsStr,
-    io::{self, Read, Write},
-    os::unix::ffi::OsStrExt as _,
+use std::{borrow::Cow, collections::HashMap, ffi::OsStr, io::Write, os::unix::ffi::OsStrExt as _};
+
+use tar::EntryType;
+
+use super::{
+    Error, PathBytes, TarWriter,
+    draft::{Draft, On as _},
+    entry::Dialect,
+    metadata, whiteout,
 };
-
-use tar::{Builder, EntryType};
-
-use super::{Error, PathBytes, draft::Draft, entry::Dialect, metadata, whiteout};
-use crate::sys::{At as _, Dir, FileKind, Metadata, RootDir, SysError, TimeSpec, xattr};
+use crate::sys::{At as _, Dir, FileKind, Metadata, RootDir, TimeSpec, xattr};
 
 /// Writes the tree below `dir`, its root included, as it is on disk.
 ///
@@ -39,7 +38,7 @@ fn write(dir: &Dir, out: impl Write, form: Form) -> Result<(), Error> {
     let top = dir.try_clone().on(&root)?;
     let mut packer = Packer {
         root: RootDir::new(top),
-        out: Builder::new(out),
+        out: TarWriter::new(out),
         links: HashMap::new(),
         form,
     };
@@ -55,16 +54,12 @@ fn write(dir: &Dir, out: impl Write, form: Form) -> Result<(), Error> {
         below.reverse();
         pending.append(&mut below);
     }
-    packer
-        .out
-        .finish()
-        .at("write", || "end of the tar")
-        .on(&PathBytes::default())
+    packer.out.finish().on(&PathBytes::default())
 }
 
 struct Packer<W: Write> {
     root: RootDir,
-    out: Builder<W>,
+    out: TarWriter<W>,
     /// First names of inodes that have several.
     links: HashMap<(u64, u64), PathBytes>,
     form: Form,
@@ -102,7 +97,7 @@ impl<W: Write> Packer<W> {
     fn mark(&mut self, parent: &PathBytes, name: &OsStr) -> Result<(), Error> {
         let mut draft = Draft::new(EntryType::Regular, parent.join(name).as_bytes());
         draft.metadata(0o600, (0, 0), TimeSpec::default());
-        self.append(&draft, io::empty(), parent)
+        self.out.header(&draft).on(parent)
     }
 
     /// Writes one name; tells whether it is a directory to go into.
@@ -128,7 +123,7 @@ impl<W: Write> Packer<W> {
                 let mut draft = Draft::new(EntryType::Link, path.as_bytes());
                 draft.metadata(found.mode(), (found.uid(), found.gid()), found.mtime());
                 draft.link(first.as_bytes());
-                self.append(&draft, io::empty(), path)?;
+                self.out.header(&draft).on(path)?;
                 return Ok(false);
             }
             self.links.insert(key, path.clone());
@@ -154,14 +149,14 @@ impl<W: Write> Packer<W> {
         };
         let mut draft = Draft::new(kind, &text);
         draft.metadata(found.mode(), (found.uid(), found.gid()), found.mtime());
-        for (key, value) in metadata::xattrs(dir, name, Dialect::Layer).on(path)? {
-            draft.record(&[b"SCHILY.xattr.", key.as_bytes()].concat(), &value);
-        }
+        draft.xattrs(&metadata::xattrs(dir, name, Dialect::Layer).on(path)?);
         match found.kind() {
             FileKind::File => {
                 let file = dir.open_file(name).on(path)?;
-                draft.header.set_size(found.size());
-                return self.append(&draft, Exactly(file, found.size()), path);
+                let size = found.size();
+                draft.header.set_size(size);
+                // A file that grows is cut off, one that shrinks is an error.
+                return self.out.member(&draft, size, file).on(path);
             }
             FileKind::Symlink => draft.link(dir.read_symlink(name).on(path)?.as_bytes()),
             FileKind::CharDevice | FileKind::BlockDevice => {
@@ -172,41 +167,6 @@ impl<W: Write> Packer<W> {
             }
             FileKind::Directory | FileKind::Fifo | FileKind::Socket => {}
         }
-        self.append(&draft, io::empty(), path)
-    }
-
-    fn append(&mut self, draft: &Draft, data: impl Read, path: &PathBytes) -> Result<(), Error> {
-        draft
-            .append(&mut self.out, data)
-            .at("write", || "tar")
-            .on(path)
-    }
-}
-
-/// As many bytes as the header promised: a file that grows is cut off, one that shrinks is an error.
-struct Exactly<R>(R, u64);
-
-impl<R: Read> Read for Exactly<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let count = (&mut self.0).take(self.1).read(out)?;
-        if count == 0 && self.1 > 0 && !out.is_empty() {
-            return Err(io::Error::other("the file shrank while it was read"));
-        }
-        self.1 -= count as u64;
-        Ok(count)
-    }
-}
-
-/// Puts the path to a failed call.
-trait On<T> {
-    fn on(self, path: &PathBytes) -> Result<T, Error>;
-}
-
-impl<T> On<T> for Result<T, SysError> {
-    fn on(self, path: &PathBytes) -> Result<T, Error> {
-        self.map_err(|source| Error::Pack {
-            path: path.clone(),
-            source,
-        })
+        self.out.header(&draft).on(path)
     }
 }

@@ -4,15 +4,27 @@
 //! each with a remark. Everything about a file is read from one descriptor, so that no swap can
 //! give one file's bytes the rights of another.
 
-use std::{collections::HashMap, ffi::OsStr, io::Write, os::unix::ffi::OsStrExt as _};
+use std::{
+    collections::HashMap,
+    ffi::{OsStr, OsString},
+    io::Write,
+    os::unix::ffi::OsStrExt as _,
+};
 
 use nix::errno::Errno;
-use tar::{Builder, EntryType};
+use tar::EntryType;
 
 use super::{
-    Error, PathBytes, Remarks, draft::Draft, entry::Dialect, file_parts::FileParts, metadata,
+    EntryMetadata, Error, Item, ItemKind, Ledger, PathBytes, Remarks, TarWriter, Unledgered,
+    draft::{Draft, On as _},
+    entry::Dialect,
+    file_parts::FileParts,
+    metadata,
 };
-use crate::sys::{At as _, Dir, FileKind, Metadata, RootDir, SysError, metadata_of, open_regular};
+use crate::sys::{
+    At as _, Dir, FileKind, Metadata, Result as SysResult, RootDir, SysError, metadata_of,
+    open_regular,
+};
 
 /// What is packed.
 #[derive(Debug)]
@@ -33,40 +45,73 @@ pub struct CopyForm<'a> {
     /// Devices (stat(2), `st_dev`) whose directories are left empty, but for the one that the
     /// subject is on.
     pub without: &'a [u64],
+    /// Which extended attributes go with the files.
+    pub dialect: Dialect,
+    /// A name at the top that is left out with a remark: the archive's own.
+    pub reserved: &'a [u8],
 }
 
 /// Writes a tar of plain files: `.wh.` names are names, all `user.*` attributes are kept, sockets
-/// are left out with a remark. Memory depends on the number of hard links, not on sizes.
+/// are left out with a remark. Memory depends on the number of hard links and of names in one
+/// directory, not on sizes.
 pub fn pack_copy(
     subject: &Subject<'_>,
     form: CopyForm<'_>,
     out: impl Write,
 ) -> Result<Remarks, Error> {
+    let mut out = TarWriter::new(out);
+    let remarks = pack_tree(subject, form, &mut out, &mut Unledgered)?;
+    out.finish().on(&PathBytes::default())?;
+    Ok(remarks)
+}
+
+/// The same as a part of a tar, with a ledger that is told of every entry.
+pub fn pack_tree(
+    subject: &Subject<'_>,
+    form: CopyForm<'_>,
+    out: &mut TarWriter<impl Write>,
+    ledger: &mut dyn Ledger,
+) -> Result<Remarks, Error> {
     let top = PathBytes::default();
     let mut packer = Packer {
         form,
-        out: Builder::new(out),
+        out,
         links: HashMap::new(),
         remarks: Remarks::default(),
+        ledger,
     };
     match *subject {
         Subject::Tree(dir) => packer.tree(dir, &top)?,
         Subject::Name(dir, name) => drop(packer.node(dir, name, &top)?),
     }
-    packer
-        .out
-        .finish()
-        .at("write", || "end of the tar")
-        .on(&top)?;
     Ok(packer.remarks)
 }
 
 struct Packer<'a, W: Write> {
     form: CopyForm<'a>,
-    out: Builder<W>,
+    out: &'a mut TarWriter<W>,
     /// First names of inodes that have several.
-    links: HashMap<(u64, u64), Vec<u8>>,
+    links: HashMap<(u64, u64), PathBytes>,
     remarks: Remarks,
+    ledger: &'a mut dyn Ledger,
+}
+
+/// As many directories are open at once.
+const OPEN_MAX: usize = 64;
+
+/// The tree that is walked.
+struct Walk {
+    root: RootDir,
+    /// Its device.
+    own: u64,
+}
+
+/// A directory whose names are being written. What is below each comes right after it: GNU tar
+/// gives a directory its time when it meets something that is not in it.
+struct Entered {
+    path: PathBytes,
+    names: std::vec::IntoIter<OsString>,
+    dir: Option<Dir>,
 }
 
 impl<W: Write> Packer<'_, W> {
@@ -74,46 +119,82 @@ impl<W: Write> Packer<'_, W> {
         if !self.form.name.is_empty() {
             self.node(dir, OsStr::new("."), top)?;
         }
-        let root = RootDir::new(dir.try_clone().on(top)?);
-        let own = dir.own_metadata().on(top)?.dev();
-        // Open directories are not stacked: trees may be deeper than descriptors are many.
-        let mut pending = vec![top.clone()];
-        while let Some(path) = pending.pop() {
-            let mut below = self.directory(&root, own, &path)?;
-            below.reverse();
-            pending.append(&mut below);
+        let walk = Walk {
+            root: RootDir::new(dir.try_clone().on(top)?),
+            own: dir.own_metadata().on(top)?.dev(),
+        };
+        let mut above = Vec::new();
+        above.extend(self.enter_directory(&walk, dir.reopen(), top.clone())?);
+        while let Some(mut here) = above.pop() {
+            let Some(name) = here.names.next() else {
+                continue;
+            };
+            let opened = match here.dir.take() {
+                Some(dir) => Ok(dir),
+                None => walk.root.open_dir_without_links(here.path.as_path()),
+            };
+            let Some(dir) = self.unless_gone(opened, &here.path)? else {
+                continue;
+            };
+            let path = here.path.join(&name);
+            let below = if self.node(&dir, &name, &path)? {
+                self.enter_directory(&walk, dir.open_dir(&name), path)?
+            } else {
+                None
+            };
+            // Open directories are stacked so far only: trees may be deeper than descriptors are many.
+            here.dir = (above.len() < OPEN_MAX || below.is_none()).then_some(dir);
+            above.push(here);
+            above.extend(below);
         }
         Ok(())
     }
 
-    /// Writes everything in a directory; returns its subdirectories.
-    fn directory(
+    /// `None`, with a remark, for what was removed meanwhile.
+    fn unless_gone(
         &mut self,
-        root: &RootDir,
-        own: u64,
+        opened: SysResult<Dir>,
         path: &PathBytes,
-    ) -> Result<Vec<PathBytes>, Error> {
-        let opened = root.open_dir_without_links(path.as_path());
-        let dir = match opened {
+    ) -> Result<Option<Dir>, Error> {
+        match opened {
             Err(error) if !path.is_root() && is_gone(&error) => {
-                self.remarks
-                    .add(format!("{path}: removed while it was copied"));
-                return Ok(Vec::new());
+                let line = format!("{path}: removed while it was copied");
+                self.remarks.add(line);
+                Ok(None)
             }
-            opened => opened.on(path)?,
+            opened => opened.on(path).map(Some),
+        }
+    }
+
+    /// Reads the names of a directory that was written; none where it is not gone into.
+    fn enter_directory(
+        &mut self,
+        walk: &Walk,
+        opened: SysResult<Dir>,
+        path: PathBytes,
+    ) -> Result<Option<Entered>, Error> {
+        let Some(dir) = self.unless_gone(opened, &path)? else {
+            return Ok(None);
         };
-        let mut below = Vec::new();
-        let device = dir.own_metadata().on(path)?.dev();
-        if device != own && self.form.without.contains(&device) {
-            return Ok(below);
+        let device = dir.own_metadata().on(&path)?.dev();
+        if device != walk.own && self.form.without.contains(&device) {
+            return Ok(None);
         }
-        for name in dir.sorted_entries().on(path)? {
-            let path = path.join(&name);
-            if self.node(&dir, &name, &path)? {
-                below.push(path);
+        let mut names = dir.sorted_entries().on(&path)?;
+        if path.is_root() {
+            let before = names.len();
+            names.retain(|name| name.as_bytes() != self.form.reserved);
+            if names.len() < before {
+                let name = PathBytes::new(self.form.reserved);
+                let line = format!("{name}: left out, this name belongs to the archive itself");
+                self.remarks.add(line);
             }
         }
-        Ok(below)
+        Ok(Some(Entered {
+            path,
+            names: names.into_iter(),
+            dir: Some(dir),
+        }))
     }
 
     /// Writes one name; tells whether it is a directory to go into.
@@ -146,19 +227,29 @@ impl<W: Write> Packer<'_, W> {
             return Ok(false);
         }
         let mut draft = self.draft(kind, &found, path);
-        for (key, value) in metadata::xattrs(dir, name, Dialect::Plain).on(path)? {
-            draft.record(&[b"SCHILY.xattr.", key.as_bytes()].concat(), &value);
-        }
-        match found.kind() {
-            FileKind::Symlink => draft.link(dir.read_symlink(name).on(path)?.as_bytes()),
+        let xattrs = metadata::xattrs(dir, name, self.form.dialect).on(path)?;
+        draft.xattrs(&xattrs);
+        let kind = match found.kind() {
+            FileKind::Symlink => {
+                let target = dir.read_symlink(name).on(path)?.as_bytes().to_vec();
+                draft.link(&target);
+                ItemKind::Symlink(target)
+            }
             FileKind::CharDevice | FileKind::BlockDevice => {
                 let device = draft.device(found.rdev());
                 device.at("write", || "device number").on(path)?;
+                let (kind, device) = (found.kind(), found.device_number());
+                ItemKind::Node { kind, device }
             }
-            FileKind::File | FileKind::Directory | FileKind::Fifo | FileKind::Socket => {}
-        }
-        self.append(&draft, path, std::io::empty())?;
+            FileKind::Fifo => ItemKind::Node {
+                kind: FileKind::Fifo,
+                device: (0, 0),
+            },
+            FileKind::File | FileKind::Directory | FileKind::Socket => ItemKind::Directory,
+        };
+        self.out.header(&draft).on(path)?;
         self.remember(&found, path);
+        self.enter(path, kind, described(&found, xattrs), false)?;
         Ok(found.is_dir())
     }
 
@@ -172,15 +263,17 @@ impl<W: Write> Packer<'_, W> {
             return Ok(false);
         }
         let mut draft = self.draft(EntryType::Regular, &found, path);
-        for (key, value) in metadata::xattrs_of_file(&file, Dialect::Plain).on(path)? {
-            draft.record(&[b"SCHILY.xattr.", key.as_bytes()].concat(), &value);
-        }
+        let xattrs = metadata::xattrs_of_file(&file, self.form.dialect).on(path)?;
+        draft.xattrs(&xattrs);
         let size = found.size();
         let mut parts = if self.form.sparse {
             FileParts::without_holes(&file, &found).on(path)?
         } else {
             FileParts::whole(&file, size)
         };
+        if self.ledger.wants_items() {
+            parts = parts.digested();
+        }
         if parts.has_holes() {
             let name = self.name_of(path);
             let real_size = size.to_string();
@@ -194,17 +287,27 @@ impl<W: Write> Packer<'_, W> {
                 draft.record(key, value);
             }
         }
-        draft.header.set_size(parts.stored());
-        self.append(&draft, path, &mut parts)?;
+        let stored = parts.stored();
+        draft.header.set_size(stored);
+        self.out.member(&draft, stored, &mut parts).on(path)?;
+        self.remember(&found, path);
+        let now = metadata_of(&file).on(path)?;
         if parts.filled() > 0 {
             let count = parts.filled();
             let line = format!("{path}: shrank while it was copied, {count} bytes are zeros");
             self.remarks.add(line);
-        } else if metadata_of(&file).on(path)?.size() > size {
+        } else if now.size() > size {
             let line = format!("{path}: grew while it was copied, cut off at {size} bytes");
             self.remarks.add(line);
+        } else if now.mtime() != found.mtime() && parts.is_digested() {
+            let line = format!("{path}: changed while it was copied");
+            self.remarks.add(line);
         }
-        self.remember(&found, path);
+        let changed = parts.filled() > 0 || now.size() != size || now.mtime() != found.mtime();
+        if let Some(digest) = parts.digest() {
+            let kind = ItemKind::File { size, digest };
+            self.enter(path, kind, described(&found, xattrs), changed)?;
+        }
         Ok(false)
     }
 
@@ -216,15 +319,20 @@ impl<W: Write> Packer<'_, W> {
             return Ok(false);
         };
         let mut draft = self.draft(EntryType::Link, found, path);
-        draft.link(&first);
-        self.append(&draft, path, std::io::empty())?;
+        draft.link(&self.name_of(&first));
+        self.out.header(&draft).on(path)?;
+        self.enter(
+            path,
+            ItemKind::HardLink(first),
+            EntryMetadata::default(),
+            false,
+        )?;
         Ok(true)
     }
 
     fn remember(&mut self, found: &Metadata, path: &PathBytes) {
         if has_names(found) {
-            let name = self.name_of(path);
-            self.links.insert((found.dev(), found.ino()), name);
+            self.links.insert((found.dev(), found.ino()), path.clone());
         }
     }
 
@@ -247,14 +355,34 @@ impl<W: Write> Packer<'_, W> {
         }
     }
 
-    fn append(
+    fn enter(
         &mut self,
-        draft: &Draft,
         path: &PathBytes,
-        data: impl std::io::Read,
+        kind: ItemKind,
+        metadata: EntryMetadata,
+        changed: bool,
     ) -> Result<(), Error> {
-        let written = draft.append(&mut self.out, data);
-        written.at("write", || "tar").on(path)
+        if !self.ledger.wants_items() {
+            return Ok(());
+        }
+        let item = Item {
+            path: path.clone(),
+            kind,
+            metadata,
+            changed,
+        };
+        self.ledger.item(item).on(path)
+    }
+}
+
+fn described(found: &Metadata, xattrs: Vec<(PathBytes, Vec<u8>)>) -> EntryMetadata {
+    let mtime = found.mtime();
+    EntryMetadata {
+        mode: found.mode(),
+        uid: found.uid(),
+        gid: found.gid(),
+        mtime: (mtime.seconds, mtime.nanoseconds),
+        xattrs,
     }
 }
 
@@ -265,19 +393,7 @@ fn has_names(found: &Metadata) -> bool {
 /// Removed, or replaced by something else, since its directory was read.
 fn is_gone(error: &SysError) -> bool {
     let gone = [Errno::ENOENT, Errno::ENOTDIR, Errno::ELOOP];
-    error.call() != "write" && error.errno().is_some_and(|errno| gone.contains(&errno))
-}
-
-/// Puts the path to a failed call.
-trait On<T> {
-    fn on(self, path: &PathBytes) -> Result<T, Error>;
-}
-
-impl<T> On<T> for Result<T, SysError> {
-    fn on(self, path: &PathBytes) -> Result<T, Error> {
-        self.map_err(|source| Error::Pack {
-            path: path.clone(),
-            source,
-        })
-    }
+    let is_no_link = error.call() == "readlinkat" && error.errno() == Some(Errno::EINVAL);
+    let is_absent = error.errno().is_some_and(|errno| gone.contains(&errno));
+    error.call() != "write" && (is_absent || is_no_link)
 }

@@ -63,11 +63,8 @@ impl Pax {
             }
             _ => {
                 if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
-                    if value.is_empty() {
-                        self.xattrs.remove(name);
-                    } else {
-                        self.xattrs.insert(name.to_vec(), value.to_vec());
-                    }
+                    // An attribute may be empty; GNU tar does not take it back either.
+                    self.xattrs.insert(name.to_vec(), value.to_vec());
                 } else if let Some(name) = key.strip_prefix(b"GNU.sparse.") {
                     self.sparse.set(name, value)?;
                 }

@@ -6,24 +6,22 @@
 
 use std::{
     ffi::OsStr,
-    fs::File,
-    io::{self, BufRead, BufReader, Cursor, Read},
+    io::{BufRead, Read},
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
     rc::Rc,
 };
 
-use nix::errno::Errno;
-
 use super::{
-    Compression, EntryMetadata, Error, Limits, PathBytes, content,
-    entry::{self, Change, Dialect, LayerEntry},
+    Dialect, EntryMetadata, Error, Ledger, Limits, PathBytes,
+    content_digest::ContentHasher,
+    entry::{self, Change, LayerEntry},
     frame::Frames,
-    metadata,
     places::Named as _,
-    sparse::SparseMap,
+    placing::{id, malformed},
+    reading::{self, Count},
 };
-use crate::sys::{self, Dir, FileKind, Metadata, RootDir, SysError, random_bytes};
+use crate::sys::{Dir, RootDir};
 
 /// Where the files go.
 #[derive(Debug)]
@@ -37,6 +35,20 @@ pub struct Destination<'a> {
     pub name: Option<&'a OsStr>,
     /// Who gets the files.
     pub owner: Owner,
+    /// What the archive is to the tree.
+    pub terms: Terms,
+}
+
+/// What an archive is to the tree that it is put in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Terms {
+    /// Something more; the directory that it is put in stays as it is.
+    Copy,
+    /// The same, but the archive says what the directory is like, as for tar(1).
+    Extract,
+    /// All there is, in a directory that nobody else has: each name comes once, after its
+    /// directory and through no link.
+    Whole,
 }
 
 /// Who owns what is made.
@@ -60,84 +72,127 @@ pub struct Placed {
 /// # Errors
 ///
 /// What was put there before the error stays; a file that is not whole does not.
-pub fn place(tar: impl Read, destination: &Destination<'_>) -> Result<Placed, Error> {
-    let limits = limits();
-    let mut tar = tar;
-    let mut head = Vec::new();
-    let beginning = tar.by_ref().take(6).read_to_end(&mut head);
-    beginning.map_err(|source| Error::Stream { source })?;
-    let compression = Compression::detect(&head);
-    let tar = BufReader::with_capacity(1 << 17, Cursor::new(head).chain(tar));
-    let mut tar = BufReader::with_capacity(1 << 17, compression.decoder(tar, &limits));
+pub fn place(
+    tar: impl Read,
+    destination: &Destination<'_>,
+    limits: &Limits,
+    ledger: &mut dyn Ledger,
+) -> Result<Placed, Error> {
+    let mut tar = reading::open(tar, limits)?;
     let mut placer = Placer {
         to: destination,
         parent: None,
         directories: Vec::new(),
         weight: 0,
-        limits: &limits,
+        limits,
+        count: Count::default(),
         placed: Placed { tar_bytes: 1024 },
     };
-    let read = placer.entries(&mut tar);
+    let read = placer.entries(&mut tar, ledger);
     let finished = placer.finish();
     read.and(finished)?;
-    // Whoever writes the archive may still be writing what fills its last block.
-    io::copy(&mut tar, &mut io::sink()).map_err(|source| Error::Stream { source })?;
+    reading::drain(tar)?;
     Ok(placer.placed)
 }
 
-/// A user's own files may be as many and as large as they are.
-fn limits() -> Limits {
-    Limits {
-        entries: u64::MAX,
-        bytes: u64::MAX,
-        kept_bytes: 512 << 20,
-        ..Limits::default()
-    }
-}
-
-struct Placer<'a> {
-    to: &'a Destination<'a>,
+pub(super) struct Placer<'a> {
+    pub(super) to: &'a Destination<'a>,
     /// The directory of the last entry, by its path in the archive.
-    parent: Option<(Vec<u8>, Rc<Dir>)>,
+    pub(super) parent: Option<(Vec<u8>, Rc<Dir>)>,
     /// Path below the root, which inode it was, what it shall be like.
-    directories: Vec<(PathBuf, (u64, u64), EntryMetadata)>,
-    weight: u64,
-    limits: &'a Limits,
+    pub(super) directories: Vec<(PathBuf, (u64, u64), EntryMetadata)>,
+    pub(super) weight: u64,
+    pub(super) limits: &'a Limits,
+    count: Count,
     placed: Placed,
 }
 
 impl Placer<'_> {
-    fn entries(&mut self, tar: &mut impl BufRead) -> Result<(), Error> {
+    fn entries(&mut self, tar: &mut impl BufRead, ledger: &mut dyn Ledger) -> Result<(), Error> {
         let mut frames = Frames::new(tar, self.limits);
+        let dialect = if self.is_whole() {
+            Dialect::Backup
+        } else {
+            Dialect::Plain
+        };
         while let Some(frame) = frames.next()? {
+            let entry = entry::read(&frame, self.limits, dialect)?;
+            self.count.add(&entry, self.limits)?;
+            self.placed.tar_bytes += 512;
+            if reading::aside(&entry, &mut frames, ledger)? {
+                continue;
+            }
+            let mut hasher = ContentHasher::default();
+            let is_wanted = ledger.wants_items();
+            self.entry(&entry, &mut frames, is_wanted.then_some(&mut hasher))?;
             let LayerEntry {
                 path,
                 change,
                 metadata,
-            } = entry::read(&frame, self.limits, Dialect::Plain)?;
-            self.placed.tar_bytes += 512;
-            let Some(path) = self.renamed(path) else {
-                continue;
-            };
-            match change {
-                Change::Directory => self.directory(&path, metadata)?,
-                Change::File { size, sparse } => {
-                    self.placed.tar_bytes += size.next_multiple_of(512);
-                    self.file(&path, &self.owned(metadata), sparse, &mut frames)?;
-                }
-                Change::Symlink(target) => self.symlink(&path, &self.owned(metadata), &target)?,
-                Change::Node { kind, device } => {
-                    self.device(&path, &self.owned(metadata), kind, device)?;
-                }
-                Change::HardLink(target) => self.hard_link(&path, target)?,
-                Change::Whiteout | Change::Opaque | Change::Skipped => {}
+            } = entry;
+            if is_wanted && let Some(item) = reading::item(path, change, metadata, hasher) {
+                reading::tell(ledger, item)?;
             }
         }
         Ok(())
     }
 
+    fn entry(
+        &mut self,
+        entry: &LayerEntry,
+        frames: &mut Frames<'_, impl BufRead>,
+        hasher: Option<&mut ContentHasher>,
+    ) -> Result<(), Error> {
+        let LayerEntry {
+            path,
+            change,
+            metadata,
+        } = entry;
+        let Some(path) = self.renamed(path.clone()) else {
+            return self.top(change, metadata);
+        };
+        match change {
+            Change::Directory => self.directory(&path, metadata.clone())?,
+            Change::File { size, sparse } => {
+                self.placed.tar_bytes += size.next_multiple_of(512);
+                let metadata = self.owned(metadata.clone());
+                self.file(&path, &metadata, sparse.as_ref(), (frames, hasher))?;
+            }
+            Change::Symlink(target) => {
+                self.symlink(&path, &self.owned(metadata.clone()), target)?;
+            }
+            Change::Node { kind, device } => {
+                self.device(&path, &self.owned(metadata.clone()), *kind, *device)?;
+            }
+            Change::HardLink(target) => self.hard_link(&path, target.clone())?,
+            Change::Whiteout | Change::Opaque | Change::Skipped => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        self.to.terms == Terms::Whole
+    }
+
+    /// The destination itself: it is there, and what it shall be like is remembered.
+    fn top(&mut self, change: &Change, metadata: &EntryMetadata) -> Result<(), Error> {
+        let path = PathBytes::default();
+        match self.to.terms {
+            Terms::Copy => return Ok(()),
+            Terms::Extract | Terms::Whole if *change == Change::Directory => {}
+            Terms::Extract | Terms::Whole => {
+                return Err(malformed(&path, "the top can only be a directory"));
+            }
+        }
+        let dir = self.to.root.open_dir(self.to.dir).named(&path)?;
+        let found = dir.own_metadata().named(&path)?;
+        self.directories
+            .push((self.to.dir.to_owned(), id(&found), metadata.clone()));
+        Ok(())
+    }
+
     /// The path below the destination; `None` for the destination itself, which stays as it is.
-    fn renamed(&self, path: PathBytes) -> Option<PathBytes> {
+    pub(super) fn renamed(&self, path: PathBytes) -> Option<PathBytes> {
         let Some(name) = self.to.name else {
             return (!path.is_root()).then_some(path);
         };
@@ -160,204 +215,4 @@ impl Placer<'_> {
             },
         }
     }
-
-    /// The directory of an entry, made where it is missing, and the entry's name in it.
-    fn parent<'p>(&mut self, path: &'p PathBytes) -> Result<(Rc<Dir>, &'p OsStr), Error> {
-        let (above, name) = path.split();
-        if let Some((known, dir)) = &self.parent
-            && known == above
-        {
-            return Ok((Rc::clone(dir), name));
-        }
-        let place = self.to.dir.join(OsStr::from_bytes(above));
-        let (dir, _) = self.to.root.make_dirs(&place, 0o755).named(path)?;
-        let dir = Rc::new(dir);
-        self.parent = Some((above.to_vec(), Rc::clone(&dir)));
-        Ok((dir, name))
-    }
-
-    fn directory(&mut self, path: &PathBytes, metadata: EntryMetadata) -> Result<(), Error> {
-        let (parent, name) = self.parent(path)?;
-        // What is above the permission bits, and taking rights away, must wait for the children.
-        match parent.make_dir(name, metadata.mode & 0o777 | 0o700) {
-            Err(error) if error.errno() == Some(Errno::EEXIST) => {
-                if !parent.metadata(name).named(path)?.is_dir() {
-                    return Err(mixed(path, true));
-                }
-            }
-            made => made.named(path)?,
-        }
-        let found = parent.metadata(name).named(path)?;
-        self.weight += metadata.weight() + path.as_bytes().len() as u64 + 64;
-        if self.weight > self.limits.kept_bytes {
-            return Err(Error::Limit {
-                entry: path.clone(),
-                what: "bytes of directories",
-                limit: self.limits.kept_bytes,
-            });
-        }
-        let place = self.to.dir.join(path.as_path());
-        self.directories.push((place, id(&found), metadata));
-        Ok(())
-    }
-
-    fn file(
-        &mut self,
-        path: &PathBytes,
-        metadata: &EntryMetadata,
-        sparse: Option<SparseMap>,
-        frames: &mut Frames<'_, impl BufRead>,
-    ) -> Result<(), Error> {
-        let make = |dir: &Dir, name: &OsStr| dir.create_file(name, metadata.mode & 0o777);
-        self.put(path, make, |mut file: File, _, _| {
-            match sparse {
-                None => content::copy(frames, &mut file, u64::MAX, path)?,
-                Some(map) => content::copy_sparse(frames, &mut file, &map, path)?,
-            }
-            metadata::to_new_file(&file, metadata).named(path)
-        })
-    }
-
-    fn symlink(
-        &mut self,
-        path: &PathBytes,
-        metadata: &EntryMetadata,
-        target: &[u8],
-    ) -> Result<(), Error> {
-        let make = |dir: &Dir, name: &OsStr| dir.make_symlink(OsStr::from_bytes(target), name);
-        self.put(path, make, |(), dir, name| {
-            metadata::to_name(dir, name, metadata, true).named(path)
-        })
-    }
-
-    fn device(
-        &mut self,
-        path: &PathBytes,
-        metadata: &EntryMetadata,
-        kind: FileKind,
-        device: (u64, u64),
-    ) -> Result<(), Error> {
-        let make = |dir: &Dir, name: &OsStr| dir.make_node(name, kind, metadata.mode, device);
-        self.put(path, make, |(), dir, name| {
-            metadata::to_name(dir, name, metadata, false).named(path)
-        })
-    }
-
-    fn hard_link(&mut self, path: &PathBytes, target: PathBytes) -> Result<(), Error> {
-        let missing = Error::LinkTarget {
-            entry: path.clone(),
-            target: target.clone(),
-        };
-        let Some(target) = self.renamed(target) else {
-            return Err(missing);
-        };
-        let (above, old) = target.split();
-        let place = self.to.dir.join(OsStr::from_bytes(above));
-        let from = match self.to.root.open_dir(&place) {
-            Err(error) if error.errno() == Some(Errno::ENOENT) => return Err(missing),
-            opened => opened.named(path)?,
-        };
-        match from.find(old).named(path)? {
-            None => return Err(missing),
-            Some(found) if found.is_dir() => {
-                let why = "a hard link to a directory".into();
-                return Err(Error::Malformed {
-                    entry: path.clone(),
-                    why,
-                });
-            }
-            Some(_) => {}
-        }
-        if target == *path {
-            return Ok(());
-        }
-        let make = |dir: &Dir, name: &OsStr| from.link(old, dir, name);
-        self.put(path, make, |(), _, _| Ok(()))
-    }
-
-    /// Makes something under the entry's name. What has the name is replaced at the end, unless it
-    /// is a directory.
-    fn put<T>(
-        &mut self,
-        path: &PathBytes,
-        make: impl Fn(&Dir, &OsStr) -> sys::Result<T>,
-        complete: impl FnOnce(T, &Dir, &OsStr) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let (parent, name) = self.parent(path)?;
-        match make(&parent, name) {
-            Err(error) if error.errno() == Some(Errno::EEXIST) => {}
-            new => {
-                let completed = complete(new.named(path)?, &parent, name);
-                if completed.is_err() {
-                    // The first error is the one to tell.
-                    parent.remove_file(name).ok();
-                }
-                return completed;
-            }
-        }
-        if parent.metadata(name).named(path)?.is_dir() {
-            return Err(mixed(path, false));
-        }
-        // The kernel only protects mounts of our own namespace from a rename.
-        if parent.is_mount_point(name).named(path)? {
-            let busy = SysError::new("rename", name.display().to_string(), Errno::EBUSY);
-            return Err(busy).named(path);
-        }
-        let random = random_bytes().named(path)?;
-        let stem = u64::from_ne_bytes(std::array::from_fn(|at| random[at]));
-        let fresh = format!(".cowshed-{stem:016x}");
-        let fresh = OsStr::new(&fresh);
-        let new = make(&parent, fresh).named(path)?;
-        let completed = complete(new, &parent, fresh)
-            .and_then(|()| parent.rename(fresh, &parent, name).named(path));
-        // Still there after an error, and where both are names of one file (rename(2)).
-        parent.remove_file(fresh).ok();
-        completed
-    }
-
-    /// Gives directories their metadata, the last first: a time would not survive later children,
-    /// and a mode of 0 would keep us out.
-    fn finish(&mut self) -> Result<(), Error> {
-        let mut outcome = Ok(());
-        for (place, wanted, metadata) in std::mem::take(&mut self.directories).into_iter().rev() {
-            let finished = self.finish_directory(&place, wanted, metadata);
-            let path = PathBytes::new(place.as_os_str().as_bytes());
-            outcome = outcome.and(finished.named(&path));
-        }
-        outcome
-    }
-
-    fn finish_directory(
-        &self,
-        place: &Path,
-        wanted: (u64, u64),
-        mut metadata: EntryMetadata,
-    ) -> sys::Result<()> {
-        let dir = match self.to.root.open_dir(place) {
-            Err(error) if matches!(error.errno(), Some(Errno::ENOENT | Errno::ENOTDIR)) => {
-                return Ok(());
-            }
-            opened => opened?,
-        };
-        let found = dir.own_metadata()?;
-        // Somebody has put another one there: not ours to change.
-        if id(&found) != wanted {
-            return Ok(());
-        }
-        if self.to.owner == Owner::Maker {
-            (metadata.uid, metadata.gid) = (found.uid(), found.gid());
-        }
-        metadata::to_directory(&dir, &metadata)
-    }
-}
-
-fn mixed(path: &PathBytes, is_directory: bool) -> Error {
-    Error::Mixed {
-        entry: path.clone(),
-        is_directory,
-    }
-}
-
-fn id(found: &Metadata) -> (u64, u64) {
-    (found.dev(), found.ino())
 }

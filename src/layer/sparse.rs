@@ -122,6 +122,16 @@ impl Records {
     }
 }
 
+/// The leading map of version 1.0, filled up to a block.
+pub(super) fn leading_text(parts: &[(u64, u64)]) -> Vec<u8> {
+    let mut map = format!("{}\n", parts.len()).into_bytes();
+    for (offset, length) in parts {
+        map.extend_from_slice(format!("{offset}\n{length}\n").as_bytes());
+    }
+    map.resize(map.len().next_multiple_of(512), 0);
+    map
+}
+
 /// Reads the leading map of version 1.0 line by line; the parts are counted by the first.
 #[derive(Debug, Default)]
 pub(super) struct LeadingMap {

@@ -199,7 +199,9 @@ impl Sink<'_> {
                 Ok(())
             }
             Change::Directory => self.make_directory(&path, metadata),
-            Change::File { sparse, .. } => self.make_file(&path, &metadata, sparse, frames),
+            Change::File { sparse, .. } => {
+                self.make_file(&path, &metadata, sparse.as_ref(), frames)
+            }
             Change::Symlink(target) => self.make_symlink(&path, &metadata, target),
             Change::Node { kind, device } => self.make_node(&path, &metadata, kind, device),
             Change::HardLink(target) => self.make_hard_link(&path, &target),
@@ -244,16 +246,18 @@ impl Sink<'_> {
         &mut self,
         path: &PathBytes,
         metadata: &EntryMetadata,
-        sparse: Option<SparseMap>,
+        sparse: Option<&SparseMap>,
         frames: &mut Frames<'_, impl BufRead>,
     ) -> Result<(), Error> {
         let (parent, name) = self.places.parent(path)?;
         let make = |dir: &Dir| dir.create_file(name, metadata.mode);
         let mut file = self.make_new(&parent, path, make)?;
-        match sparse {
-            None => content::copy(frames, &mut file, u64::MAX, path)?,
-            Some(map) => content::copy_sparse(frames, &mut file, &map, path)?,
-        }
+        let sink = content::Sink {
+            file: &mut file,
+            hasher: None,
+            path,
+        };
+        content::write(frames, sparse, sink)?;
         metadata::to_new_file(&file, metadata).named(path)
     }
 

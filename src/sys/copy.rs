@@ -18,7 +18,10 @@ use nix::{
     unistd::Whence,
 };
 
-use super::{At as _, Dir, FileKind, Metadata, Result, raw, xattr};
+use super::{At as _, Dir, FileKind, Metadata, Result, SysError, raw, xattr};
+
+/// Deeper trees end the copy: each level costs two descriptors and a piece of the stack.
+const DEPTH_MAX: usize = 2000;
 
 /// What was copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,7 +39,7 @@ pub fn copy_tree(from: &Dir, to: &Dir) -> Result<CopyReport> {
         links: HashMap::new(),
         report: CopyReport::default(),
     };
-    copy.content(from, to)?;
+    copy.content(from, to, 0)?;
     let top = from.own_metadata()?;
     copy_top_metadata(from, to, &top)?;
     Ok(copy.report)
@@ -106,13 +109,16 @@ struct Copy {
 }
 
 impl Copy {
-    fn content(&mut self, from: &Dir, to: &Dir) -> Result<()> {
+    fn content(&mut self, from: &Dir, to: &Dir, depth: usize) -> Result<()> {
+        if depth > DEPTH_MAX {
+            return Err(SysError::new("openat", "", Errno::ENAMETOOLONG));
+        }
         for name in from.entries()? {
             let metadata = from.metadata(&name)?;
             self.report.entries += 1;
             if metadata.is_dir() {
                 to.make_dir(&name, 0o700)?;
-                self.content(&from.open_dir(&name)?, &to.open_dir(&name)?)?;
+                self.content(&from.open_dir(&name)?, &to.open_dir(&name)?, depth + 1)?;
             } else if self.linked(to, &name, &metadata)? {
                 continue;
             } else {

@@ -369,6 +369,17 @@ impl Dir {
         )
     }
 
+    /// Swaps `from` here and `name` in `target` in one step; both must be there.
+    pub fn exchange(
+        &self,
+        from: impl AsRef<OsStr>,
+        target: &Dir,
+        name: impl AsRef<OsStr>,
+    ) -> Result<()> {
+        let flags = RenameFlags::RENAME_EXCHANGE;
+        self.rename_with(from.as_ref(), target, name.as_ref(), flags)
+    }
+
     fn rename_with(
         &self,
         from: &OsStr,

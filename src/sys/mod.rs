@@ -55,6 +55,6 @@ pub use packet::{
 };
 pub use piped::{Flow, Piped};
 pub use random::random_bytes;
-pub use regular::open_regular;
+pub use regular::{open_regular, unnamed_file};
 pub use root_dir::{Made, RootDir, is_procfs, is_read_only, open_handle};
 pub use usage::{Usage, usage};

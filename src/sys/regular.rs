@@ -1,8 +1,9 @@
-//! Regular files in directories that somebody else may change at any moment.
+//! Regular files: in directories that somebody else may change at any moment, and without a name.
 
 use std::{ffi::OsStr, fs::File, os::fd::AsFd as _};
 
 use nix::{
+    errno::Errno,
     fcntl::{OFlag, openat},
     sys::stat::Mode,
 };
@@ -17,12 +18,29 @@ pub fn open_regular(parent: &Dir, name: &OsStr) -> Result<Option<(File, Metadata
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let handle = openat(parent, dir::one(name)?, flags, Mode::empty())
         .at("openat", || format!("{}, O_PATH", name.display()))?;
-    if metadata_of(&handle)?.kind() != FileKind::File {
+    let metadata = metadata_of(&handle)?;
+    if metadata.kind() != FileKind::File {
         return Ok(None);
     }
-    let file = super::reopen(handle.as_fd())?;
-    let metadata = metadata_of(&file)?;
-    Ok(Some((file, metadata)))
+    Ok(Some((super::reopen(handle.as_fd())?, metadata)))
+}
+
+/// A new file for reading and writing that has no name and goes with its last descriptor, in the
+/// file system of `dir` (open(2), `O_TMPFILE`).
+pub fn unnamed_file(dir: &Dir) -> Result<File> {
+    let flags = OFlag::O_TMPFILE | OFlag::O_RDWR | OFlag::O_CLOEXEC;
+    match openat(dir, ".", flags, Mode::S_IRUSR | Mode::S_IWUSR) {
+        // Not every file system can.
+        Err(Errno::EOPNOTSUPP | Errno::EISDIR) => {
+            let random = super::random_bytes()?;
+            let stem = u64::from_ne_bytes(std::array::from_fn(|at| random[at]));
+            let name = format!("record-{stem:016x}");
+            let file = dir.create_file(&name, 0o600)?;
+            dir.remove_file(&name)?;
+            Ok(file)
+        }
+        opened => opened.map(File::from).at("openat", || "., O_TMPFILE"),
+    }
 }
 
 #[cfg(test)]

@@ -83,10 +83,10 @@ impl Volumes<'_> {
 
     /// When somebody last began or ended to use a volume; `None` for never.
     pub fn last_used(&self, name: &VolumeName) -> Result<Option<Timestamp>, Error> {
-        Ok(last_used(&self.open_volume(name)?))
+        Ok(last_used(&self.dir_of(name)?))
     }
 
-    pub(super) fn open_volume(&self, name: &VolumeName) -> Result<Dir, Error> {
+    pub(super) fn dir_of(&self, name: &VolumeName) -> Result<Dir, Error> {
         let opened = self.dir.open_dir(name.as_str());
         opened.map_err(|source| match source.errno() {
             Some(nix::errno::Errno::ENOENT) => Error::NotFound {

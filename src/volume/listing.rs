@@ -132,9 +132,8 @@ mod tests {
                 "labels": null, "options": null, "origin": null,
             });
             let record = serde_json::from_value(record).unwrap();
-            volumes
-                .publish(&name.parse().unwrap(), &record, false)
-                .unwrap();
+            let draft = volumes.draft_of(record, false).unwrap();
+            volumes.publish(draft).unwrap();
         }
         let all = volumes.drivers(&volumes.names().unwrap()).unwrap();
         let all: Vec<_> = all

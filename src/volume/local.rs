@@ -2,15 +2,12 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{
-    Error, Hold, MountError, MountSpec, Origin, Owner, VolumeRecord, mounting,
-    record::ANONYMOUS_LABEL,
-};
+use super::{Error, Hold, MountError, MountSpec, Origin, Owner, VolumeRecord, mounting};
 use crate::{
-    ident::{Timestamp, VolumeName},
+    ident::VolumeName,
     mount::Sharing,
-    store::{Durability, Lease, Place, Staging, Store, Tried, record, try_lease},
-    sys::{Dir, SysError, Usage, random_bytes, sync, usage},
+    store::{Lease, Place, Store, Tried, record, try_lease},
+    sys::{Dir, SysError, Usage, random_bytes, usage},
 };
 
 /// The data inside a volume's directory.
@@ -149,74 +146,19 @@ impl<'s> Volumes<'s> {
             );
             return Err(Error::Text { what });
         }
-        let anonymous = wanted.anonymous || wanted.name.is_none();
-        let NewVolume {
-            options,
-            mut labels,
-            origin,
-            sharing,
-            owner,
-            description,
-            ..
-        } = wanted;
-        if anonymous {
-            labels.insert(ANONYMOUS_LABEL.to_owned(), String::new());
+        let draft = self.draft(NewVolume {
+            anonymous: wanted.anonymous || wanted.name.is_none(),
+            name: Some(name.clone()),
+            ..wanted
+        })?;
+        if let Some(volume) = self.publish(draft)? {
+            return Ok((volume, Created::New));
         }
-        let record = VolumeRecord {
-            name: name.clone(),
-            driver: LOCAL.to_owned(),
-            created: Timestamp::now(),
-            labels: Some(labels).filter(|labels| !labels.is_empty()),
-            options: Some(options).filter(|options| !options.is_empty()),
-            origin,
-            filled: None,
-            sharing: sharing.unwrap_or_default(),
-            owner,
-            description,
-            protected: false,
-        };
-        let published = self.publish(&name, &record, spec.is_some())?;
-        let volume = Volume {
-            record,
-            mountpoint: self.mountpoint(&name),
-        };
-        match published {
-            Created::New => Ok((volume, Created::New)),
-            // Somebody else was faster: theirs it is.
-            Created::Existing => Ok((self.find(&name)?.unwrap_or(volume), Created::Existing)),
-        }
-    }
-
-    pub(super) fn publish(
-        &self,
-        name: &VolumeName,
-        record: &VolumeRecord,
-        mounts: bool,
-    ) -> Result<Created, Error> {
-        let made = |source| failed("create", name.as_str(), source);
-        let staging = Staging::begin_unnamed(self.store)?;
-        staging.dir().make_dir(DATA, 0o755).map_err(made)?;
-        staging.dir().chmod(DATA, 0o755).map_err(made)?;
-        super::owner::apply(staging.dir(), record.owner).map_err(made)?;
-        super::listing::mark(staging.dir(), &record.driver).map_err(made)?;
-        if mounts {
-            let lock = staging.dir().create_file(mounting::LOCK, 0o600);
-            drop(lock.map_err(made)?);
-        }
-        record::replace(
-            self.store,
-            staging.dir(),
-            RECORD,
-            record,
-            Durability::Synced,
-        )?;
-        let published = staging.publish(self.dir, name.as_str())?;
-        sync::directory(self.dir).map_err(made)?;
-        Ok(if published.is_some() {
-            Created::New
-        } else {
-            Created::Existing
-        })
+        // Somebody else was faster: theirs it is.
+        let theirs = self.find(&name)?.ok_or_else(|| Error::NotFound {
+            name: name.to_string(),
+        })?;
+        Ok((theirs, Created::Existing))
     }
 
     /// Claims a volume beside others, without a look at its data; `None` where there is none.
@@ -302,7 +244,7 @@ impl<'s> Volumes<'s> {
     }
 }
 
-fn check(wanted: &NewVolume) -> Result<VolumeName, Error> {
+pub(super) fn check(wanted: &NewVolume) -> Result<VolumeName, Error> {
     if let Some(text) = &wanted.description {
         super::edit::check_description(text)?;
     }
@@ -318,7 +260,7 @@ fn check(wanted: &NewVolume) -> Result<VolumeName, Error> {
     Ok(VolumeName::from_random(random))
 }
 
-fn read_options(
+pub(super) fn read_options(
     name: &VolumeName,
     options: &BTreeMap<String, String>,
 ) -> Result<Option<MountSpec>, Error> {

@@ -75,7 +75,7 @@ impl Volumes<'_> {
     pub fn end_renaming(&self, renaming: &Renaming, moved: bool) -> Result<(), Error> {
         let to = renaming.to.as_str();
         if moved {
-            edit_in(self.store, &self.open_volume(&renaming.to)?, to, |record| {
+            edit_in(self.store, &self.dir_of(&renaming.to)?, to, |record| {
                 record.name = renaming.to.clone();
                 Ok(())
             })?;

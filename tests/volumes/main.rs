@@ -4,6 +4,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backup_archive;
+mod backup_crash;
+mod backup_hold;
+mod backup_hostile;
+mod backup_look;
+mod backup_scene;
 mod driver_disks;
 mod driver_fuse;
 mod driver_guest;

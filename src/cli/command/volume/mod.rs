@@ -1,20 +1,30 @@
 //! `cowshed volume …`
 
+mod backup;
+mod cat;
+mod cp;
 mod create;
 mod describe;
+mod du;
 mod filter;
 mod history;
+mod import;
 mod label;
+mod limits_arg;
 mod lint;
 mod lock_run;
 mod ls;
+mod ls_files;
 mod ls_row;
+mod place;
 mod protect;
 pub(super) mod prune;
 mod rename;
+mod restore;
 mod rm;
 mod trash;
 mod users;
+mod verify;
 
 pub(super) use filter::Filter;
 pub(super) use ls_row::{HEADERS, measured_row};
@@ -67,6 +77,14 @@ enum VolumeCommand {
     Lint(lint::LintArgs),
     /// Have back what prune removed
     Trash(trash::TrashArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
+    Verify(verify::VerifyArgs),
+    Import(import::ImportArgs),
+    Cp(cp::CpArgs),
+    LsFiles(ls_files::LsFilesArgs),
+    Cat(cat::CatArgs),
+    Du(du::DuArgs),
 }
 
 pub(crate) fn run(engine: &Engine, args: VolumeArgs) -> Outcome {
@@ -86,5 +104,13 @@ pub(crate) fn run(engine: &Engine, args: VolumeArgs) -> Outcome {
         VolumeCommand::History(args) => history::history(engine, &args),
         VolumeCommand::Lint(args) => lint::lint(engine, &args),
         VolumeCommand::Trash(args) => trash::run(engine, &args),
+        VolumeCommand::Backup(args) => backup::backup(engine, args),
+        VolumeCommand::Restore(args) => restore::restore(engine, &args),
+        VolumeCommand::Verify(args) => verify::verify(engine, &args),
+        VolumeCommand::Import(args) => import::import(engine, &args),
+        VolumeCommand::Cp(args) => cp::cp(engine, &args),
+        VolumeCommand::LsFiles(args) => ls_files::ls_files(engine, &args),
+        VolumeCommand::Cat(args) => cat::cat(engine, &args),
+        VolumeCommand::Du(args) => du::du(engine, &args),
     }
 }
