@@ -18,6 +18,7 @@ mod copy_reach;
 mod copy_rule;
 mod copy_stream;
 mod create;
+mod create_volumes;
 mod disk_usage;
 mod engine;
 mod environment;

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{ContainerRecord, Engine, Error, RunRequest, attach, create, environment};
+use super::{
+    ContainerRecord, Engine, Error, RunRequest, attach, create, create_volumes::new_volume,
+    environment,
+};
 use crate::{
     ident::{ContainerId, ContainerName, VolumeName},
     mount::{MountPlan, Narration, RequestKind, system},
@@ -88,7 +91,7 @@ impl Engine {
                 volume.mount_spec().filter(|_| !volumes.is_mounted(name))
             } else {
                 new_volumes.push((mountpoint.clone(), name.to_string()));
-                create::new_volume(name, wanted).mount_spec()?
+                new_volume(name, wanted).mount_spec()?
             };
             volume_mounts.extend(spec.map(|spec| VolumeMount {
                 name: name.clone(),

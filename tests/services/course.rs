@@ -7,8 +7,13 @@ use crate::{
     support::{Tar, finish},
 };
 
-/// In the order in which a student types them.
-const LINES: [&str; 12] = [
+/// Every command line of the two documents that concerns volumes, binds, tmpfs, backup, `info` and
+/// `system df`, in their order. What stands between them is what a reader does without being told:
+/// answers a question, waits for a database, sees that a volume in use stays.
+const LINES: [&str; 42] = [
+    "docker info | grep \"Storage Driver\"",
+    "docker system df",
+    "docker system df -v",
     "docker volume create my-volume",
     "docker volume inspect my-volume",
     "docker run -d --name db-container -v my-volume:/var/lib/mysql mysql:8.0",
@@ -17,14 +22,41 @@ const LINES: [&str; 12] = [
     "docker run -d --name cache-app --tmpfs /tmp redis",
     "docker run -d --tmpfs /tmp:size=100m,noexec alpine",
     "docker volume ls",
-    "until test -s backup.tar.gz; do\n\
-     docker run --rm -v my-volume:/data -v $(pwd):/backup alpine \\\n  \
-     tar czf /backup/backup.tar.gz -C /data .\n\
-     done",
+    "docker volume create unused",
+    "yes | head -n 1 >answer; exec 3<&0 <answer",
+    "docker volume prune",
+    "exec <&3",
+    "if docker volume inspect unused; then exit 9; fi",
+    "if docker volume rm my-volume; then exit 9; fi",
+    "docker volume inspect my-volume",
+    "until docker exec db-container test -s /var/lib/mysql/ibdata1; do sleep 0.1; done",
+    "docker run --rm -v my-volume:/data -v $(pwd):/backup alpine \\\n  \
+     tar czf /backup/backup.tar.gz -C /data .",
     "docker rm -f db-container && docker volume rm my-volume",
     "docker run --rm -v my-volume:/data -v $(pwd):/backup alpine \\\n  \
      tar xzf /backup/backup.tar.gz -C /data",
     "docker run -d --name db-container -v my-volume:/var/lib/mysql mysql:8.0",
+    "docker volume create prod-mysql-data",
+    "docker volume create dev-postgres-data",
+    "docker volume create test-redis-cache",
+    "docker volume create myapp-prod-db",
+    "docker volume create myapp-prod-uploads",
+    "docker volume create myapp-prod-logs",
+    "docker volume lint --strict prod-mysql-data test-redis-cache myapp-prod-logs",
+    "docker volume create --driver local \\\n  --opt type=nfs \\\n  \
+     --opt o=addr=192.168.1.100,rw \\\n  --opt device=:/path/to/dir \\\n  nfs-volume",
+    "docker volume create --driver local \\\n  --opt type=tmpfs \\\n  --opt device=tmpfs \\\n  \
+     --opt o=size=100m,uid=1000 \\\n  encrypted-volume",
+    "docker run --rm -v encrypted-volume:/data alpine stat -f -c %T /data | grep -x tmpfs",
+    "docker volume create myvol",
+    "docker volume ls",
+    "docker volume inspect myvol",
+    "docker volume rm myvol",
+    "docker volume create myvol",
+    "exec <answer",
+    "docker volume prune",
+    "exec <&3",
+    "if docker volume inspect myvol; then exit 9; fi",
 ];
 
 /// `/host/path` is made in a root directory of its own: everything of the machine's is bound below

@@ -194,7 +194,7 @@ fn root_where_a_backup_goes_in_must_be_free() {
     shed.cowshed(&format!("volume backup -o {archive} data"))
         .ok();
     shed.cowshed(&format!("volume restore {archive} data"))
-        .fails(1, "a volume called data is there already");
+        .fails(1, "restore data: a volume of this name exists");
     shed.cowshed(&format!("volume restore --into-empty {archive} data"))
         .fails(1, "volume data is not empty");
     shed.cowshed(&format!("volume restore --into-empty {archive} new"))

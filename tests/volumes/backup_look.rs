@@ -115,7 +115,7 @@ fn root_cp_goes_every_way_and_follows_the_rules_of_cp() {
         host(&shed.data("data"), listed)
     );
     shed.cowshed("volume cp data other")
-        .fails(1, "a volume called other is there already");
+        .fails(1, "copy to other: a volume of this name exists");
     shed.cowshed("volume cp data clone").ok();
     assert_eq!(facts(&shed.data("clone")), facts(&shed.data("data")));
     assert_eq!(shed.inspect("clone")["Labels"]["team"], "a");
