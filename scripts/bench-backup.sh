@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154,SC2086 # bench.sh sets the rest; flags are words
+# shellcheck shell=bash disable=SC2153,SC2154,SC2086 # bench.sh sets the rest; flags are words
 # bench-backup.sh: sourced by bench.sh. A volume to a file, beside GNU tar with the same compressor and two threads.
 # Both make their file durable.
 

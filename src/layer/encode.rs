@@ -131,7 +131,7 @@ pub fn encode<T: Send>(
             produced
         });
         // Whoever made it sees that nobody takes any more when this is dropped.
-        let written = write(ordered, out);
+        let written = write(ordered, &give_back, out);
         let made = making.join();
         let made = made.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (made, written)
@@ -162,12 +162,22 @@ fn work(encoding: Encoding, queue: &Mutex<Receiver<Job>>, give_back: &SyncSender
     }
 }
 
-fn write(ordered: Receiver<Receiver<Encoded>>, out: &mut impl Write) -> io::Result<()> {
+fn write(
+    ordered: Receiver<Receiver<Encoded>>,
+    give_back: &SyncSender<Vec<u8>>,
+    out: &mut impl Write,
+) -> io::Result<()> {
     for next in ordered {
         let piece = next
             .recv()
             .map_err(|_| io::Error::other("a thread that compresses has ended"))?;
-        out.write_all(&piece?)?;
+        let mut piece = piece?;
+        out.write_all(&piece)?;
+        // One that was not compressed is as good as new.
+        if piece.capacity() == PIECE {
+            piece.clear();
+            give_back.try_send(piece).ok();
+        }
     }
     out.flush()
 }

@@ -113,6 +113,31 @@ fn root_rule_59_graph_driver_data() {
 
 #[test]
 #[ignore = "needs root"]
+fn root_rule_58_removals_are_devices_and_replaced_directories_are_opaque() {
+    use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+    let shed = Shed::new();
+    let tree = Tar::new().dir("old", 0o755).file("old/in", 0o644, b"x");
+    shed.image("two", tree, &[]);
+    let script = "rm /file; rm -r /old; mkdir /old; grep \" / overlay \" /proc/mounts";
+    let mut command = shed.command("run --name box two sh -c");
+    command.arg(script);
+    let mounted = crate::support::finish(command).ok();
+    // What is off by default is not shown.
+    assert!(!mounted.contains("index=on"), "{mounted}");
+    let data = &shed.inspect("box")["GraphDriver"]["Data"];
+    let upper = std::path::Path::new(data["UpperDir"].as_str().unwrap());
+    let gone = std::fs::symlink_metadata(upper.join("file")).unwrap();
+    assert!(gone.file_type().is_char_device() && gone.rdev() == 0);
+    let dir = cowshed::sys::Dir::open(upper).unwrap();
+    let opaque = cowshed::sys::xattr::get(&dir, "old", "trusted.overlay.opaque");
+    assert_eq!(opaque.unwrap().as_deref(), Some(&b"y"[..]));
+    let topmost = data["LowerDir"].as_str().unwrap().split(':').next();
+    assert!(topmost.unwrap().ends_with("init/diff"), "{data}");
+    shed.cowshed("rm box").ok();
+}
+
+#[test]
+#[ignore = "needs root"]
 fn root_rule_66_diff_lists_what_changed() {
     let shed = Shed::new();
     let script = "echo x >>/file; touch /tmp/new; rm /plain; mkdir /dir; touch /dir/a; \

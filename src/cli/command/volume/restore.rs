@@ -50,6 +50,13 @@ pub(super) fn restore(engine: &Engine, args: &RestoreArgs) -> Outcome {
     let limits = args.limits.limits();
     let done = engine.restore_backup(&args.archive, &args.volume, into, &limits)?;
     output::line(&args.volume)?;
+    if into == RestoreInto::New && !done.head.options.is_empty() {
+        report::line(&format!(
+            "cowshed: note: volume {} is a directory of the store: the driver options of volume {} \
+             are left out, they would mount something over the data",
+            args.volume, done.head.name
+        ));
+    }
     if !args.quiet {
         report::line(&format!(
             "{}: {} entries, {} of volume {} from {}",
