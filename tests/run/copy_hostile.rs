@@ -197,9 +197,9 @@ fn root_a_directory_swapped_for_a_link_leads_no_copy_outside() {
         let done = inside.cp("box:/vol", "whole");
         if done.code == 0 {
             let stolen = inside.shed.path("whole/swap/secret");
+            // What was swapped while it was looked at is left out with a remark.
             let is_dir = fs::symlink_metadata(inside.shed.path("whole/swap"))
-                .unwrap()
-                .is_dir();
+                .is_ok_and(|found| found.is_dir());
             assert!(!is_dir || !stolen.exists() || read(stolen) != "secret\n");
         }
         fs::remove_dir_all(inside.shed.path("whole")).ok();

@@ -101,7 +101,7 @@ fn root_rules_41_42_inspect_prints_an_array_and_then_fails_for_the_missing() {
              \"Mountpoint\": \"{}\",\n        \"Name\": \"vol\",\n        \"Options\": null,\n        \
              \"Scope\": \"local\",\n        \"Anonymous\": false,\n        \"Description\": \"\",\n        \
              \"LastUsedAt\": null,\n        \"Origin\": null,\n        \"Protected\": false,\n        \
-             \"UsedBy\": []\n    }}\n]\n",
+             \"Sharing\": \"shared\",\n        \"UsedBy\": []\n    }}\n]\n",
             mountpoint.display()
         )
     );
