@@ -266,13 +266,32 @@ impl Drop for Shed {
             removal.args(String::from_utf8_lossy(&ids).lines());
             removal.output().ok();
         }
-        // Removal goes through mounts, and what is mounted here may be the host's own.
-        if !mounts_below(self.scratch.path()).is_empty() {
+        // Removal goes through mounts, and what is mounted here may be the host's own. The last
+        // words of what was killed may take a moment.
+        let path = self.scratch.path().to_owned();
+        let patiently = |done: &dyn Fn() -> bool| {
+            (0..100).any(|_| {
+                let done = done();
+                if !done {
+                    std::thread::sleep(std::time::Duration::from_millis(50));
+                }
+                done
+            })
+        };
+        let free = patiently(&|| mounts_below(&path).is_empty());
+        if !free {
             self.scratch.disable_cleanup(true);
         }
-        if self.strict && !std::thread::panicking() {
+        if std::thread::panicking() {
+            return;
+        }
+        assert!(free, "mounts are left: {:?}", mounts_below(&path));
+        if self.strict {
             self.assert_no_leak();
         }
+        // Somebody may still write his last file.
+        let removed = patiently(&|| fs::remove_dir_all(&path).is_ok() || !path.exists());
+        assert!(removed, "files are left:\n{}", tree(&path));
     }
 }
 
