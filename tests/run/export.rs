@@ -140,7 +140,9 @@ fn root_a_scratch_directory_with_a_mount_in_it_is_not_removed() {
     let scratch = shed.path("");
     let place = shed.dir("mounted");
     shell(&format!("mount --bind {} {place}", canary.path().display()));
-    drop(shed);
+    // And it is told whose it is.
+    let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(shed)));
+    assert!(told.is_err());
     assert_eq!(read(canary.path().join("keep")), "keep");
     shell(&format!("umount {place}"));
     assert_eq!(mounts_below(&scratch), Vec::<String>::new());
