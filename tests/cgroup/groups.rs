@@ -79,7 +79,8 @@ fn root_a_group_is_found_again_and_cannot_be_made_twice() {
             .iter()
             .any(|one| one == id)
     );
-    let mut child = scene.shell("sleep 60");
+    // One process all the time.
+    let mut child = scene.shell("exec sleep 60");
     let found = Group::open(&scene.hierarchies, id).unwrap();
     assert_eq!(found.processes().unwrap(), scene.group.processes().unwrap());
     let again = Group::create(&scene.hierarchies, id, &limits).unwrap_err();
