@@ -2,38 +2,10 @@
 
 use super::*;
 use crate::mount::{
-    Access, BindRequest, MountRequest, RequestKind, TmpfsOptions, VolumeRequest, parse_mount_flag,
+    Access, RequestKind,
+    mount_flag::tests::{bind, message, parse, tmpfs, volume},
     parse_tmpfs_flag,
 };
-
-fn parse(text: &str) -> Result<MountRequest, Error> {
-    parse_mount_flag(text, Path::new("/home/학생/lab"))
-}
-
-fn message(text: &str) -> String {
-    parse(text).unwrap_err().to_string()
-}
-
-fn bind(text: &str) -> BindRequest {
-    let RequestKind::Bind(bind) = parse(text).unwrap().kind else {
-        panic!("{text}");
-    };
-    bind
-}
-
-fn volume(text: &str) -> VolumeRequest {
-    let RequestKind::Volume(volume) = parse(text).unwrap().kind else {
-        panic!("{text}");
-    };
-    volume
-}
-
-fn tmpfs(text: &str) -> TmpfsOptions {
-    let RequestKind::Tmpfs(options) = parse(text).unwrap().kind else {
-        panic!("{text}");
-    };
-    options
-}
 
 #[test]
 fn need_24_a_tmpfs_may_stay_out_of_the_swap_and_begin_with_the_image_s_content() {

@@ -383,4 +383,4 @@ fn insert(map: &mut BTreeMap<String, String>, key: &str, pair: &str) -> Result<(
 
 #[cfg(test)]
 #[path = "mount_flag_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -8,29 +8,29 @@ use super::*;
 use crate::error::{ErrorKind, Failure as _};
 use crate::mount::{Sharing, TmpfsSize, parse_tmpfs_flag};
 
-fn parse(text: &str) -> Result<MountRequest, Error> {
+pub(in crate::mount) fn parse(text: &str) -> Result<MountRequest, Error> {
     parse_mount_flag(text, Path::new("/home/학생/lab"))
 }
 
-fn message(text: &str) -> String {
+pub(in crate::mount) fn message(text: &str) -> String {
     parse(text).unwrap_err().to_string()
 }
 
-fn bind(text: &str) -> BindRequest {
+pub(in crate::mount) fn bind(text: &str) -> BindRequest {
     let RequestKind::Bind(bind) = parse(text).unwrap().kind else {
         panic!("{text}");
     };
     bind
 }
 
-fn volume(text: &str) -> VolumeRequest {
+pub(in crate::mount) fn volume(text: &str) -> VolumeRequest {
     let RequestKind::Volume(volume) = parse(text).unwrap().kind else {
         panic!("{text}");
     };
     volume
 }
 
-fn tmpfs(text: &str) -> TmpfsOptions {
+pub(in crate::mount) fn tmpfs(text: &str) -> TmpfsOptions {
     let RequestKind::Tmpfs(options) = parse(text).unwrap().kind else {
         panic!("{text}");
     };

@@ -10,6 +10,7 @@ use std::{
 };
 
 use crate::{
+    strace::{self, has_strace},
     support::{Shed, finish, read, wait_until},
     traces::{assert_removable, assert_truthful, kill, parent_of, torture},
 };
@@ -31,16 +32,8 @@ enum Whom {
 /// A call, and the how manieth of its name in its process.
 type Point = (String, usize);
 
-/// strace(1) counts the calls of each name and of each process by themselves.
 fn inject((call, number): &Point) -> [String; 6] {
-    [
-        "-qq".to_owned(),
-        "-o/dev/null".to_owned(),
-        "-e".to_owned(),
-        format!("trace={CHANGING}"),
-        "-e".to_owned(),
-        format!("inject={call}:signal=SIGKILL:when={number}"),
-    ]
+    strace::inject(CHANGING, call, *number)
 }
 
 fn record(to: &Path) -> [String; 5] {
@@ -53,19 +46,6 @@ fn record(to: &Path) -> [String; 5] {
         "-e".to_owned(),
         calls,
     ]
-}
-
-fn has_strace() -> bool {
-    let found = Command::new("strace")
-        .arg("-V")
-        .stdout(Stdio::null())
-        .status();
-    let found = found.is_ok_and(|status| status.success());
-    if !found {
-        use std::io::Write as _;
-        writeln!(std::io::stderr(), "skipped: no strace").ok();
-    }
-    found
 }
 
 /// Every call of a recording; in the short run every so manieth.
@@ -94,18 +74,8 @@ fn points_of(recording: &Path, stride: usize) -> Vec<Point> {
 
 /// `line` below strace.
 fn traced(shed: &Shed, line: &str, whom: Whom, arguments: &[String]) -> ExitStatus {
-    let plain = shed.command(line);
-    let mut command = Command::new("strace");
-    command.args(arguments);
-    if whom == Whom::Everybody {
-        command.arg("-f");
-    }
-    command.arg(plain.get_program()).args(plain.get_args());
-    command.env("COWSHED_ROOT", shed.store());
-    command.stdin(Stdio::null()).stdout(Stdio::null());
-    // A container in the background is traced for as long as it runs.
-    command.stderr(Stdio::null());
-    command.status().unwrap()
+    let all = (whom == Whom::Everybody).then(|| "-f".to_owned());
+    strace::traced(shed, line, arguments.iter().cloned().chain(all))
 }
 
 /// Prepares with `before`, kills `line` at every call; the number of points.

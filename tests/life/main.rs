@@ -2,6 +2,8 @@
 //! once. `COWSHED_TORTURE` set to a seed makes the walks whole (`scripts/torture.sh`).
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../support/strace.rs"]
+mod strace;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "shared with other test programs")]
 mod support;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    copy::Boxed,
+    copy_scene::Boxed,
     support::{Done, Tar, finish, read, tree, write_file, write_text},
 };
 
@@ -49,7 +49,7 @@ fn root_tars_that_leave_their_place_are_refused() {
         let up = format!("../../../../../../../..{}", canary.0);
         for to in ["/tmp", "/vol"] {
             let place = format!("box:{to}");
-            let file = |name: &str| raw_name(name);
+            let file = |name: &str| Tar::new().named(name).finish();
             write_file(&inside.shed.path("stream"), &file("../up"));
             let mut command = inside.shed.command(&format!("cp - {place}"));
             command.stdin(File::open(inside.shed.path("stream")).unwrap());
@@ -76,34 +76,25 @@ fn root_tars_that_leave_their_place_are_refused() {
     }
 }
 
-/// A tar of one file whose name no builder would write.
-fn raw_name(name: &str) -> Vec<u8> {
-    let mut header = tar::Header::new_ustar();
-    header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
-    header.set_size(0);
-    header.set_mode(0o644);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(0);
-    header.set_cksum();
-    let mut tar = header.as_bytes().to_vec();
-    tar.resize(tar.len() + 1024, 0);
-    tar
-}
-
 #[test]
 #[ignore = "needs root"]
 fn root_absolute_names_stay_inside() {
     let inside = Boxed::running("");
     let canary = Canary::new(&inside);
     let name = format!("{}/planted", canary.0);
-    write_file(&inside.shed.path("stream"), &raw_name("/abs"));
+    write_file(
+        &inside.shed.path("stream"),
+        &Tar::new().named("/abs").finish(),
+    );
     let mut command = inside.shed.command("cp - box:/tmp");
     command.stdin(File::open(inside.shed.path("stream")).unwrap());
     finish(command).ok();
     assert!(inside.list("/tmp").contains("tmp/abs"));
     if name.len() < 100 {
-        write_file(&inside.shed.path("stream"), &raw_name(&name));
+        write_file(
+            &inside.shed.path("stream"),
+            &Tar::new().named(&name).finish(),
+        );
         let mut command = inside.shed.command("cp - box:/");
         command.stdin(File::open(inside.shed.path("stream")).unwrap());
         finish(command).ok();

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    copy::{Boxed, listing},
+    copy_scene::{Boxed, listing},
     support::{Done, Shed, Tar, finish, read, tree, wait_until},
 };
 

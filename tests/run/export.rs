@@ -3,7 +3,7 @@
 use std::{fs, process::Stdio};
 
 use crate::{
-    copy::{Boxed, listing},
+    copy_scene::{Boxed, listing},
     support::{Shed, Tar, finish, mounts_below, read},
 };
 

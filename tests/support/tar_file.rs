@@ -69,6 +69,20 @@ impl Tar {
         self
     }
 
+    /// An empty file under a name that no builder would write.
+    pub(crate) fn named(mut self, name: &str) -> Self {
+        let mut header = Header::new_ustar();
+        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_size(0);
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        header.set_cksum();
+        self.builder.append(&header, std::io::empty()).unwrap();
+        self
+    }
+
     pub(crate) fn finish(self) -> Vec<u8> {
         self.builder.into_inner().unwrap()
     }

@@ -33,26 +33,9 @@ fn begun() -> Tar {
         .dir("./", 0o755)
 }
 
-/// A tar of one file whose name no builder would write.
-fn raw_name(name: &str) -> Vec<u8> {
-    let mut header = tar::Header::new_ustar();
-    header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
-    header.set_size(0);
-    header.set_mode(0o644);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(0);
-    header.set_cksum();
-    header.as_bytes().to_vec()
-}
-
 /// Ours at its beginning, then that.
 fn with_name(name: &str) -> Vec<u8> {
-    let mut bytes = begun().finish();
-    bytes.truncate(bytes.len() - 1024);
-    bytes.extend(raw_name(name));
-    bytes.resize(bytes.len() + 1024, 0);
-    bytes
+    begun().named(name).finish()
 }
 
 #[track_caller]
@@ -267,9 +250,7 @@ fn root_imports_stay_inside() {
             untouched(&shed);
         }
     };
-    let mut raw = raw_name("../../up");
-    raw.resize(raw.len() + 1024, 0);
-    import(&raw);
+    import(&Tar::new().named("../../up").finish());
     assert!(!shed.volumes().contains(&"fresh".to_owned()));
     for target in [&canary, &up] {
         import(

@@ -1,10 +1,11 @@
 //! `kill -9` of everybody at every call that has to do with a volume's mount: the next command puts
 //! it right, and the host's data stays.
 
-use std::process::{Command, Stdio};
-
 use super::driver_users::mounted;
-use crate::support::{Shed, read, wait_until, write_text};
+use crate::{
+    strace::{inject, traced},
+    support::{Shed, read, wait_until, write_text},
+};
 
 const CALLS: [&str; 9] = [
     "flock",
@@ -20,18 +21,8 @@ const CALLS: [&str; 9] = [
 
 /// Runs a command line whose processes are each killed at their call of this number.
 fn killed_at(shed: &Shed, line: &str, (call, number): (&str, usize)) {
-    let plain = shed.command(line);
-    let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "-o/dev/null", "-e"]);
-    command.arg(format!("trace={call}")).arg("-e");
-    command.arg(format!("inject={call}:signal=SIGKILL:when={number}"));
-    command.arg(plain.get_program()).args(plain.get_args());
-    command.env("COWSHED_ROOT", shed.store());
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command.status().expect("package strace");
+    let all = inject(call, call, number).into_iter();
+    traced(shed, line, all.chain(["-f".to_owned()]));
 }
 
 /// Removes what is left of containers, as anybody would.

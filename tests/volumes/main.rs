@@ -1,6 +1,8 @@
 //! Volumes, binds and tmpfs beyond what `run` alone shows; rules by their numbers in the semantics.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../support/strace.rs"]
+mod strace;
 #[path = "../support/mod.rs"]
 mod support;
 

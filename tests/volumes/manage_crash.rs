@@ -1,12 +1,11 @@
 //! `kill -9` at every call of renaming, pruning and restoring: a volume is whole, in one place.
 
-use std::{
-    fs,
-    os::unix::process::ExitStatusExt as _,
-    process::{Command, Stdio},
-};
+use std::{fs, os::unix::process::ExitStatusExt as _};
 
-use crate::support::{Shed, read, write_text};
+use crate::{
+    strace::{has_strace, inject, traced},
+    support::{Shed, read, write_text},
+};
 
 /// Calls that change something.
 const CHANGING: [&str; 9] = [
@@ -21,30 +20,9 @@ const CHANGING: [&str; 9] = [
     "flock",
 ];
 
-fn has_strace() -> bool {
-    let found = Command::new("strace")
-        .arg("-V")
-        .stdout(Stdio::null())
-        .status();
-    let found = found.is_ok_and(|status| status.success());
-    if !found {
-        use std::io::Write as _;
-        writeln!(std::io::stderr(), "skipped: no strace").ok();
-    }
-    found
-}
-
 /// Runs a line that is killed at the so manieth call of a name; whether it was.
 fn killed(shed: &Shed, line: &str, call: &str, number: usize) -> bool {
-    let plain = shed.command(line);
-    let mut command = Command::new("strace");
-    command.args(["-qq", "-o/dev/null", "-e", &format!("trace={call}")]);
-    command.args(["-e", &format!("inject={call}:signal=SIGKILL:when={number}")]);
-    command.arg(plain.get_program()).args(plain.get_args());
-    command.env("COWSHED_ROOT", shed.store());
-    command.stdin(Stdio::null()).stdout(Stdio::null());
-    let status = command.stderr(Stdio::null()).status().unwrap();
-    status.signal() == Some(9)
+    traced(shed, line, inject(call, call, number)).signal() == Some(9)
 }
 
 /// Kills `line` at each call there is; the number of points.
