@@ -35,6 +35,17 @@ struct Outgoing<'a> {
     is_stream: bool,
 }
 
+impl<'a> Outgoing<'a> {
+    fn new((container, source): (&'a str, &OsStr), how: Copying, is_stream: bool) -> Self {
+        Self {
+            container,
+            typed: inside(source),
+            follow: how.follow_links,
+            is_stream,
+        }
+    }
+}
+
 impl Engine {
     pub(super) fn copy_out(
         &self,
@@ -66,12 +77,7 @@ pub(super) fn copy_from(
     (root, to, target): (&RootDir, &Typed, &Target),
     how: Copying,
 ) -> Result<CopyReport, Error> {
-    let outgoing = Outgoing {
-        container,
-        typed: inside(source),
-        follow: how.follow_links,
-        is_stream: false,
-    };
+    let outgoing = Outgoing::new((container, source), how, false);
     let signals = Signals::catch()?;
     let mut piped = start(reach, Extent::Everything, |root, data| {
         send(root, &outgoing, data)
@@ -116,12 +122,7 @@ pub(super) fn stream_from(
     (container, source): (&str, &OsStr),
     how: Copying,
 ) -> Result<CopyReport, Error> {
-    let outgoing = Outgoing {
-        container,
-        typed: inside(source),
-        follow: how.follow_links,
-        is_stream: true,
-    };
+    let outgoing = Outgoing::new((container, source), how, true);
     let piped = start(reach, Extent::Everything, |root, data| {
         send(root, &outgoing, data)
     })?;

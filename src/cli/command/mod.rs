@@ -7,6 +7,7 @@ mod cid_file;
 pub(crate) mod completion;
 pub(crate) mod container;
 mod container_prune;
+mod copy_args;
 pub(crate) mod cp;
 pub(crate) mod create;
 mod create_args;
