@@ -69,6 +69,10 @@ impl Engine {
         config: &ImageConfig,
     ) -> Result<(Vec<AttachedMount>, Vec<String>), Error> {
         check_duplicates(&request.mounts)?;
+        if !request.mounts.is_empty() || !request.volumes_from.is_empty() {
+            // A volume may be half-way to another name, and records with it.
+            self.finish_volume_renaming()?;
+        }
         let mut notes = Vec::new();
         let own = request
             .mounts
@@ -230,6 +234,8 @@ impl Engine {
             }),
             Err(error) => {
                 self.release_name(&record.name, &record.id)?;
+                // Nobody else knows of those that were made so far; the first error is the one to tell.
+                self.remove_anonymous(&record).ok();
                 Err(error)
             }
         }

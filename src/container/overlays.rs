@@ -25,7 +25,7 @@ use crate::{
         mount::{Depth, clone_tree},
         open_handle, remove_tree,
     },
-    volume::Hold,
+    volume::{Hold, Renaming},
 };
 
 const OVERLAYS: &str = "overlays";
@@ -231,6 +231,39 @@ impl Engine {
             self.write_book(home, &wanted)?;
         }
         make_upper(&home.place, &lower.dir).map_err(|source| failed("prepare overlay", source))
+    }
+
+    /// A volume has another name: what was changed over it goes on to be changed over it.
+    pub(super) fn rename_lower_in(&self, books: &Dir, renaming: &Renaming) -> Result<(), Error> {
+        let Some(mut book) = record::find::<Book>(books, BOOK)? else {
+            return Ok(());
+        };
+        if book.lower != Stored::Volume(renaming.from.to_string()) {
+            return Ok(());
+        }
+        book.lower = Stored::Volume(renaming.to.to_string());
+        let synced = Durability::Synced;
+        Ok(record::replace(self.store(), books, BOOK, &book, synced)?)
+    }
+
+    /// The same for the overlays of a container that have their upper dirs in it.
+    pub(super) fn rename_lower_of(
+        &self,
+        own: &Dir,
+        record: &ContainerRecord,
+        renaming: &Renaming,
+    ) -> Result<(), Error> {
+        for number in 0..record.mounts.len() {
+            let place = own
+                .open_dir(OVERLAYS)
+                .and_then(|all| all.open_dir(number.to_string()));
+            match place {
+                Ok(place) => self.rename_lower_in(&place, renaming)?,
+                Err(error) if error.errno() == Some(Errno::ENOENT) => {}
+                Err(source) => return Err(failed("open overlay", source)),
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn write_book(&self, home: &Home, book: &Book) -> Result<(), Error> {

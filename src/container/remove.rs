@@ -201,7 +201,7 @@ impl Engine {
 
     /// Removes the anonymous volumes of a container that is gone; one that another container uses
     /// is left, quietly (semantics 34).
-    fn remove_anonymous(&self, record: &ContainerRecord) -> Result<(), Error> {
+    pub(super) fn remove_anonymous(&self, record: &ContainerRecord) -> Result<(), Error> {
         let own = record.mounts.iter().filter(|mount| mount.anonymous);
         let names: Vec<_> = own.filter_map(|mount| mount.volume.as_ref()).collect();
         if names.is_empty() {

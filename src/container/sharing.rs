@@ -130,6 +130,8 @@ impl Engine {
                     if sharing.is_alone(access) {
                         admission.describe(name.as_str(), who)?;
                     }
+                    volume::finish(&lease.dir, name.as_str())?;
+                    volume::touch(&lease.dir);
                     return Ok(LockedVolume {
                         lease,
                         admission,

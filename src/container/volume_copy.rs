@@ -172,14 +172,18 @@ impl Engine {
         }
         let source = volumes.open_volume(from)?;
         let record = &source.record;
-        let wanted = NewVolume {
+        let mut labels = record.labels.clone().unwrap_or_default();
+        // It has a name now.
+        labels.remove(volume::ANONYMOUS_LABEL);
+        // Without driver options: they would mount the same file system over the copy.
+        let draft = volumes.draft(NewVolume {
             name: Some(name.clone()),
-            driver: Some(record.driver.clone()),
-            options: record.options.clone().unwrap_or_default(),
-            labels: record.labels.clone().unwrap_or_default(),
+            labels,
+            sharing: Some(record.sharing),
+            owner: record.owner,
+            description: record.description.clone(),
             ..NewVolume::default()
-        };
-        let draft = volumes.draft(wanted.clone())?.described(wanted)?;
+        })?;
         process::raise_file_limit();
         let copied = process::with_umask(0, || copy_tree(&source.data, &draft.data));
         let what = format!("copy volume {from}");
@@ -189,7 +193,11 @@ impl Engine {
         Ok(CopyReport {
             tar_bytes: report.bytes,
             destination: Some(to.to_owned()),
-            remarks: Vec::new(),
+            remarks: record
+                .options
+                .iter()
+                .map(|_| format!("volume {to} is a directory of the store: the driver options of {from} are left out"))
+                .collect(),
         })
     }
 

@@ -60,6 +60,7 @@ impl Engine {
         for (id, lease) in &held {
             self.rewrite(&lease.dir, id, &renaming)?;
         }
+        self.rewrite_uppers(&renaming)?;
         volumes.end_renaming(&renaming, true)?;
         let attributes = [
             ("driver", record.driver.as_str()),
@@ -94,7 +95,23 @@ impl Engine {
                 }
             }
         }
+        if moved {
+            self.rewrite_uppers(&renaming)?;
+        }
         Ok(volumes.end_renaming(&renaming, moved)?)
+    }
+
+    /// Volumes that hold changes over the renamed one, also where no container names them any more.
+    fn rewrite_uppers(&self, renaming: &Renaming) -> Result<(), Error> {
+        let volumes = self.volumes()?;
+        for name in volumes.names()? {
+            match volumes.dir_of(&name) {
+                Ok(dir) => self.rename_lower_in(&dir, renaming)?,
+                Err(volume::Error::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// Holds all containers that have a volume in their records, so that none is started.
@@ -133,6 +150,7 @@ impl Engine {
         let Some(now) = now else {
             return Ok(());
         };
+        self.rename_lower_of(own, &now, renaming)?;
         let renamed = renamed(now, renaming);
         let synced = Durability::Synced;
         Ok(record::replace(

@@ -221,7 +221,8 @@ fn described(name: &VolumeName, head: &Head) -> NewVolume {
         name: Some(name.clone()),
         driver: Some(head.driver.clone()),
         labels,
-        options: head.options.clone(),
+        description: head.description.clone(),
+        sharing: Some(head.sharing),
         ..NewVolume::default()
     }
 }

@@ -72,12 +72,7 @@ impl Engine {
     ) -> Result<Volume, Error> {
         wanted.settle()?;
         self.finish_volume_renaming()?;
-        if let Some(problem) = wanted.far_problem()? {
-            let hint = problem.hint();
-            let hint = hint.map_or(String::new(), |hint| format!(" ({hint})"));
-            self.note(&format!("it cannot be mounted now: {problem}{hint}"))?;
-            wanted.unchecked = true;
-        }
+        self.look_for_server(&mut wanted)?;
         let (volume, created) = self.volumes()?.create(wanted.clone())?;
         let record = &volume.record;
         if created == Created::New {
@@ -93,6 +88,24 @@ impl Engine {
             }
         }
         Ok(volume)
+    }
+
+    /// Notes that a server does not answer, where the volume is to be made; once is enough.
+    fn look_for_server(&self, wanted: &mut NewVolume) -> Result<(), Error> {
+        let volumes = self.volumes()?;
+        if let Some(name) = &wanted.name
+            && volumes.exists(name)?
+        {
+            return Ok(());
+        }
+        let Some(found) = wanted.look_far()? else {
+            return Ok(());
+        };
+        wanted.unchecked = true;
+        let Err(problem) = found else { return Ok(()) };
+        let hint = problem.hint();
+        let hint = hint.map_or(String::new(), |hint| format!(" ({hint})"));
+        self.note(&format!("it cannot be mounted now: {problem}{hint}"))
     }
 
     /// Removes a volume that no container uses, not even a stopped one (semantics 35), and that is

@@ -86,7 +86,8 @@ impl Volumes<'_> {
         Ok(last_used(&self.dir_of(name)?))
     }
 
-    pub(super) fn dir_of(&self, name: &VolumeName) -> Result<Dir, Error> {
+    /// A volume's directory, without a claim on it.
+    pub fn dir_of(&self, name: &VolumeName) -> Result<Dir, Error> {
         let opened = self.dir.open_dir(name.as_str());
         opened.map_err(|source| match source.errno() {
             Some(nix::errno::Errno::ENOENT) => Error::NotFound {

@@ -213,7 +213,9 @@ impl Failure for Error {
                 users => format!("cowshed stop {}", users.join(" ")),
             }),
             Error::Protected { name } => Some(format!("cowshed volume unprotect {name}")),
-            Error::Exists { .. } => Some("choose another name".to_owned()),
+            Error::Exists { name, .. } => Some(format!(
+                "choose another name, or remove that one: cowshed volume rm {name}"
+            )),
             Error::Differs { name, .. } => Some(format!(
                 "remove it, choose another name, or take it as it is: cowshed volume create \
                  --exist-ok {name}"

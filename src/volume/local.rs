@@ -203,7 +203,8 @@ impl<'s> Volumes<'s> {
         Ok(try_lease(self.dir, name.as_str())?)
     }
 
-    /// Removes a volume that nobody has mounted.
+    /// Removes a volume that nobody has mounted, for tests of what stays and what goes.
+    #[cfg(test)]
     pub fn remove(&self, name: &VolumeName) -> Result<(), Error> {
         match self.try_claim(name)? {
             Tried::Got(lease) => self.remove_claimed(name, &lease),
@@ -280,13 +281,13 @@ impl NewVolume {
         read_options(&check(self)?, &self.options)
     }
 
-    /// Why this machine cannot reach the server behind it now: that may change until it is used, so
-    /// Docker's way to make it first and see later is no error. `None` where all is well, or where
-    /// it is not for a server.
-    pub fn far_problem(&self) -> Result<Option<MountError>, Error> {
+    /// Looks whether this machine reaches the server behind it now: that may change until it is
+    /// used, so Docker's way to make it first and see later is no error. `None` where it is not for
+    /// a server.
+    pub fn look_far(&self) -> Result<Option<Result<(), MountError>>, Error> {
         let spec = self.mount_spec()?;
         let spec = spec.filter(|spec| !self.unchecked && FAR.contains(&spec.kind.as_str()));
-        Ok(spec.and_then(|spec| mounting::check(&spec).err()))
+        Ok(spec.map(|spec| mounting::check(&spec)))
     }
 }
 

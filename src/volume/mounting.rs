@@ -13,6 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nix::errno::Errno;
+
 use super::{
     Error, MountError, VolumeRecord,
     environment::{self, Problem, Way},
@@ -190,7 +192,7 @@ fn mount_now(dir: &Dir, spec: &MountSpec, patience: Duration) -> Result<(), Moun
 fn look(dir: &Dir, spec: &MountSpec, patience: Duration) -> Result<bool, MountError> {
     let work = || {
         let data = dir.open_dir(DATA)?;
-        let wants = !is_read_only(&data)? && populate::is_empty_mounted(&data)?;
+        let wants = !is_read_only(&data)? && populate::wants_filling_mounted(&data)?;
         Ok(vec![u8::from(wants)])
     };
     let answer = deadline::run_within((patience, Late::Killed), &[dir.as_fd()], work);
@@ -215,15 +217,25 @@ fn leave(lease: &Lease, patience: Duration) -> SysResult<()> {
 /// Takes everything off the data. Done by a child, because the last words to a file system, and what
 /// is still to be written, may take as long as they like.
 fn unmount(dir: &Dir, patience: Duration) -> SysResult<()> {
-    let path = PathBuf::from(process::handle_path(dir)).join(DATA);
+    // Opened anew: a child that hangs must not hold on to the lease, which is a lock of `dir`'s.
+    let own = dir.reopen()?;
+    let path = PathBuf::from(process::handle_path(&own)).join(DATA);
     let work = || {
-        while dir.is_mount_point(DATA)? {
+        while is_mounted(&own)? {
             mount::detach(&path)?;
         }
         Ok(Vec::new())
     };
     // Out of sight it is at once, even if the rest takes longer than we wait.
-    deadline::run_within((patience, Late::LeftAlone), &[dir.as_fd()], work).map(drop)
+    deadline::run_within((patience, Late::LeftAlone), &[own.as_fd()], work).map(drop)
+}
+
+/// Whoever was killed while he removed the volume has left no data to mount on.
+fn is_mounted(dir: &Dir) -> SysResult<bool> {
+    match dir.is_mount_point(DATA) {
+        Err(error) if error.errno() == Some(Errno::ENOENT) => Ok(false),
+        found => found,
+    }
 }
 
 /// Unmounts what killed users left. Costs one look at the table of mounts where there is nothing.
@@ -270,8 +282,8 @@ pub(super) fn clear(lease: &Lease, name: &VolumeName) -> Result<Option<Turn>, Er
 fn clear_data(lease: &Lease) -> SysResult<()> {
     unmount(&lease.dir, patience())?;
     match lease.dir.remove_dir(DATA) {
-        // Written by somebody past the mount: part of the volume.
-        Err(error) if error.errno() == Some(nix::errno::Errno::ENOTEMPTY) => Ok(()),
+        // Written by somebody past the mount: part of the volume. Or removed before a crash.
+        Err(error) if matches!(error.errno(), Some(Errno::ENOTEMPTY | Errno::ENOENT)) => Ok(()),
         removed => removed,
     }
 }

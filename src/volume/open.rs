@@ -194,12 +194,14 @@ impl Draft<'_> {
         let NewVolume {
             mut labels,
             description,
+            sharing,
             ..
         } = wanted;
         // It has a name now.
         labels.remove(ANONYMOUS_LABEL);
         record.labels = Some(labels).filter(|labels| !labels.is_empty());
         record.description = description;
+        record.sharing = sharing.unwrap_or_default();
         Ok(Self { record, ..self })
     }
 

@@ -77,13 +77,12 @@ pub fn fill_mounted(volume: &Dir, name: &str, from: &Dir) -> Result<Filled, Erro
     fill().map_err(|source| failed("populate", name, source))
 }
 
-/// Whether a file system holds nothing but what an unfinished copy left.
-pub(super) fn is_empty_mounted(data: &Dir) -> SysResult<bool> {
-    let ours = [INSIDE.filling, INSIDE.filled];
+/// Whether a file system holds nothing but what an unfinished copy left, or a whole copy of which
+/// some has been moved in.
+pub(super) fn wants_filling_mounted(data: &Dir) -> SysResult<bool> {
     let entries = data.entries()?;
-    Ok(entries
-        .iter()
-        .all(|name| ours.iter().any(|own| name == own)))
+    Ok(entries.iter().any(|name| name == INSIDE.filled)
+        || entries.iter().all(|name| name == INSIDE.filling))
 }
 
 /// Whether the volume holds nothing.
@@ -111,7 +110,7 @@ fn fill_beside(names: &Names, (volume, at): (&Dir, &Dir), from: &Dir) -> SysResu
         move_in(names, volume, at)?;
     }
     let data = volume.open_dir(DATA)?;
-    if !is_empty_mounted(&data)? {
+    if !wants_filling_mounted(&data)? {
         return Ok(Filled::NotEmpty);
     }
     remove_tree(at, names.filling)?;

@@ -30,4 +30,5 @@ mod manage_commands;
 mod manage_crash;
 mod manage_many;
 mod manage_prune;
+mod seams;
 mod sharing;

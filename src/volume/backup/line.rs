@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{super::VolumeRecord, FORMAT};
+use super::{
+    super::{VolumeRecord, redacted},
+    FORMAT,
+};
 use crate::{
     ident::{Digest, Hasher, Timestamp},
     layer::{ContentDigest, EntryMetadata, Item, ItemKind, PathBytes},
+    mount::Sharing,
     sys::FileKind,
 };
 
@@ -27,9 +31,15 @@ pub struct Head {
     /// Its labels.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
-    /// Its driver's options.
+    /// Its driver's options, without their secrets: an archive goes anywhere.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Who may have it mounted at the same time.
+    #[serde(default, skip_serializing_if = "Sharing::is_shared")]
+    pub sharing: Sharing,
 }
 
 impl Head {
@@ -42,7 +52,9 @@ impl Head {
             created: record.created,
             taken: Timestamp::now(),
             labels: record.labels.clone().unwrap_or_default(),
-            options: record.options.clone().unwrap_or_default(),
+            options: redacted(&record.options.clone().unwrap_or_default()),
+            description: record.description.clone(),
+            sharing: record.sharing,
         }
     }
 }
@@ -267,6 +279,17 @@ mod tests {
             },
             changed: false,
         })
+    }
+
+    #[test]
+    fn an_archive_tells_no_secret_of_a_driver() {
+        let record = serde_json::json!({
+            "name": "share", "driver": "local", "created": "2026-01-02T03:04:05Z",
+            "labels": null, "origin": null,
+            "options": { "type": "cifs", "o": "username=kim,password=s3cret" },
+        });
+        let head = Head::of(&serde_json::from_value(record).unwrap());
+        assert_eq!(head.options["o"], "username=kim,password=********");
     }
 
     #[test]

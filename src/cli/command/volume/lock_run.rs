@@ -68,7 +68,8 @@ fn replace_us(engine: &Engine, args: &LockRunArgs) -> Result<std::convert::Infal
         126
     };
     let message = format!("run {}: {error}", program.to_string_lossy());
-    Err(Exit::usage(message).or_code(code))
+    let hint = "name a program of the host, by its path or as the shell would find it";
+    Err(Exit::usage(message).or_code(code).with_hint(hint))
 }
 
 fn patience(args: &LockRunArgs) -> Result<Option<Duration>, Exit> {
