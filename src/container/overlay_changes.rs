@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     ident::VolumeName,
-    mount::{RequestKind, Upper},
+    mount::{RequestKind, Stored, Upper},
     rootfs::{self, Change},
     store::{Lease, Tried, try_lease},
     sys::{
@@ -84,6 +84,7 @@ impl Engine {
         let Some(mut book) = home.book()? else {
             return Err(never_used("apply overlay", text));
         };
+        self.refuse_other_overlays(&found, &book.lower, text)?;
         let lower = self.open_lower_dir(&book.lower)?.alone()?;
         process::raise_file_limit();
         if let Ok(upper) = home.place.open_dir(UPPER) {
@@ -150,6 +151,36 @@ impl Engine {
         remove_tree(&home.place, OLD).map_err(|source| failed("empty overlay", source))?;
         let applying = None;
         self.write_book(home, &Book { applying, ..book })
+    }
+
+    /// What is below somebody else's overlay must not change under it, either.
+    fn refuse_other_overlays(
+        &self,
+        found: &Found,
+        lower: &Stored,
+        text: &str,
+    ) -> Result<(), Error> {
+        // It counts as live because we hold it.
+        let ours = found.container.as_ref().map(|one| &one.record.id);
+        let has = |record: &ContainerRecord| {
+            record.mounts.iter().any(|mount| {
+                matches!(&mount.request.kind, RequestKind::Overlay(one) if one.lower == *lower)
+            })
+        };
+        let all = self.containers()?;
+        let live = |one: &&Container| {
+            one.status.is_live() && Some(&one.record.id) != ours && has(&one.record)
+        };
+        let Some(other) = all.iter().find(live) else {
+            return Ok(());
+        };
+        let name = &other.record.name;
+        Err(Error::Overlay {
+            operation: "apply overlay",
+            object: text.to_owned(),
+            why: format!("container {name} has an overlay over {lower} mounted"),
+            remedy: Some(format!("cowshed stop {name}")),
+        })
     }
 
     fn home_of(&self, found: &Found) -> Result<Home, Error> {

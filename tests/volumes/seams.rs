@@ -65,6 +65,28 @@ fn root_changes_over_a_volume_follow_it_to_another_name() {
 
 #[test]
 #[ignore = "needs root"]
+fn root_nothing_is_applied_below_the_overlay_of_a_container_that_runs() {
+    let shed = Shed::new();
+    shed.cowshed("volume create low").ok();
+    let overlay = "--mount type=overlay,src=low,dst=/s,upper=";
+    shed.cowshed(&format!("run --rm {overlay}changes base touch /s/new"))
+        .ok();
+    let mut user = shed.start(&format!(
+        "run --rm --name box {overlay}tmpfs base sh -c 'echo ready; sleep 100'"
+    ));
+    let refused = shed.cowshed("overlay apply changes");
+    let refused = refused.fails(1, "container box has an overlay over low mounted");
+    assert!(refused.err.contains("cowshed stop box"), "{}", refused.err);
+    assert!(!shed.data("low").join("new").exists());
+    shed.cowshed("rm -f box").ok();
+    user.wait();
+    shed.cowshed("overlay apply changes").ok();
+    assert!(shed.data("low").join("new").exists());
+    shed.assert_no_containers();
+}
+
+#[test]
+#[ignore = "needs root"]
 fn root_a_volume_whose_removal_was_killed_half_way_is_removed_by_the_next() {
     let shed = Shed::empty();
     shed.cowshed(TMPFS).ok();
