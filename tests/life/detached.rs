@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     support::{Shed, finish, read, wait_until},
-    traces::assert_removable,
+    traces::{assert_removable, holds_signal, parent_of, sockets_of},
 };
 
 /// A shell with a `cowshed` of this store.
@@ -116,11 +116,16 @@ fn root_without_sig_proxy_a_signal_ends_the_command_only() {
     shed.cowshed("run -d --name box base sh -c 'echo ready; sleep 1000'")
         .ok();
     shed.cowshed("logs box").ok();
+    let supervisor = parent_of(shed.pid_of("box"));
+    let before = sockets_of(supervisor);
     let mut attach = shed
         .command("attach --no-stdin --sig-proxy=false box")
         .spawn()
         .unwrap();
-    std::thread::sleep(Duration::from_millis(300));
+    wait_until("it is attached", || {
+        sockets_of(supervisor) > before
+            && holds_signal(attach.id(), nix::sys::signal::Signal::SIGINT)
+    });
     let pid = nix::unistd::Pid::from_raw(i32::try_from(attach.id()).unwrap());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
     assert_eq!(attach.wait().unwrap().code(), Some(130));
@@ -159,9 +164,11 @@ fn root_what_is_typed_into_attach_comes_in_from_everybody_and_ends_with_none_of_
             .stderr(Stdio::null());
         command.spawn().unwrap()
     };
+    let supervisor = parent_of(shed.pid_of("box"));
+    let before = sockets_of(supervisor);
     let (mut one, mut two) = (attach(), attach());
     // Both are there before anything is said.
-    std::thread::sleep(Duration::from_millis(500));
+    wait_until("both are attached", || sockets_of(supervisor) == before + 2);
     for (child, text) in [(&mut one, "하나"), (&mut two, "two")] {
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(format!("{text}\n").as_bytes()).unwrap();

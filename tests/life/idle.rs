@@ -39,6 +39,11 @@ fn assert_idle(supervisor: i32, what: &str) {
             field(supervisor, "voluntary_ctxt_switches"),
         )
     };
+    wait_until("what belongs to the start is done", || {
+        let before = cost();
+        std::thread::sleep(Duration::from_millis(200));
+        cost() == before
+    });
     let before = cost();
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(cost(), before, "{what}");

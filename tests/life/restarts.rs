@@ -76,10 +76,12 @@ fn root_stop_and_rm_during_the_pause_between_restarts() {
     let up = "run -d --name box --restart always base sh -c 'exit 5'";
     for end in ["stop", "kill", "restart", "rm -f"] {
         shed.cowshed(up).ok();
-        // The third pause is long enough.
+        // The fourth pause and those after it are long enough.
         wait_until("it pauses", || {
             let text = status(&shed);
-            text.starts_with("restarting") && !text.starts_with("restarting 0")
+            let mut words = text.split_whitespace();
+            let count = |word: &str| word.parse::<u32>().unwrap();
+            words.next() == Some("restarting") && words.next().is_some_and(|word| count(word) >= 3)
         });
         let began = Instant::now();
         let done = shed.cowshed(&format!("{end} box"));

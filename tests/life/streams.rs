@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 
 use crate::{
     support::{Shed, finish, wait_until},
-    traces::{assert_removable, torture},
+    traces::{assert_removable, parent_of, sockets_of, torture},
 };
 
 fn mebibytes() -> usize {
@@ -101,8 +101,10 @@ fn root_two_clients_get_everything_though_one_stops_for_a_while() {
         shed.show("stuff")
     ))
     .ok();
+    let supervisor = parent_of(shed.pid_of("box"));
+    let before = sockets_of(supervisor);
     let mut clients = [attached(&shed, "one"), attached(&shed, "two")];
-    std::thread::sleep(Duration::from_millis(500));
+    wait_until("both are attached", || sockets_of(supervisor) == before + 2);
     signal(&clients[1], Signal::SIGSTOP);
     shed.file("go/on", "");
     std::thread::sleep(Duration::from_millis(700));

@@ -66,6 +66,23 @@ pub(crate) fn assert_truthful(shed: &Shed, what: &str) {
     }
 }
 
+/// How many sockets a process holds: a client that is attached is one.
+pub(crate) fn sockets_of(pid: i32) -> usize {
+    let all = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    let links = all.filter_map(|one| fs::read_link(one.ok()?.path()).ok());
+    links
+        .filter(|link| link.to_string_lossy().starts_with("socket:"))
+        .count()
+}
+
+/// Whether a process takes this signal when it likes, and not at once.
+pub(crate) fn holds_signal(pid: u32, signal: nix::sys::signal::Signal) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << (signal as i32 - 1)) != 0)
+}
+
 /// Removes every container by force; then nothing of any may be anywhere.
 #[track_caller]
 pub(crate) fn assert_removable(shed: &Shed, what: &str) {

@@ -125,8 +125,10 @@ fn root_rule_18_binds_are_recursive_and_private() {
     assert_eq!(mounts[1]["Propagation"], "");
     // What the host mounts later does not get in.
     let flags = format!("run --rm --name live -v {dir}:/x base sh -c");
-    let mut live = shed.start(&format!("{flags} 'echo ready; sleep 0.2; ls -A /x/late'"));
+    let script = "echo ready; until test -e /x/go; do sleep 0.01; done; ls -A /x/late";
+    let mut live = shed.start(&format!("{flags} '{script}'"));
     tmpfs_on(&shed.path("dir/late"), "late");
+    shed.file("dir/go", "");
     assert_eq!(live.wait(), (String::new(), Some(0)));
     unmount(&shed.path("dir/late"));
     unmount(&shed.path("dir/sub"));

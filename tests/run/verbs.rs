@@ -44,7 +44,18 @@ fn root_top_lists_the_processes_of_one_container() {
     assert_eq!((row[0], row[5], row[6]), ("root", "?", "00:00:00"));
     assert_eq!(row[7..], ["sleep", "987"]);
     assert!(text.contains("sleep 989") && !text.contains("sleep 988"));
-    assert_eq!(shed.cowshed("container top box").ok(), text);
+    // How much of a processor it has used changes from look to look.
+    let again = shed.cowshed("container top box").ok();
+    let lasting = |text: &str| -> Vec<Vec<String>> {
+        let rows = text.lines().map(|line| {
+            let kept = words(line).into_iter().enumerate();
+            kept.filter(|(column, _)| *column != 3)
+                .map(|(_, word)| word.to_owned())
+                .collect()
+        });
+        rows.collect()
+    };
+    assert_eq!(lasting(&again), lasting(&text));
     shed.cowshed("kill box other").ok();
     wait_until("it has ended", || !shed.cowshed("ps").ok().contains("box"));
     let done = shed.cowshed("top box").fails(1, "is not running");
@@ -341,14 +352,15 @@ fn root_after_a_boot_exactly_those_come_back_that_shall() {
     }
     for policy in ["always", "unless-stopped"] {
         for how in ["stopped", "dismissed"] {
-            let line = format!("run -d --name {policy}-{how} --restart {policy} {sleeps}");
+            let line = format!(
+                "run -d --name {policy}-{how} --restart {policy} --stop-signal KILL {sleeps}"
+            );
             shed.cowshed(&line).ok();
         }
         shed.cowshed(&format!("stop -t 0 {policy}-stopped")).ok();
-        // What systemd sends when its unit is stopped; sleep as process 1 does not listen.
+        // What systemd sends when its unit is stopped.
         let name = format!("{policy}-dismissed");
         let supervisor = supervisor_of(&shed, &name);
-        kill(Pid::from_raw(shed.pid_of(&name)), Signal::SIGKILL).ok();
         kill(Pid::from_raw(supervisor), Signal::SIGTERM).unwrap();
         wait_until("it has ended", || is_gone(supervisor));
     }
