@@ -16,10 +16,7 @@ use crate::{
     process::Running,
     rootfs::Snapshot,
     store::{Lease, record},
-    sys::{
-        memory,
-        process::{self, Ended},
-    },
+    sys::process::{self, Ended},
     volume,
 };
 
@@ -70,7 +67,6 @@ pub(super) fn supervise(job: Job<'_>, explain: &mut Explain<'_>) -> i32 {
             restarts: 0,
             ..before.unwrap_or_default()
         },
-        is_detached: attach == Attach::default(),
         keeps_streams: explain.is_wanted() && attach.owner,
     };
     supervisor.run(explain)
@@ -90,8 +86,6 @@ struct Supervisor<'e> {
     pump: Pump,
     house: House<'e>,
     state: State,
-    /// The command that started it has gone on without it.
-    is_detached: bool,
     /// Somebody reads what we tell about our steps.
     keeps_streams: bool,
 }
@@ -207,10 +201,6 @@ impl Supervisor<'_> {
                 let_go.map_err(|source| containers::failed("leave caller's streams", source))?;
             }
             self.pump.started();
-            if first && self.is_detached {
-                // Nobody waits for us any more: small from now on. It is only a courtesy.
-                memory::forget_clean_pages().ok();
-            }
             Ok(self.pump.run(running, &mut self.house)?)
         });
         if let (Err(_), Ok(pidfd)) = (&ended, pidfd) {
@@ -274,7 +264,8 @@ impl Supervisor<'_> {
 
     /// Gives everything back, in an order in which nobody sees half of it.
     fn leave(mut self, last: &Reply, explain: &mut Explain<'_>) -> i32 {
-        self.pump.hang_up();
+        // Whoever cannot be heard any more learns that we are gone.
+        self.pump.hang_up(&mut self.house).ok();
         self.house.ended();
         let mut last = last.clone();
         if self.record.auto_remove {

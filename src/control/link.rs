@@ -135,8 +135,8 @@ impl Listener {
         Ok(sys::accept(&self.socket)?.map(Link))
     }
 
-    /// Takes no more calls: whoever comes finds nobody.
-    pub fn close(self) {
+    /// Whoever comes from now on finds nobody; who has come already waits to be taken.
+    pub(super) fn hide(&self) {
         // A stale socket is as good as none.
         self.dir.remove_file(NAME).ok();
     }

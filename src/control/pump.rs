@@ -41,6 +41,9 @@ const LINGER: Duration = Duration::from_secs(2);
 /// A program that runs this long stays for longer: its supervisor makes itself small.
 const SETTLED: Duration = Duration::from_millis(20);
 
+/// Those that call at the last moment, and what they say, are heard in so many looks.
+const LAST_ROUNDS: usize = 16;
+
 /// What a machine that goes down, or somebody at a shell, sends to a supervisor.
 const ENDING: [Signal; 4] = [
     Signal::SIGTERM,
@@ -89,6 +92,8 @@ pub enum Idle {
 #[derive(Debug)]
 pub struct Pump {
     pub(super) listener: Option<Listener>,
+    /// No call is taken before: there was no descriptor for one.
+    pub(super) deaf_until: Option<Instant>,
     pub(super) signals: SignalFd,
     pub(super) clients: Vec<Client>,
     pub(super) next_client: u64,
@@ -122,6 +127,12 @@ pub(super) enum Token {
     Keeper,
 }
 
+impl Token {
+    fn is_a_client_s(&self) -> bool {
+        matches!(self, Self::Call | Self::Hear(_))
+    }
+}
+
 pub(super) fn failed(what: &'static str) -> impl FnOnce(SysError) -> Error {
     move |source| Error::System { what, source }
 }
@@ -132,6 +143,7 @@ impl Pump {
         let signals = process::catch_signals(&ENDING).map_err(failed("catch signals"))?;
         Ok(Self {
             listener: None,
+            deaf_until: None,
             signals,
             clients: Vec::new(),
             next_client: 0,
@@ -208,11 +220,24 @@ impl Pump {
         self.stopping = Stopping::default();
     }
 
-    /// Takes no more calls. Before the lease is given back.
-    pub fn hang_up(&mut self) {
-        if let Some(listener) = self.listener.take() {
-            listener.close();
+    /// Takes no more calls, but for those that have been made. Before the lease is given back.
+    pub fn hang_up(&mut self, keeper: &mut dyn Keeper) -> Result<(), Error> {
+        if let Some(listener) = &self.listener {
+            listener.hide();
         }
+        for _ in 0..LAST_ROUNDS {
+            let ready = self.wait((None, false), keeper, Some(Instant::now()))?;
+            let calls = ready.into_iter().filter(Token::is_a_client_s);
+            let calls: Vec<_> = calls.collect();
+            if calls.is_empty() {
+                break;
+            }
+            for token in calls {
+                self.serve(token, None, keeper)?;
+            }
+        }
+        self.listener = None;
+        Ok(())
     }
 
     /// Waits until every client has what it was told.
@@ -357,7 +382,7 @@ impl Pump {
         };
         let mut wanted = vec![
             read(Some(self.signals.as_fd()), Token::Signal),
-            read(self.listener.as_ref().map(Listener::as_fd), Token::Call),
+            read(self.hearing().map(Listener::as_fd), Token::Call),
         ];
         for client in &self.clients {
             wanted.push(read(Some(client.link.as_fd()), Token::Hear(client.id)));
@@ -377,13 +402,23 @@ impl Pump {
         for source in keeper.sources() {
             wanted.push(read(Some(source), Token::Keeper));
         }
-        let deadlines = [until, self.stopping.deadline(), keeper.deadline()];
+        let deadlines = [
+            until,
+            self.stopping.deadline(),
+            keeper.deadline(),
+            self.deaf_until.filter(|until| *until > Instant::now()),
+        ];
         let until = deadlines.into_iter().flatten().min();
         let mut ready = wait::for_any(&wanted, until).map_err(failed("wait for something"))?;
         if keeper.deadline().is_some_and(|at| at <= Instant::now()) {
             ready.push(Token::Keeper);
         }
         Ok(ready)
+    }
+
+    fn hearing(&self) -> Option<&Listener> {
+        let deaf = self.deaf_until.is_some_and(|until| until > Instant::now());
+        self.listener.as_ref().filter(|_| !deaf)
     }
 
     fn pass_on(

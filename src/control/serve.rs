@@ -1,8 +1,11 @@
 //! What the supervisor's loop does for its clients: takes calls, hears requests, answers.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal::{self, SIGKILL};
+use nix::{
+    errno::Errno,
+    sys::signal::Signal::{self, SIGKILL},
+};
 
 use super::{
     Error, Listener, Reply, Request, StopRequest,
@@ -12,7 +15,10 @@ use super::{
     protocol::{Packet, packet_room},
     pump::{Keeper, Pump, Token, failed, signal},
 };
-use crate::{log::Stream, sys::process};
+use crate::{
+    log::Stream,
+    sys::{SysError, process},
+};
 
 impl Pump {
     pub(super) fn serve(
@@ -25,7 +31,14 @@ impl Pump {
             Token::Signal => self.dismiss(program.as_deref(), keeper)?,
             Token::Call => {
                 let listener = self.listener.as_ref();
-                let accept = listener.map_or(Ok(None), Listener::accept);
+                let accept = match listener.map_or(Ok(None), Listener::accept) {
+                    // Not the container's fault: whoever calls waits.
+                    Err(error) if is_shortage(&error) => {
+                        self.deaf_until = Some(Instant::now() + DEAF);
+                        Ok(None)
+                    }
+                    accept => accept,
+                };
                 if let Some(link) = accept.map_err(failed("take a call"))? {
                     self.clients.push(Client::new(self.next_client, link));
                     self.next_client += 1;
@@ -153,10 +166,7 @@ impl Pump {
             }
             (Request::Signal(number), Some(program)) => {
                 let sent = signal(program, keeper, number);
-                // A reload is no end.
-                let ends = ENDING.iter().any(|ending| *ending as i32 == number)
-                    || number == keeper.farewell().signal;
-                self.stopping.wanted |= ends && sent.is_ok();
+                self.stopping.wanted |= ends(number, keeper) && sent.is_ok();
                 let reply = answer(sent);
                 if let Some(client) = self.client(id) {
                     client.reply(&reply);
@@ -165,8 +175,10 @@ impl Pump {
             // It shall end before it has begun.
             (Request::Signal(number), None) => {
                 client.reply(&Reply::Done);
-                self.last_signal = number;
-                self.stopping.wanted = true;
+                if ends(number, keeper) {
+                    self.last_signal = number;
+                    self.stopping.wanted = true;
+                }
             }
             (Request::EndOfInput, Some(program)) => {
                 if once {
@@ -216,6 +228,20 @@ fn first_signal(
         Some(_) | None => Ok(()),
     }
 }
+
+/// Whether somebody who sends this signal wants an end. A reload is none.
+fn ends(number: i32, keeper: &dyn Keeper) -> bool {
+    ENDING.iter().any(|ending| *ending as i32 == number) || number == keeper.farewell().signal
+}
+
+/// No descriptor, or no memory for one.
+fn is_shortage(error: &SysError) -> bool {
+    let shortage = [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::ENOBUFS];
+    error.errno().is_some_and(|errno| shortage.contains(&errno))
+}
+
+/// So long no call is taken after such a failure.
+const DEAF: Duration = Duration::from_millis(100);
 
 /// What ends a program that does not care.
 const ENDING: [Signal; 4] = [SIGKILL, Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT];

@@ -2,14 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use nix::{
-    errno::Errno,
-    sys::{
-        signal::{SigSet, Signal, kill},
-        wait::{WaitStatus, waitpid},
-    },
-    unistd::Pid,
-};
+use nix::sys::signal::{SigSet, Signal};
 
 use crate::sys::{Result, fork, process};
 
@@ -33,38 +26,32 @@ pub(super) fn split(report: OwnedFd) -> Result<OwnedFd> {
             // Its end is how the supervisor learns that the program runs.
             drop(report);
             // Directories of the host among them: none may stay open beside the program.
-            process::close_others_and(|| reap(Pid::from_raw(pid), &everything))
+            process::close_others_and(|| reap(pid, &everything))
         }
     }
 }
 
-fn reap(main: Pid, everything: &SigSet) -> ! {
+fn reap(main: i32, everything: &SigSet) -> ! {
     loop {
-        match everything.wait() {
-            Ok(Signal::SIGCHLD) => {
+        match process::await_signal(everything) {
+            Ok(signal) if signal == Signal::SIGCHLD as i32 => {
                 if let Some(code) = collect(main) {
                     fork::exit_now(code);
                 }
             }
-            Ok(signal) => {
-                kill(main, signal).ok();
-            }
+            // It may have ended meanwhile.
+            Ok(signal) => drop(process::signal_child(main, signal)),
             Err(_) => {}
         }
     }
 }
 
 /// Collects every ended process; the code of the main one when it is among them.
-fn collect(main: Pid) -> Option<i32> {
-    loop {
-        let any = Pid::from_raw(-1);
-        match waitpid(any, Some(nix::sys::wait::WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, code)) if pid == main => return Some(code),
-            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == main => {
-                return Some(128 + signal as i32);
-            }
-            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return None,
-            Ok(_) | Err(_) => {}
+fn collect(main: i32) -> Option<i32> {
+    while let Ok(Some((pid, ended))) = process::try_wait_any() {
+        if pid == main {
+            return Some(ended.code());
         }
     }
+    None
 }

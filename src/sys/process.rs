@@ -13,7 +13,6 @@ use nix::{
         prctl,
         signal::{SigSet, Signal},
         signalfd::{SfdFlags, SignalFd},
-        wait::{Id, WaitPidFlag, WaitStatus, waitid},
     },
     unistd::{Gid, Uid},
 };
@@ -41,16 +40,32 @@ impl Ended {
 
 /// Collects an ended child; `None` while it runs.
 pub fn try_wait(pidfd: BorrowedFd<'_>) -> Result<Option<Ended>> {
-    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
-    match waitid(Id::PIDFd(pidfd), flags).at("waitid", || "P_PIDFD")? {
-        WaitStatus::Exited(_, code) => Ok(Some(Ended::Exited(code))),
-        WaitStatus::Signaled(_, signal, _) => Ok(Some(Ended::Signaled(signal as i32))),
-        WaitStatus::StillAlive
-        | WaitStatus::Stopped(..)
-        | WaitStatus::PtraceEvent(..)
-        | WaitStatus::PtraceSyscall(_)
-        | WaitStatus::Continued(_) => Ok(None),
+    let found = raw::waitid(Some(pidfd)).at("waitid", || "P_PIDFD")?;
+    Ok(found.map(|(_, code, status)| ended(code, status)))
+}
+
+/// Collects any ended child: its number and how it ended; `None` where none has.
+pub fn try_wait_any() -> Result<Option<(i32, Ended)>> {
+    let found = raw::waitid(None).at("waitid", || "P_ALL")?;
+    Ok(found.map(|(pid, code, status)| (pid, ended(code, status))))
+}
+
+fn ended(code: i32, status: i32) -> Ended {
+    if code == libc::CLD_EXITED {
+        Ended::Exited(status)
+    } else {
+        Ended::Signaled(status)
     }
+}
+
+/// Waits for one of these signals, which are blocked; its number, real-time signals included.
+pub fn await_signal(set: &SigSet) -> Result<i32> {
+    raw::sigwait(set).at("sigwait", String::new)
+}
+
+/// Sends a signal by its number to a child that is not collected yet.
+pub fn signal_child(pid: i32, signal: i32) -> Result<()> {
+    raw::kill(pid, signal).at("kill", || format!("{pid}, {signal}"))
 }
 
 /// Collects a child, waiting for its end.

@@ -11,7 +11,7 @@ use libc::{c_int, c_long, c_uint, c_ulong};
 use nix::{
     errno::Errno,
     sys::{
-        signal::{SigHandler, Signal},
+        signal::{SigHandler, SigSet, Signal},
         socket::{ControlMessageOwned, MsgFlags, UnixAddr, recvmsg},
     },
 };
@@ -192,6 +192,41 @@ pub(super) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: c_int) -> Result<
     // SAFETY: a NULL siginfo asks the kernel to fill it in as kill(2) does.
     let ret = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, info, 0) };
     Errno::result(ret).map(drop)
+}
+
+/// Collects an ended child without waiting (waitid(2)): its number, `si_code` and `si_status`. nix
+/// knows no death by a real-time signal.
+pub(super) fn waitid(pidfd: Option<BorrowedFd<'_>>) -> Result<Option<(c_int, c_int, c_int)>> {
+    let (kind, id) = match pidfd {
+        Some(fd) => (libc::P_PIDFD, fd.as_raw_fd().cast_unsigned()),
+        None => (libc::P_ALL, 0),
+    };
+    // SAFETY: all zeros is a valid siginfo_t.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `info` is a siginfo_t of ours, borrowed mutably for the call.
+    let ret = unsafe { libc::waitid(kind, id, &raw mut info, libc::WEXITED | libc::WNOHANG) };
+    Errno::result(ret)?;
+    // SAFETY: waitid(2) fills this field in, and leaves zero where no child has ended.
+    let pid = unsafe { info.si_pid() };
+    // SAFETY: the same.
+    let status = unsafe { info.si_status() };
+    Ok((pid != 0).then_some((pid, info.si_code, status)))
+}
+
+/// The next of these signals, which the caller has blocked (sigwait(3)).
+pub(super) fn sigwait(set: &SigSet) -> Result<c_int> {
+    let mut signal = 0;
+    // SAFETY: `set` is a sigset_t that outlives the call, `signal` a number of ours.
+    match unsafe { libc::sigwait(set.as_ref(), &raw mut signal) } {
+        0 => Ok(signal),
+        errno => Err(Errno::from_raw(errno)),
+    }
+}
+
+/// kill(2) with a number, real-time signals included.
+pub(super) fn kill(pid: c_int, signal: c_int) -> Result<()> {
+    // SAFETY: numbers only.
+    Errno::result(unsafe { libc::kill(pid, signal) }).map(drop)
 }
 
 /// Fills `buffer` with records of getdents64(2); 0 at the end.

@@ -10,6 +10,7 @@ mod support;
 
 mod detached;
 mod docker_diff;
+mod edges;
 mod full_disk;
 mod idle;
 mod kill_walk;
