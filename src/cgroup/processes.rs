@@ -1,7 +1,7 @@
 //! Who is in a group, its own groups included.
 
 use super::{Error, Group, Hierarchy, place::existing};
-use crate::sys::{self, Dir, control};
+use crate::sys::{self, Dir, FileKind, control};
 
 /// Deeper than this nobody nests groups; it keeps us from running out of descriptors.
 const DEPTH: u32 = 64;
@@ -65,7 +65,7 @@ pub(super) fn subgroups(dir: &Dir) -> sys::Result<Vec<std::ffi::OsString>> {
     let entries = existing(dir.typed_entries())?.unwrap_or_default();
     let dirs = entries
         .into_iter()
-        .filter(|(_, is_dir)| *is_dir == Some(true));
+        .filter(|(_, kind)| *kind == Some(FileKind::Directory));
     Ok(dirs.map(|(name, _)| name).collect())
 }
 

@@ -33,28 +33,27 @@ pub enum Encoding {
 
 /// What compresses one piece after another, at the programs' own levels: gzip(1) 6, zstd(1) 3.
 enum Encoder {
-    None,
     Gzip,
     /// Made once: its tables are as large as a piece.
     Zstd(zstd::bulk::Compressor<'static>),
 }
 
 impl Encoder {
-    fn new(encoding: Encoding) -> io::Result<Self> {
-        Ok(match encoding {
-            Encoding::None => Self::None,
-            Encoding::Gzip => Self::Gzip,
-            Encoding::Zstd => {
+    /// How one is made; none where nothing is to be compressed.
+    fn maker(encoding: Encoding) -> Option<fn() -> io::Result<Self>> {
+        match encoding {
+            Encoding::None => None,
+            Encoding::Gzip => Some(|| Ok(Self::Gzip)),
+            Encoding::Zstd => Some(|| {
                 let mut encoder = zstd::bulk::Compressor::new(3)?;
                 encoder.include_checksum(true)?;
-                Self::Zstd(encoder)
-            }
-        })
+                Ok(Self::Zstd(encoder))
+            }),
+        }
     }
 
-    fn encode(&mut self, piece: &mut Vec<u8>) -> io::Result<Vec<u8>> {
+    fn encode(&mut self, piece: &[u8]) -> io::Result<Vec<u8>> {
         match self {
-            Self::None => Ok(std::mem::take(piece)),
             Self::Gzip => {
                 let out = Vec::with_capacity(piece.len() / 2);
                 let mut encoder =
@@ -83,7 +82,8 @@ type Job = (Vec<u8>, SyncSender<Encoded>);
 /// Takes what is to be compressed.
 pub struct Pieces {
     piece: Vec<u8>,
-    jobs: SyncSender<Job>,
+    /// Those who compress, if anybody does.
+    jobs: Option<SyncSender<Job>>,
     /// Where each piece's outcome will be, in the order of the pieces.
     order: SyncSender<Receiver<Encoded>>,
     /// Buffers that were compressed: a fresh page costs more than a byte of it.
@@ -114,14 +114,17 @@ pub fn encode<T: Send>(
     let queue = Mutex::new(queue);
     thread::scope(|scope| {
         let queue = &queue;
-        for _ in 0..workers.max(1) {
-            let give_back = give_back.clone();
-            scope.spawn(move || work(encoding, queue, &give_back));
+        let maker = Encoder::maker(encoding);
+        if let Some(make) = maker {
+            for _ in 0..workers.max(1) {
+                let give_back = give_back.clone();
+                scope.spawn(move || work(make, queue, &give_back));
+            }
         }
         let making = scope.spawn(move || {
             let mut pieces = Pieces {
                 piece: Vec::with_capacity(PIECE),
-                jobs,
+                jobs: maker.map(|_| jobs),
                 order,
                 used,
             };
@@ -138,8 +141,12 @@ pub fn encode<T: Send>(
     })
 }
 
-fn work(encoding: Encoding, queue: &Mutex<Receiver<Job>>, give_back: &SyncSender<Vec<u8>>) {
-    let mut encoder = Encoder::new(encoding);
+fn work(
+    make: fn() -> io::Result<Encoder>,
+    queue: &Mutex<Receiver<Job>>,
+    give_back: &SyncSender<Vec<u8>>,
+) {
+    let mut encoder = make();
     loop {
         let next = match queue.lock() {
             Ok(queue) => queue.recv(),
@@ -149,16 +156,14 @@ fn work(encoding: Encoding, queue: &Mutex<Receiver<Job>>, give_back: &SyncSender
             return;
         };
         let outcome = match &mut encoder {
-            Ok(encoder) => encoder.encode(&mut piece),
+            Ok(encoder) => encoder.encode(&piece),
             Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
         };
         // Nobody wants it any more where this fails.
         answer.send(outcome).ok();
-        if piece.capacity() > 0 {
-            piece.clear();
-            // There are enough of them, or nobody fills any more.
-            give_back.try_send(piece).ok();
-        }
+        piece.clear();
+        // There are enough of them, or nobody fills any more.
+        give_back.try_send(piece).ok();
     }
 }
 
@@ -193,7 +198,10 @@ impl Pieces {
         let (answer, outcome) = sync_channel(1);
         let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
         self.order.send(outcome).map_err(|_| gone())?;
-        self.jobs.send((piece, answer)).map_err(|_| gone())
+        match &self.jobs {
+            Some(jobs) => jobs.send((piece, answer)).map_err(|_| gone()),
+            None => answer.send(Ok(piece)).map_err(|_| gone()),
+        }
     }
 }
 

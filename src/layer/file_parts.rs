@@ -6,7 +6,7 @@ use std::{
     os::unix::fs::FileExt as _,
 };
 
-use super::{ContentDigest, content_digest::ContentHasher, sparse};
+use super::{digester::Digester, sparse};
 use crate::sys::{Metadata, Result, extents};
 
 /// A map of more parts is not worth its size; the reader has a limit, too.
@@ -23,8 +23,8 @@ pub(super) struct FileParts<'a> {
     stored: u64,
     filled: u64,
     size: u64,
-    /// Where a digest is wanted, and how much of the file it covers.
-    hasher: Option<(ContentHasher, u64)>,
+    /// Who digests what is read, if anybody does, and how much of the file was handed over.
+    digester: Option<(&'a mut Digester, u64)>,
 }
 
 impl<'a> FileParts<'a> {
@@ -49,10 +49,10 @@ impl<'a> FileParts<'a> {
         Ok(Self::new(file, size, sparse::leading_text(&parts), parts))
     }
 
-    /// Computes the digest of what is read.
-    pub(super) fn digested(self) -> Self {
-        let hasher = Some((ContentHasher::default(), 0));
-        Self { hasher, ..self }
+    /// Hands over what is read.
+    pub(super) fn digested(self, digester: Option<&'a mut Digester>) -> Self {
+        let digester = digester.map(|digester| (digester, 0));
+        Self { digester, ..self }
     }
 
     fn new(file: &'a File, size: u64, map: Vec<u8>, parts: Vec<(u64, u64)>) -> Self {
@@ -67,7 +67,7 @@ impl<'a> FileParts<'a> {
             left: 0,
             filled: 0,
             size,
-            hasher: None,
+            digester: None,
         }
     }
 
@@ -80,20 +80,12 @@ impl<'a> FileParts<'a> {
         self.stored
     }
 
-    /// How many of them were not there any more and are zeros.
-    pub(super) fn filled(&self) -> u64 {
+    /// Tells the digester that everything was read; answers how many bytes were not there any more.
+    pub(super) fn end(self) -> u64 {
+        if let Some((digester, covered)) = self.digester {
+            digester.hole(self.size - covered);
+        }
         self.filled
-    }
-
-    pub(super) fn is_digested(&self) -> bool {
-        self.hasher.is_some()
-    }
-
-    /// The digest of what was read, if it was wanted.
-    pub(super) fn digest(self) -> Option<ContentDigest> {
-        let (mut hasher, covered) = self.hasher?;
-        hasher.hole(self.size - covered);
-        Some(hasher.finish())
     }
 }
 
@@ -120,9 +112,9 @@ impl Read for FileParts<'_> {
             count = most;
             self.filled += count as u64;
         }
-        if let Some((hasher, covered)) = &mut self.hasher {
-            hasher.hole(self.offset - *covered);
-            hasher.feed(&out[..count]);
+        if let Some((digester, covered)) = &mut self.digester {
+            digester.hole(self.offset - *covered);
+            digester.data(&out[..count])?;
             *covered = self.offset + count as u64;
         }
         self.offset += count as u64;
@@ -147,11 +139,11 @@ mod tests {
         let mut out = Vec::new();
         let mut parts = FileParts::whole(&file, 8);
         parts.read_to_end(&mut out).unwrap();
-        assert_eq!((out.as_slice(), parts.filled()), (&b"12345\0\0\0"[..], 3));
+        assert_eq!((out.as_slice(), parts.end()), (&b"12345\0\0\0"[..], 3));
         out.clear();
         let mut parts = FileParts::whole(&file, 3);
         parts.read_to_end(&mut out).unwrap();
-        assert_eq!((out.as_slice(), parts.filled()), (&b"123"[..], 0));
+        assert_eq!((out.as_slice(), parts.end()), (&b"123"[..], 0));
     }
 
     #[test]

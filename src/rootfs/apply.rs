@@ -53,9 +53,9 @@ pub fn check_depth(upper: &Dir) -> Result<()> {
         if depth > DEPTH_MAX {
             return Err(too_deep());
         }
-        for (name, is_dir) in dir.typed_entries()? {
-            let asked = || dir.metadata(&name).map(|found| found.is_dir());
-            if is_dir.map_or_else(asked, Ok)? {
+        for (name, kind) in dir.typed_entries()? {
+            let asked = || dir.metadata(&name).map(|found| found.kind());
+            if kind.map_or_else(asked, Ok)? == FileKind::Directory {
                 walk(&dir.open_own_dir(&name)?, depth + 1)?;
             }
         }

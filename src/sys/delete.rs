@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 
 use nix::errno::Errno;
 
-use super::{Dir, Result};
+use super::{Dir, FileKind, Result};
 
 /// Deeper trees than this are removed by renaming subtrees up first; descriptors are finite.
 const DEPTH_MAX: usize = 256;
@@ -64,8 +64,8 @@ struct Sweep<'a> {
 
 impl Sweep<'_> {
     fn empty(&mut self, dir: &Dir, depth: usize) -> Result<()> {
-        for (name, is_dir) in dir.typed_entries()? {
-            if is_dir != Some(true) {
+        for (name, kind) in dir.typed_entries()? {
+            if kind != Some(FileKind::Directory) {
                 match dir.remove_file(&name) {
                     Ok(()) => continue,
                     Err(error) if error.errno() == Some(Errno::ENOENT) => continue,

@@ -401,8 +401,8 @@ impl Dir {
             .collect())
     }
 
-    /// The same with whether each is a directory, where the file system tells without asking.
-    pub fn typed_entries(&self) -> Result<Vec<(OsString, Option<bool>)>> {
+    /// The same with what each is, where the file system tells without asking.
+    pub fn typed_entries(&self) -> Result<Vec<(OsString, Option<FileKind>)>> {
         lseek(&self.0, 0, Whence::SeekSet).at("lseek", || "directory")?;
         // Most directories of ours are small, and a fresh page costs more than a second call.
         let (mut entries, mut buffer) = (Vec::new(), vec![0; 2 * 1024]);
@@ -422,6 +422,13 @@ impl Dir {
         openat(&self.0, ".", OPEN_DIR, Mode::empty())
             .map(Self)
             .at("openat", || ".")
+    }
+
+    /// The names in byte order, with what each was.
+    pub fn sorted_typed_entries(&self) -> Result<Vec<(OsString, Option<FileKind>)>> {
+        let mut entries = self.typed_entries()?;
+        entries.sort_by(|one, other| one.0.cmp(&other.0));
+        Ok(entries)
     }
 
     /// All names in byte order.
@@ -445,7 +452,7 @@ pub fn reopen(file: BorrowedFd<'_>) -> Result<File> {
 }
 
 /// Splits what getdents64(2) wrote: inode (8), offset (8), length (2), type (1), name.
-fn records(mut bytes: &[u8]) -> Vec<(OsString, Option<bool>)> {
+fn records(mut bytes: &[u8]) -> Vec<(OsString, Option<FileKind>)> {
     const NAME: usize = 19;
     let mut entries = Vec::new();
     while let Some(head) = bytes.get(..NAME) {
@@ -454,12 +461,18 @@ fn records(mut bytes: &[u8]) -> Vec<(OsString, Option<bool>)> {
             break;
         };
         let name = record.split(|byte| *byte == 0).next().unwrap_or_default();
-        let is_dir = match head[18] {
-            libc::DT_UNKNOWN => None,
-            kind => Some(kind == libc::DT_DIR),
+        let kind = match head[18] {
+            libc::DT_REG => Some(FileKind::File),
+            libc::DT_DIR => Some(FileKind::Directory),
+            libc::DT_LNK => Some(FileKind::Symlink),
+            libc::DT_CHR => Some(FileKind::CharDevice),
+            libc::DT_BLK => Some(FileKind::BlockDevice),
+            libc::DT_FIFO => Some(FileKind::Fifo),
+            libc::DT_SOCK => Some(FileKind::Socket),
+            _ => None,
         };
         if name != b"." && name != b".." {
-            entries.push((OsString::from_vec(name.to_vec()), is_dir));
+            entries.push((OsString::from_vec(name.to_vec()), kind));
         }
         bytes = &bytes[length..];
     }
