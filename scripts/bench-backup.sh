@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2153,SC2154,SC2086 # bench.sh sets the rest; flags are words
 # bench-backup.sh: sourced by bench.sh. A volume to a file, beside GNU tar with the same compressor and two threads.
-# Both make their file durable.
+# Both make their file durable, and both make a new one: what is replaced by rename frees its blocks only afterwards.
 
 backup_rounds=5 backup_bytes=400000000
 if [[ $quick ]]; then backup_rounds=2 backup_bytes=100000000; fi
@@ -35,19 +35,19 @@ peak() {
 }
 
 measure_backup() {
-	local gzip=(@tar-gzip sh -c "tar -C $data -c . | gzip >$disk/t.tar.gz && sync $disk/t.tar.gz")
+	local gzip=(@tar-gzip sh -c "rm -f $disk/t.tar.gz; tar -C $data -c . | gzip >$disk/t.tar.gz && sync $disk/t.tar.gz")
 	local cowshed="$COWSHED --root $COWSHED_ROOT volume"
 	local backup="$cowshed backup -q"
 	if command -v pigz >/dev/null; then
-		gzip+=(@tar-pigz-2 sh -c "tar -C $data -c . | pigz -p 2 >$disk/t.tar.gz && sync $disk/t.tar.gz")
+		gzip+=(@tar-pigz-2 sh -c "rm -f $disk/t.tar.gz; tar -C $data -c . | pigz -p 2 >$disk/t.tar.gz && sync $disk/t.tar.gz")
 	else
 		echo 'pigz: not run: not installed'
 	fi
-	timer -n "$backup_rounds" -w 1 @tar-zstd-T2 sh -c "tar -C $data -c . | zstd -q -T2 -f -o $disk/t.tar.zst && sync $disk/t.tar.zst" \
-		@cowshed-zstd sh -c "$backup -o $disk/c.tar.zst data >/dev/null"
-	timer -n "$backup_rounds" -w 1 "${gzip[@]}" @cowshed-gzip sh -c "$backup -o $disk/c.tar.gz data >/dev/null"
-	timer -n "$backup_rounds" -w 1 @tar sh -c "tar -C $data -cf $disk/t.tar . && sync $disk/t.tar" \
-		@cowshed-none sh -c "$backup -o $disk/c.tar data >/dev/null"
+	timer -n "$backup_rounds" -w 1 @tar-zstd-T2 sh -c "rm -f $disk/t.tar.zst; tar -C $data -c . | zstd -q -T2 -f -o $disk/t.tar.zst && sync $disk/t.tar.zst" \
+		@cowshed-zstd sh -c "rm -f $disk/c.tar.zst; $backup -o $disk/c.tar.zst data >/dev/null"
+	timer -n "$backup_rounds" -w 1 "${gzip[@]}" @cowshed-gzip sh -c "rm -f $disk/c.tar.gz; $backup -o $disk/c.tar.gz data >/dev/null"
+	timer -n "$backup_rounds" -w 1 @tar sh -c "rm -f $disk/t.tar; tar -C $data -cf $disk/t.tar . && sync $disk/t.tar" \
+		@cowshed-none sh -c "rm -f $disk/c.tar; $backup -o $disk/c.tar data >/dev/null"
 	stat -c '%n %s' "$disk"/[ct].tar* | sed "s,$disk/,,"
 	timer -n "$backup_rounds" -w 1 @untar sh -c "rm -rf $disk/out && mkdir $disk/out && tar -C $disk/out -xf $disk/c.tar.zst && sync -f $disk" \
 		@cowshed-restore sh -c "$cowshed rm -f restored >/dev/null; $cowshed restore -q $disk/c.tar.zst restored >/dev/null"

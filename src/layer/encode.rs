@@ -14,7 +14,7 @@ use std::{
     thread,
 };
 
-use super::Compression;
+use super::{Compression, tar_writer::Sink};
 
 /// Large enough that starting anew costs no ratio, small enough for the caches.
 const PIECE: usize = 1 << 20;
@@ -76,12 +76,31 @@ impl From<Encoding> for Compression {
     }
 }
 
-type Encoded = io::Result<Vec<u8>>;
-type Job = (Vec<u8>, SyncSender<Encoded>);
+type Encoded = io::Result<Piece>;
+type Job = (Piece, SyncSender<Encoded>);
+
+/// As many of the bytes count.
+struct Piece {
+    bytes: Vec<u8>,
+    filled: usize,
+}
+
+impl Piece {
+    fn filled(&self) -> &[u8] {
+        &self.bytes[..self.filled]
+    }
+}
+
+impl From<Vec<u8>> for Piece {
+    fn from(bytes: Vec<u8>) -> Self {
+        let filled = bytes.len();
+        Self { bytes, filled }
+    }
+}
 
 /// Takes what is to be compressed.
 pub struct Pieces {
-    piece: Vec<u8>,
+    piece: Piece,
     /// Those who compress, if anybody does.
     jobs: Option<SyncSender<Job>>,
     /// Where each piece's outcome will be, in the order of the pieces.
@@ -93,7 +112,7 @@ pub struct Pieces {
 impl fmt::Debug for Pieces {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pieces")
-            .field("held", &self.piece.len())
+            .field("held", &self.piece.filled)
             .finish_non_exhaustive()
     }
 }
@@ -123,7 +142,7 @@ pub fn encode<T: Send>(
         }
         let making = scope.spawn(move || {
             let mut pieces = Pieces {
-                piece: Vec::with_capacity(PIECE),
+                piece: blank(),
                 jobs: maker.map(|_| jobs),
                 order,
                 used,
@@ -152,18 +171,17 @@ fn work(
             Ok(queue) => queue.recv(),
             Err(_) => Err(RecvError),
         };
-        let Ok((mut piece, answer)) = next else {
+        let Ok((piece, answer)) = next else {
             return;
         };
         let outcome = match &mut encoder {
-            Ok(encoder) => encoder.encode(&piece),
+            Ok(encoder) => encoder.encode(piece.filled()).map(Piece::from),
             Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
         };
         // Nobody wants it any more where this fails.
         answer.send(outcome).ok();
-        piece.clear();
         // There are enough of them, or nobody fills any more.
-        give_back.try_send(piece).ok();
+        give_back.try_send(piece.bytes).ok();
     }
 }
 
@@ -176,24 +194,30 @@ fn write(
         let piece = next
             .recv()
             .map_err(|_| io::Error::other("a thread that compresses has ended"))?;
-        let mut piece = piece?;
-        out.write_all(&piece)?;
+        let piece = piece?;
+        out.write_all(piece.filled())?;
         // One that was not compressed is as good as new.
-        if piece.capacity() == PIECE {
-            piece.clear();
-            give_back.try_send(piece).ok();
+        if piece.bytes.len() == PIECE {
+            give_back.try_send(piece.bytes).ok();
         }
     }
     out.flush()
 }
 
+fn blank() -> Piece {
+    Piece {
+        bytes: vec![0; PIECE],
+        filled: 0,
+    }
+}
+
 impl Pieces {
     fn send(&mut self) -> io::Result<()> {
-        if self.piece.is_empty() {
+        if self.piece.filled == 0 {
             return Ok(());
         }
         let next = self.used.try_recv();
-        let next = next.unwrap_or_else(|_| Vec::with_capacity(PIECE));
+        let next = next.map_or_else(|_| blank(), |bytes| Piece { bytes, filled: 0 });
         let piece = std::mem::replace(&mut self.piece, next);
         let (answer, outcome) = sync_channel(1);
         let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
@@ -205,13 +229,26 @@ impl Pieces {
     }
 }
 
-impl Write for Pieces {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = bytes.len().min(PIECE - self.piece.len());
-        self.piece.extend_from_slice(&bytes[..count]);
-        if self.piece.len() == PIECE {
+impl Sink for Pieces {
+    fn room(&mut self) -> &mut [u8] {
+        &mut self.piece.bytes[self.piece.filled..]
+    }
+
+    fn filled(&mut self, count: usize) -> io::Result<()> {
+        self.piece.filled += count;
+        if self.piece.filled == self.piece.bytes.len() {
             self.send()?;
         }
+        Ok(())
+    }
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = self.room();
+        let count = bytes.len().min(room.len());
+        room[..count].copy_from_slice(&bytes[..count]);
+        self.filled(count)?;
         Ok(count)
     }
 

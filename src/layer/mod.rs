@@ -85,7 +85,7 @@ pub use place::{Destination, Owner, Placed, Terms, place};
 pub use reading::inspect;
 pub use remarks::Remarks;
 pub use settle::settle;
-pub use tar_writer::TarWriter;
+pub use tar_writer::{Sink, TarWriter};
 pub use unpack::{Unpacked, unpack};
 
 use crate::{

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::HashMap, ffi::OsStr, io::Write, os::unix::ff
 use tar::EntryType;
 
 use super::{
-    Error, PathBytes, TarWriter,
+    Error, PathBytes, Sink, TarWriter,
     draft::{Draft, On as _},
     entry::Dialect,
     metadata, whiteout,
@@ -57,9 +57,9 @@ fn write(dir: &Dir, out: impl Write, form: Form) -> Result<(), Error> {
     packer.out.finish().on(&PathBytes::default())
 }
 
-struct Packer<W: Write> {
+struct Packer<S: Sink> {
     root: RootDir,
-    out: TarWriter<W>,
+    out: TarWriter<S>,
     /// First names of inodes that have several.
     links: HashMap<(u64, u64), PathBytes>,
     form: Form,
@@ -72,7 +72,7 @@ struct Node<'a> {
     path: &'a PathBytes,
 }
 
-impl<W: Write> Packer<W> {
+impl<S: Sink> Packer<S> {
     /// Writes everything in a directory; returns its subdirectories.
     fn directory(&mut self, path: &PathBytes) -> Result<Vec<PathBytes>, Error> {
         let dir = self.root.open_dir_without_links(path.as_path()).on(path)?;

@@ -14,7 +14,7 @@ use std::{
 use nix::errno::Errno;
 
 use super::{
-    Error, Ledger, PathBytes, Remarks, TarWriter, Unledgered,
+    Error, Ledger, PathBytes, Remarks, Sink, TarWriter, Unledgered,
     digester::{self, Digester},
     draft::On as _,
     entry::Dialect,
@@ -64,7 +64,7 @@ pub fn pack_copy(
 pub fn pack_tree(
     subject: &Subject<'_>,
     form: CopyForm<'_>,
-    out: &mut TarWriter<impl Write>,
+    out: &mut TarWriter<impl Sink>,
     ledger: &mut (dyn Ledger + Send),
 ) -> Result<Remarks, Error> {
     let top = PathBytes::default();
@@ -84,9 +84,9 @@ pub fn pack_tree(
     })
 }
 
-pub(super) struct Packer<'a, W: Write> {
+pub(super) struct Packer<'a, S: Sink> {
     pub(super) form: CopyForm<'a>,
-    pub(super) out: &'a mut TarWriter<W>,
+    pub(super) out: &'a mut TarWriter<S>,
     /// First names of inodes that have several.
     pub(super) links: HashMap<(u64, u64), PathBytes>,
     pub(super) remarks: Remarks,
@@ -112,7 +112,7 @@ struct Entered {
     dir: Option<Dir>,
 }
 
-impl<W: Write> Packer<'_, W> {
+impl<S: Sink> Packer<'_, S> {
     fn tree(&mut self, dir: &Dir, top: &PathBytes) -> Result<(), Error> {
         if !self.form.name.is_empty() {
             self.node(dir, (OsStr::new("."), None), top)?;

@@ -1,11 +1,11 @@
 //! One name of a tree that is packed as a copy: what it is, read from one descriptor, and its entry.
 
-use std::{ffi::OsStr, io::Write, os::unix::ffi::OsStrExt as _};
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
 
 use tar::EntryType;
 
 use super::{
-    EntryMetadata, Error, Item, ItemKind, PathBytes,
+    EntryMetadata, Error, Item, ItemKind, PathBytes, Sink,
     digester::FileEnd,
     draft::{Draft, On as _},
     file_parts::FileParts,
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::sys::{At as _, Dir, FileKind, Metadata, metadata_of, open_regular};
 
-impl<W: Write> Packer<'_, W> {
+impl<S: Sink> Packer<'_, S> {
     /// Writes one name, which was of this kind when its directory was read; tells whether it is a
     /// directory to go into.
     pub(super) fn node(

@@ -12,20 +12,73 @@ const BLOCK: usize = 512;
 /// Read at once: a call for each 8 KiB would cost more than what is done with them.
 const BUFFER: usize = 256 << 10;
 
-/// Writes members; the caller says when the tar is at its end.
+/// Somebody who takes bytes, and lends the place that they are read into.
+pub trait Sink: Write {
+    /// Where the next bytes may be put; never empty.
+    fn room(&mut self) -> &mut [u8];
+
+    /// As many bytes were put there.
+    fn filled(&mut self, count: usize) -> io::Result<()>;
+}
+
+impl<S: Sink> Sink for &mut S {
+    fn room(&mut self) -> &mut [u8] {
+        (**self).room()
+    }
+
+    fn filled(&mut self, count: usize) -> io::Result<()> {
+        (**self).filled(count)
+    }
+}
+
+/// Lends a place of its own.
 #[derive(Debug)]
-pub struct TarWriter<W> {
+pub struct Buffered<W> {
     out: W,
     buffer: Vec<u8>,
 }
 
-impl<W: Write> TarWriter<W> {
+impl<W: Write> Write for Buffered<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+impl<W: Write> Sink for Buffered<W> {
+    fn room(&mut self) -> &mut [u8] {
+        if self.buffer.is_empty() {
+            self.buffer = vec![0; BUFFER];
+        }
+        &mut self.buffer
+    }
+
+    fn filled(&mut self, count: usize) -> io::Result<()> {
+        self.out.write_all(&self.buffer[..count])
+    }
+}
+
+/// Writes members; the caller says when the tar is at its end.
+#[derive(Debug)]
+pub struct TarWriter<S> {
+    out: S,
+}
+
+impl<W: Write> TarWriter<Buffered<W>> {
     /// A tar that begins here.
     pub fn new(out: W) -> Self {
-        Self {
-            out,
-            buffer: Vec::new(),
-        }
+        let buffer = Vec::new();
+        Self::lent(Buffered { out, buffer })
+    }
+}
+
+impl<S: Sink> TarWriter<S> {
+    /// A tar that begins here and reads into the sink's own place.
+    pub fn lent(out: S) -> Self {
+        Self { out }
     }
 
     /// A plain file of root's, 0644, without a time: what belongs to the archive and not to what
@@ -52,20 +105,17 @@ impl<W: Write> TarWriter<W> {
     /// A member and its data: exactly `size` bytes.
     pub(super) fn member(&mut self, draft: &Draft, size: u64, mut data: impl Read) -> Result<()> {
         self.header(draft)?;
-        if self.buffer.is_empty() {
-            self.buffer = vec![0; BUFFER];
-        }
         let mut left = size;
         while left > 0 {
-            let most = usize::try_from(left).unwrap_or(usize::MAX).min(BUFFER);
-            let count = match data.read(&mut self.buffer[..most]) {
+            let room = self.out.room();
+            let most = room.len().min(BUFFER);
+            let most = usize::try_from(left).map_or(most, |left| left.min(most));
+            let count = match data.read(&mut room[..most]) {
                 Ok(0) => return Err(ended()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 read => read.at("read", String::new)?,
             };
-            self.out
-                .write_all(&self.buffer[..count])
-                .at("write", || "tar")?;
+            self.out.filled(count).at("write", || "tar")?;
             left -= count as u64;
         }
         let filling = size.next_multiple_of(BLOCK as u64) - size;

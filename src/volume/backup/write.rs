@@ -1,10 +1,10 @@
 //! Writes an archive, or only the list that it would have.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::{BackupError, FILES, FileLine, HEAD, Head, RESERVED, Spool, Tail, spool::Finished};
 use crate::{
-    layer::{CopyForm, Dialect, Item, Ledger, Remarks, Subject, TarWriter, pack_tree},
+    layer::{CopyForm, Dialect, Item, Ledger, Remarks, Sink, Subject, TarWriter, pack_tree},
     sys::{Dir, Result as SysResult, SysError},
 };
 
@@ -22,9 +22,9 @@ pub fn write(
     data: &Dir,
     head: &Head,
     spool: Spool,
-    out: impl Write,
+    out: impl Sink,
 ) -> Result<Written, BackupError> {
-    let mut tar = TarWriter::new(out);
+    let mut tar = TarWriter::lent(out);
     let text = serde_json::to_vec_pretty(head).map_err(io::Error::from);
     let text = text.map_err(|error| system(SysError::from_io("write", "description", &error)))?;
     tar.file(HEAD.as_bytes(), text.len() as u64, &text[..])
@@ -45,7 +45,7 @@ pub fn survey(data: &Dir, spool: Spool) -> Result<Finished, BackupError> {
 fn pack(
     data: &Dir,
     spool: Spool,
-    tar: &mut TarWriter<impl Write>,
+    tar: &mut TarWriter<impl Sink>,
 ) -> Result<(Finished, Remarks), BackupError> {
     let form = CopyForm {
         name: b".",
