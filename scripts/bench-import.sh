@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2154 # bench.sh sets the rest
 # bench-import.sh: sourced by bench.sh. Import and unpack of the reference image against `tar xzf` of its layers, each
-# run on a newly made file system: deleting and creating again on the same one measures the inode allocator.
+# run on a newly made file system: deleting and creating again on the same one measures the inode allocator. Then its
+# uncompressed form beside `docker load`, its largest layer alone, the whole once more on xfs, and a second load.
 
 import_rounds=5 import_peer_rounds=2 reference=$bench/reference image_options=()
 if [[ $quick ]]; then import_rounds=3 import_peer_rounds=1 reference=$bench/reference-quick image_options=(--quick); fi
@@ -16,6 +17,8 @@ make_reference() {
 	local made=(python3 "$here/scripts/make-image.py" -n reference:latest "$reference"/layers/[0-9].tar)
 	"${made[@]}" -f oci-dir -o "$reference/oci"
 	"${made[@]}" -f docker-archive -o "$reference/docker.tar"
+	python3 "$here/scripts/make-image.py" -n single:latest -f oci-dir -o "$reference/single" "$reference/layers/3.tar"
+	tar -C "$reference/single" -cf "$reference/single.tar" oci-layout index.json blobs
 	tar -C "$reference/oci" -cf "$reference/oci.tar" oci-layout index.json blobs
 	python3 - "$reference" <<'PY'
 import json, os, sys
@@ -35,9 +38,9 @@ PY
 once() {
 	local name=$1
 	shift
-	fresh_disk 6G
+	fresh_disk 6G "$import_type"
 	mkdir "$disk/out"
-	cat "$reference/oci.tar" "$reference"/layers/*.gz >/dev/null
+	cat "$reference"/*.tar "$reference"/layers/*.gz >/dev/null
 	timer -n 1 -w 0 -o "$samples" "@$name" "$@"
 	remove_disk
 }
@@ -55,19 +58,57 @@ peer_round() {
 	fi
 }
 
-make_reference
-printf '\nimport: the reference image, %s rounds in turn, each on a new ext4\n' "$import_rounds"
-cat "$reference/made"
-# shellcheck disable=SC2016 # the inner shell expands these
+# in_turn ROUNDS TITLE: rounds of what the function `round` does, and the table.
+in_turn() {
+	printf '\nimport: %s, %s rounds in turn, each on a new %s\n' "$2" "$1" "$import_type"
+	: >"$samples"
+	for ((number = 0; number < $1; number++)); do round; done
+	timer -t "$samples"
+}
+# The layers as tar unpacks them, one after the other. The inner shell expands these.
+# shellcheck disable=SC2016
 sequential=(sh -c 'for layer in "$1"/*.tar.gz; do tar xzf "$layer" -C "$2" || exit; done' sh "$reference/layers" "$disk/out")
-for ((round = 0; round < import_rounds; round++)); do
+ours=("$COWSHED" --root "$disk/store" load)
+import_type=ext4
+
+make_reference
+cat "$reference/made"
+round() {
 	once tar-xzf "${sequential[@]}"
-	once cowshed-load "$COWSHED" --root "$disk/store" load -i "$reference/oci.tar"
-	once cowshed-load-nosync "$COWSHED" --root "$disk/store" load --sync none -i "$reference/oci.tar" # as the peers do
-	if ((round < import_peer_rounds)); then peer_round; fi
-done
-timer -t "$samples"
+	once cowshed-load "${ours[@]}" -i "$reference/oci.tar"
+	once cowshed-load-nosync "${ours[@]}" --sync none -i "$reference/oci.tar" # as the peers do
+	if ((number < import_peer_rounds)); then peer_round; fi
+}
+in_turn "$import_rounds" 'the reference image'
 for peer in podman umoci docker; do
 	grep -q "^$peer" "$samples" || echo "$peer: not run: not installed, or it failed"
 done
 echo 'docker-load'\''s memory is its client'\''s alone; podman and docker read uncompressed layers'
+round() {
+	once tar-xzf "${sequential[@]}"
+	once cowshed-load-uncompressed "${ours[@]}" --sync none -i "$reference/docker.tar"
+}
+in_turn "$import_rounds" 'uncompressed, as docker save writes it; docker-load above reads the same'
+round() {
+	once gunzip-only sh -c "gzip -dc $reference/layers/3.tar.gz >/dev/null"
+	once tar-xzf tar xzf "$reference/layers/3.tar.gz" -C "$disk/out"
+	once cowshed-load-nosync "${ours[@]}" --sync none -i "$reference/single.tar"
+}
+in_turn "$import_rounds" 'one large layer'
+if command -v mkfs.xfs >/dev/null; then
+	import_type=xfs
+	round() {
+		once tar-xzf "${sequential[@]}"
+		once cowshed-load "${ours[@]}" -i "$reference/oci.tar"
+		once cowshed-load-nosync "${ours[@]}" --sync none -i "$reference/oci.tar"
+	}
+	in_turn "$import_rounds" 'the reference image'
+	import_type=ext4
+fi
+fresh_disk 6G
+"${ours[@]}" -i "$reference/oci.tar" >/dev/null
+"${ours[@]}" -i "$reference/docker.tar" >/dev/null
+printf '\nimport: once more, all is there\n'
+timer -n 20 -w 1 @oci-folder "${ours[@]}" -i "$reference/oci" @oci-archive "${ours[@]}" -i "$reference/oci.tar" \
+	@docker-archive "${ours[@]}" -i "$reference/docker.tar"
+remove_disk

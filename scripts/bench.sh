@@ -14,7 +14,7 @@ fi
 if [[ $EUID -ne 0 ]]; then exec sudo --preserve-env=COWSHED,CARGO_TARGET_DIR -- "$0" "$@"; fi
 if [[ ${COWSHED_BENCH_NAMESPACE:-} != private ]]; then
 	# In a mount namespace of its own, so that even a killed run leaves no mount: the last process's end unmounts.
-	"$here/scripts/apt.sh" busybox-static e2fsprogs gcc gzip libc6-dev python3 tar util-linux zstd
+	"$here/scripts/apt.sh" busybox-static e2fsprogs gcc gzip libc6-dev python3 tar util-linux xfsprogs zstd
 	COWSHED=${COWSHED:-$("$here/scripts/build.sh" | tail -n 1)}
 	export COWSHED COWSHED_BENCH_NAMESPACE=private
 	exec unshare --mount --propagation private -- "$0" "$@"
@@ -25,11 +25,16 @@ disk=$scratch/disk
 dockerd=
 mkdir "$disk"
 
-# A new ext4 on a loop device. Its file has no name any more once mounted, and umount frees the loop device.
+# fresh_disk SIZE [TYPE]: a new ext4 or xfs on a loop device. Its file has no name any more once mounted, and umount frees
+# the loop device.
 fresh_disk() {
 	remove_disk
 	truncate -s "$1" "$scratch/image"
-	mkfs.ext4 -q -F -O has_journal -E nodiscard,lazy_itable_init=0,lazy_journal_init=0 "$scratch/image"
+	if [[ ${2:-ext4} == xfs ]]; then
+		mkfs.xfs -q -K "$scratch/image"
+	else
+		mkfs.ext4 -q -F -O has_journal -E nodiscard,lazy_itable_init=0,lazy_journal_init=0 "$scratch/image"
+	fi
 	mount -o loop "$scratch/image" "$disk"
 	rm "$scratch/image"
 }
