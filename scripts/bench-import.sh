@@ -17,7 +17,9 @@ make_reference() {
 	local made=(python3 "$here/scripts/make-image.py" -n reference:latest "$reference"/layers/[0-9].tar)
 	"${made[@]}" -f oci-dir -o "$reference/oci"
 	"${made[@]}" -f docker-archive -o "$reference/docker.tar"
-	python3 "$here/scripts/make-image.py" -n single:latest -f oci-dir -o "$reference/single" "$reference/layers/3.tar"
+	local tars=("$reference"/layers/[0-9].tar) largest
+	largest=$(stat -c '%s %n' "${tars[@]}" | sort -n | tail -n 1 | cut -d' ' -f2)
+	python3 "$here/scripts/make-image.py" -n single:latest -f oci-dir -o "$reference/single" "$largest"
 	tar -C "$reference/single" -cf "$reference/single.tar" oci-layout index.json blobs
 	tar -C "$reference/oci" -cf "$reference/oci.tar" oci-layout index.json blobs
 	python3 - "$reference" <<'PY'
@@ -28,6 +30,7 @@ manifest = json.load(open(blob(json.load(open(f"{root}/oci/index.json"))["manife
 for number, layer in enumerate(manifest["layers"], 1):
     os.link(blob(layer), f"{root}/layers/{number}.tar.gz")
 PY
+	ln "$largest.gz" "$reference/layers/largest.gz"
 	(cd "$reference/layers" && for tar in [0-9].tar; do
 		printf '%s %s bytes, %s gzip, %s entries\n' "$tar" "$(stat -c %s "$tar")" "$(stat -c %s "$tar.gz")" "$(tar tf "$tar" | wc -l)"
 		rm "$tar"
@@ -90,8 +93,8 @@ round() {
 }
 in_turn "$import_rounds" 'uncompressed, as docker save writes it; docker-load above reads the same'
 round() {
-	once gunzip-only sh -c "gzip -dc $reference/layers/3.tar.gz >/dev/null"
-	once tar-xzf tar xzf "$reference/layers/3.tar.gz" -C "$disk/out"
+	once gunzip-only sh -c "gzip -dc $reference/layers/largest.gz >/dev/null"
+	once tar-xzf tar xzf "$reference/layers/largest.gz" -C "$disk/out"
 	once cowshed-load-nosync "${ours[@]}" --sync none -i "$reference/single.tar"
 }
 in_turn "$import_rounds" 'one large layer'

@@ -30,6 +30,28 @@ fast_commands() {
 		@floor-volatile "${floor[@]}" --net=host --volatile "${ends[@]}"
 }
 
+# What many layers, many volumes and a second loop beside it cost.
+many_of_all() {
+	local layers=$scratch/layers many=() number
+	for number in {1..60}; do
+		mkdir -p "$layers/$number/opt"
+		echo "$number" >"$layers/$number/opt/$number"
+	done
+	for number in {1..20}; do many+=(-v "vol$number:/data$number"); done
+	python3 "$here/scripts/make-image.py" -n layers:60 -f oci-dir -o "$layers/image" "$disk/base" \
+		"$layers"/{1..59} >/dev/null
+	"$COWSHED" load -q -i "$layers/image" >/dev/null
+	printf '\n60 layers, 20 volumes\n'
+	timer -n "$start_rounds" -w 5 @one-layer "${ours[@]}" base true @60-layers "${ours[@]}" layers:60 true \
+		@20-volumes "${ours[@]}" "${many[@]}" base true
+	# shellcheck disable=SC2016 # the inner shell expands these
+	local loops='for loop in 1 2; do (i=0; while [ $i -lt 50 ]; do "$@" || exit; i=$((i + 1)); done) & done; wait'
+	local rounds=$((start_rounds / 40)) peer=()
+	if command -v bwrap >/dev/null; then peer=(@bwrap-no-overlay sh -c "$loops" sh "${bwrap[@]}"); fi
+	printf '\n100 runs, two at a time\n'
+	timer -n "$rounds" -w 1 @cowshed-run sh -c "$loops" sh "$COWSHED" --root "$COWSHED_ROOT" run --rm base true "${peer[@]}"
+}
+
 runc_bundle() {
 	mkdir "$disk/bundle" && cd "$disk/bundle" && runc spec && cd "$here" || return 1
 	python3 - "$disk/bundle/config.json" "$disk/base" <<'PY'
@@ -68,6 +90,7 @@ slow_commands() {
 prepare_start
 printf '\nstart: run --rm -v vol:/data base true, %s rounds in turn\n' "$start_rounds"
 fast_commands
+many_of_all
 printf '\nbeside the engines, %s rounds in turn\n' "$start_peer_rounds"
 slow_commands
 remove_disk
