@@ -71,7 +71,8 @@ impl Engine {
         name: &VolumeName,
         but: Option<&ContainerRecord>,
     ) -> Result<Vec<VolumeUse>, Error> {
-        let mut users = self.volume_users()?.remove(name).unwrap_or_default();
+        let (mut users, _damaged) = self.known_volume_users()?;
+        let mut users = users.remove(name).unwrap_or_default();
         users.retain(|user| {
             user.status.is_live() && but.is_none_or(|but| but.id.as_str() != user.id)
         });

@@ -1,6 +1,6 @@
 //! Why a volume cannot be had.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Difference, MountError, OptionError, backup};
 use crate::{
@@ -93,6 +93,16 @@ pub enum Error {
         /// Which one.
         name: VolumeName,
     },
+    /// A volume whose record cannot be read.
+    #[error("read volume {name}")]
+    Damaged {
+        /// Which one.
+        name: String,
+        /// Where its data is.
+        data: PathBuf,
+        /// Why.
+        source: store::Error,
+    },
     /// Another volume has the name.
     #[error("{operation} {name}: a volume of this name exists")]
     Exists {
@@ -177,6 +187,17 @@ impl Error {
     }
 }
 
+fn damage_hint(name: &str, data: &Path, source: &store::Error) -> String {
+    let reason = match source {
+        store::Error::Parse { .. } => "the disk, somebody else or a newer cowshed wrote it; ",
+        _ => "",
+    };
+    format!(
+        "{reason}the data in {} is as it was: copy it away, then cowshed volume rm {name}",
+        data.display()
+    )
+}
+
 impl Failure for Error {
     fn kind(&self) -> ErrorKind {
         match self {
@@ -188,6 +209,7 @@ impl Failure for Error {
             | Error::Mounted { .. }
             | Error::Busy { .. }
             | Error::Held { .. } => ErrorKind::InUse,
+            Error::Damaged { .. } => ErrorKind::Corrupt,
             Error::Sharing(error) => error.kind(),
             Error::Protected { .. } => ErrorKind::Denied,
             Error::Exists { .. } | Error::Differs { .. } | Error::NotEmpty { .. } => {
@@ -221,6 +243,7 @@ impl Failure for Error {
                  --exist-ok {name}"
             )),
             Error::NotInTrash { .. } => Some("cowshed volume trash ls".to_owned()),
+            Error::Damaged { name, data, source } => Some(damage_hint(name, data, source)),
             Error::Text { .. } => None,
             Error::InUse { users, .. } if users.is_empty() => {
                 Some("another command works with it: try again in a moment".to_owned())

@@ -17,6 +17,7 @@
 
 mod address;
 pub mod backup;
+mod damaged;
 mod difference;
 mod edit;
 mod environment;
@@ -38,6 +39,7 @@ mod renaming;
 mod sharing;
 mod trash;
 
+pub use damaged::{DamagedVolume, Looked};
 pub use difference::{Difference, differences};
 pub use edit::{last_used, touch};
 pub use error::Error;

@@ -12,6 +12,7 @@ mod backup_hold;
 mod backup_hostile;
 mod backup_look;
 mod backup_scene;
+mod damaged;
 mod driver_disks;
 mod driver_fuse;
 mod driver_guest;
