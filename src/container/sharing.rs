@@ -10,7 +10,8 @@ use crate::{
     ident::VolumeName,
     mount::{Access, RequestKind, Sharing},
     store::Lease,
-    volume::{self, Admission, Admitted, Hold},
+    sys::Dir,
+    volume::{self, Admission, Admitted, Hold, OpenVolume},
 };
 
 /// How often somebody who waits for a volume looks again.
@@ -46,6 +47,37 @@ impl Engine {
             }
             Admitted::No { holder } => Err(self.kept_out((name, sharing), (Some(record), holder))?),
         }
+    }
+
+    /// Lets a command in that writes to a volume, as another container would be: what the volume says
+    /// about sharing holds for both. `held` is a container that the command holds, which counts as
+    /// one that runs by that.
+    pub(super) fn admit_command(
+        &self,
+        (name, sharing): (&VolumeName, Sharing),
+        volume: &Dir,
+        (what, held): (&str, Option<&ContainerRecord>),
+    ) -> Result<Admission, Error> {
+        let access = Access::ReadWrite;
+        match volume::admit(volume, name.as_str(), (sharing, access))? {
+            Admitted::Yes(mut admission) => {
+                if sharing.is_alone(access) {
+                    let who = format!("process {} ({what})", std::process::id());
+                    admission.describe(name.as_str(), &who)?;
+                }
+                Ok(admission)
+            }
+            Admitted::No { holder } => Err(self.kept_out((name, sharing), (held, holder))?),
+        }
+    }
+
+    /// Opens a volume to write to it.
+    pub(super) fn open_to_write(&self, name: &str, what: &str) -> Result<OpenVolume, Error> {
+        let mut volume = self.volumes()?.open_volume(name)?;
+        let of = (&volume.record.name, volume.record.sharing);
+        let admission = self.admit_command(of, volume.dir(), (what, None))?;
+        volume.keep(admission);
+        Ok(volume)
     }
 
     fn tell_of_writers(&self, record: &ContainerRecord, name: &VolumeName) -> Result<(), Error> {

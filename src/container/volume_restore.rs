@@ -6,6 +6,7 @@ use super::{
     CopyError, Engine, Error,
     copy_stream::{Signals, Watched},
     volume_backup::{open_archive, told},
+    volume_copy::IMPORT,
 };
 use crate::{
     ident::VolumeName,
@@ -194,7 +195,7 @@ impl Engine {
             Ok(placed.tar_bytes)
         };
         if volumes.exists(&parsed)? {
-            let volume = volumes.open_volume(name)?;
+            let volume = self.open_to_write(name, IMPORT)?;
             return import(&volume.data);
         }
         let draft = volumes.draft(NewVolume {

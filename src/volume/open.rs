@@ -4,7 +4,7 @@
 //! before the data can be used has one place.
 
 use super::{
-    Error, Hold, NewVolume, Volume, VolumeRecord, Volumes,
+    Admission, Error, Hold, NewVolume, Volume, VolumeRecord, Volumes,
     local::{DATA, LOCAL, RECORD, check, failed, read_options},
     mounting, populate,
     record::ANONYMOUS_LABEL,
@@ -23,6 +23,8 @@ pub struct OpenVolume {
     /// Its data.
     pub data: Dir,
     lease: Claim,
+    /// A place among its users, where it has one.
+    admission: Option<Admission>,
 }
 
 /// How a volume is held.
@@ -167,10 +169,21 @@ fn opened(record: VolumeRecord, lease: Claim) -> Result<OpenVolume, Error> {
         record,
         data,
         lease,
+        admission: None,
     })
 }
 
 impl OpenVolume {
+    /// The volume's own directory.
+    pub fn dir(&self) -> &Dir {
+        self.lease.dir()
+    }
+
+    /// Keeps its place among the users until it is closed.
+    pub fn keep(&mut self, admission: Admission) {
+        self.admission = Some(admission);
+    }
+
     /// Whether it holds nothing.
     pub fn is_empty(&self) -> Result<bool, Error> {
         let entries = self.data.entries();

@@ -176,3 +176,81 @@ fn root_a_job_killed_with_9_keeps_nobody_out() {
     job.wait().unwrap();
     shed.cowshed("run --rm -v data:/data base true").ok();
 }
+
+/// Every command that writes into a volume named data.
+fn writers(shed: &Shed) -> Vec<String> {
+    let file = shed.file("new", "new");
+    let tar = shed.show("new.tar");
+    let packed = std::process::Command::new("tar")
+        .args(["cf", &tar, "-C", &shed.show(""), "new"])
+        .status();
+    assert!(packed.unwrap().success());
+    shed.cowshed("volume create source").ok();
+    shed.dir("tree");
+    vec![
+        format!("volume cp {file} data:/"),
+        "volume cp source:/. data:/".to_owned(),
+        format!("volume import data {tar}"),
+        format!("volume import data {}", shed.show("tree")),
+        "overlay apply over".to_owned(),
+    ]
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_commands_that_write_ask_as_a_second_user_would() {
+    for sharing in ["exclusive", "readers", "shared"] {
+        let shed = Shed::new();
+        shed.cowshed(&format!("volume create --sharing {sharing} data"))
+            .ok();
+        let overlay = "--mount type=overlay,src=data,dst=/d,upper=discard";
+        shed.cowshed(&format!("run --name over {overlay} base touch /d/a"))
+            .ok();
+        let lines = writers(&shed);
+        for access in ["rw", "ro"] {
+            shed.cowshed(&format!(
+                "run -d --name first -v data:/data:{access} base sleep 1000"
+            ))
+            .ok();
+            for line in &lines {
+                let done = shed.cowshed(line);
+                if sharing == "shared" {
+                    done.ok();
+                } else {
+                    let message = format!("use volume data ({sharing}): container first uses it");
+                    done.fails(1, &message);
+                }
+            }
+            shed.cowshed("rm -f first").ok();
+        }
+        for line in &lines {
+            shed.cowshed(line).ok();
+        }
+        for name in ["new", "a"] {
+            assert!(shed.data("data").join(name).exists(), "{sharing} {name}");
+        }
+        // To look is no use.
+        shed.cowshed("run -d --name first -v data:/data base sleep 1000")
+            .ok();
+        shed.cowshed("volume ls-files data").ok();
+        shed.cowshed("rm -f first over").ok();
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_a_command_that_writes_keeps_others_out_and_is_named() {
+    let shed = Shed::new();
+    shed.cowshed("volume create --sharing exclusive data").ok();
+    let mut import = shed.command("volume import data -");
+    let mut import = import.stdin(Stdio::piped()).spawn().unwrap();
+    let who = shed.store().join("volumes/data/users");
+    wait_until("it is in", || {
+        std::fs::read_to_string(&who).is_ok_and(|text| text.contains("volume import"))
+    });
+    shed.cowshed("run --rm -v data:/data base true")
+        .fails(125, "(volume import) uses it");
+    import.kill().unwrap();
+    import.wait().unwrap();
+    shed.cowshed("run --rm -v data:/data base true").ok();
+}
