@@ -20,6 +20,8 @@ const LOOK: Duration = Duration::from_millis(20);
 /// A volume that a command of the host has for itself, or beside readers.
 #[derive(Debug)]
 pub struct LockedVolume {
+    /// Which one.
+    pub name: VolumeName,
     /// Keeps it from being removed.
     pub lease: Hold,
     /// Keeps others out.
@@ -166,6 +168,7 @@ impl Engine {
                     volume::finish(&lease.dir, name.as_str())?;
                     volume::touch(&lease.dir);
                     return Ok(LockedVolume {
+                        name,
                         lease,
                         admission,
                         mountpoint: found.mountpoint,

@@ -254,3 +254,125 @@ fn root_a_command_that_writes_keeps_others_out_and_is_named() {
     import.wait().unwrap();
     shed.cowshed("run --rm -v data:/data base true").ok();
 }
+
+/// A volume whose data is a tmpfs while it is in use.
+const DISK: &str = "volume create -o type=tmpfs -o device=tmpfs disk";
+
+fn is_mounted(shed: &Shed) -> bool {
+    let table = crate::support::read("/proc/thread-self/mountinfo");
+    table.contains(&shed.data("disk").display().to_string())
+}
+
+/// Has begun when the file `begun` is there.
+fn job(shed: &Shed, script: &str) -> std::process::Child {
+    shed.cowshed("volume create disk -o type=tmpfs -o device=tmpfs")
+        .ok();
+    let mut job = shed.command("volume lock-run disk -- sh -c");
+    job.arg(script.replace("BEGUN", &shed.show("begun")));
+    let job = job.stdin(Stdio::piped()).spawn().unwrap();
+    wait_until("the job has begun", || shed.path("begun").exists());
+    job
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_lock_run_unmounts_when_its_program_has_ended() {
+    let shed = Shed::new();
+    shed.cowshed(DISK).ok();
+    // A fresh look at what is mounted, by nobody who tidies up.
+    let done = shed.cowshed("volume lock-run disk -- sh -c exit");
+    assert_eq!(done.code, 0);
+    assert!(!is_mounted(&shed));
+    let mut job = job(&shed, "echo >BEGUN; read line; exit 7");
+    assert!(is_mounted(&shed));
+    shed.cowshed("run --rm -v disk:/data base true")
+        .fails(125, "(sh) uses it");
+    drop(job.stdin.take());
+    assert_eq!(job.wait().unwrap().code(), Some(7));
+    assert!(!is_mounted(&shed));
+    for (program, code) in [("nosuchprogram", 127), ("/etc", 126)] {
+        shed.cowshed(&format!("volume lock-run disk {program}"))
+            .fails(code, program);
+        assert!(!is_mounted(&shed));
+    }
+    // Not the last one.
+    shed.cowshed("run -d --name box -v disk:/data:ro base sleep 1000")
+        .ok();
+    shed.cowshed("volume lock-run --read disk true").ok();
+    assert!(is_mounted(&shed));
+    shed.cowshed("rm -f box").ok();
+    assert!(!is_mounted(&shed));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_lock_run_passes_signals_on_and_dies_of_them() {
+    use nix::sys::signal::{Signal, kill};
+    let shed = Shed::new();
+    let mut heard = job(
+        &shed,
+        "trap 'exit 9' USR1; echo >BEGUN; while :; do sleep 0.05; done",
+    );
+    let pid =
+        |job: &std::process::Child| nix::unistd::Pid::from_raw(i32::try_from(job.id()).unwrap());
+    kill(pid(&heard), Signal::SIGUSR1).unwrap();
+    assert_eq!(heard.wait().unwrap().code(), Some(9));
+    assert!(!is_mounted(&shed));
+    std::fs::remove_file(shed.path("begun")).unwrap();
+    let mut ended = job(&shed, "echo >BEGUN; exec sleep 1000");
+    kill(pid(&ended), Signal::SIGTERM).unwrap();
+    assert_eq!(ended.wait().unwrap().code(), Some(128 + 15));
+    assert!(!is_mounted(&shed));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_a_job_on_a_disk_killed_with_9_keeps_nobody_out() {
+    use nix::{
+        sys::signal::{Signal, kill},
+        unistd::Pid,
+    };
+    for whom in ["the command", "the program"] {
+        let shed = Shed::new();
+        let mut job = job(
+            &shed,
+            "echo $$ >BEGUN.tmp; mv BEGUN.tmp BEGUN; exec sleep 1000",
+        );
+        let program = crate::support::read(shed.path("begun"));
+        let program = Pid::from_raw(program.trim().parse().unwrap());
+        if whom == "the command" {
+            job.kill().unwrap();
+            job.wait().unwrap();
+            wait_until("the program is gone", || kill(program, None).is_err());
+        } else {
+            kill(program, Signal::SIGKILL).unwrap();
+            assert_eq!(job.wait().unwrap().code(), Some(137));
+            assert!(!is_mounted(&shed));
+        }
+        shed.cowshed("run --rm -v disk:/data base true").ok();
+        shed.cowshed("volume rm disk").ok();
+        assert!(!is_mounted(&shed));
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_what_a_job_leaves_running_holds_the_disk_on() {
+    let shed = Shed::new();
+    let mut job = job(
+        &shed,
+        "sleep 1000 >/dev/null 2>&1 & echo $! >BEGUN.tmp; mv BEGUN.tmp BEGUN",
+    );
+    assert_eq!(job.wait().unwrap().code(), Some(0));
+    assert!(is_mounted(&shed));
+    shed.cowshed("run --rm -v disk:/data base true")
+        .fails(125, "uses it");
+    let left = crate::support::read(shed.path("begun"));
+    let left = nix::unistd::Pid::from_raw(left.trim().parse().unwrap());
+    nix::sys::signal::kill(left, nix::sys::signal::Signal::SIGKILL).unwrap();
+    wait_until("it is free", || {
+        shed.cowshed("volume ls").ok();
+        !is_mounted(&shed)
+    });
+    shed.cowshed("volume rm disk").ok();
+}
