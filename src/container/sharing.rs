@@ -73,6 +73,32 @@ impl Engine {
         }
     }
 
+    /// Opens a volume to put something in the place of all that it holds: nobody else uses it.
+    pub(super) fn open_to_replace(&self, name: &str, what: &str) -> Result<OpenVolume, Error> {
+        let volumes = self.volumes()?;
+        if volumes.get(name)?.record.options.is_none() {
+            return volumes.open_alone(name).map_err(|error| match error {
+                volume::Error::Busy { name, .. } => {
+                    let users = self.names_of_live_users(&name);
+                    volume::Error::Busy { name, users }.into()
+                }
+                error => error.into(),
+            });
+        }
+        // Only who uses it has it mounted.
+        let mut volume = volumes.open_volume(name)?;
+        let of = (&volume.record.name, Sharing::Exclusive);
+        match self.admit_command(of, volume.dir(), (what, None)) {
+            Ok(admission) => volume.keep(admission),
+            Err(Error::Volume(volume::Error::KeptOut { name, .. })) => {
+                let users = self.names_of_live_users(&name);
+                return Err(volume::Error::Busy { name, users }.into());
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(volume)
+    }
+
     /// Opens a volume to write to it.
     pub(super) fn open_to_write(&self, name: &str, what: &str) -> Result<OpenVolume, Error> {
         let mut volume = self.volumes()?.open_volume(name)?;
@@ -112,6 +138,15 @@ impl Engine {
         });
         users.reverse();
         Ok(users)
+    }
+
+    /// The names of those that run; empty where that cannot be known.
+    pub(super) fn names_of_live_users(&self, name: &VolumeName) -> Vec<String> {
+        let users = self.live_users(name, None).unwrap_or_default();
+        let mut names: Vec<_> = users.into_iter().map(|user| user.name).collect();
+        names.sort();
+        names.dedup();
+        names
     }
 
     fn kept_out(

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     ident::VolumeName,
     sys::{RootDir, copy_tree, process},
-    volume::{self, NewVolume},
+    volume::{self, Making, NewVolume},
 };
 
 /// What those are told who are kept out meanwhile.
@@ -169,7 +169,7 @@ impl Engine {
         let volumes = self.volumes()?;
         if volumes.exists(&name)? {
             return Err(volume::Error::Exists {
-                operation: "copy to",
+                making: Making::Copy,
                 name,
             }
             .into());
@@ -193,7 +193,7 @@ impl Engine {
         let what = format!("copy volume {from}");
         let report = copied.map_err(|error| super::containers::failed(&what, error))?;
         draft.sync()?;
-        self.publish(&volumes, draft)?;
+        self.publish(&volumes, draft, Making::Copy)?;
         Ok(CopyReport {
             tar_bytes: report.bytes,
             destination: Some(to.to_owned()),

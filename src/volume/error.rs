@@ -104,10 +104,10 @@ pub enum Error {
         source: store::Error,
     },
     /// Another volume has the name.
-    #[error("{operation} {name}: a volume of this name exists")]
+    #[error("{} {name}: a volume of this name exists", making.word())]
     Exists {
         /// What was wanted.
-        operation: &'static str,
+        making: Making,
         /// The name.
         name: VolumeName,
     },
@@ -132,22 +132,16 @@ pub enum Error {
         what: String,
     },
     /// Somebody uses a volume that must be ours alone.
-    #[error("volume {name} is in use")]
+    #[error("volume {name} is in use{}", listed(users))]
     Busy {
         /// Which one.
         name: VolumeName,
+        /// Names of the containers that run with it.
+        users: Vec<String>,
     },
     /// A volume that must be empty is not.
     #[error("volume {name} is not empty")]
     NotEmpty {
-        /// Which one.
-        name: VolumeName,
-    },
-    /// What cannot be done to a volume whose data is a file system of its own.
-    #[error("{operation} {name}: its data is a file system of its own, which cannot be swapped")]
-    FileSystem {
-        /// What was wanted.
-        operation: &'static str,
         /// Which one.
         name: VolumeName,
     },
@@ -167,6 +161,65 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+/// What would have given a volume its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Making {
+    /// Another name for a volume.
+    Rename,
+    /// A copy of a whole volume.
+    Copy,
+    /// A volume of a backup.
+    Restore,
+    /// One of the trash.
+    Return,
+    /// A volume of an archive, which somebody else made meanwhile.
+    Import,
+}
+
+impl Making {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Rename => "rename to",
+            Self::Copy => "copy to",
+            Self::Restore | Self::Return => "restore",
+            Self::Import => "import",
+        }
+    }
+
+    fn hint(self, name: &VolumeName) -> String {
+        match self {
+            Self::Rename => {
+                format!("choose another name, or remove that one: cowshed volume rm {name}")
+            }
+            Self::Copy => format!(
+                "choose another name, or copy into it: cowshed volume cp VOLUME:/. {name}:/"
+            ),
+            Self::Restore => format!(
+                "choose another name, or put the backup in the place of what it holds: cowshed \
+                 volume restore --replace FILE {name}"
+            ),
+            Self::Return => {
+                format!("take another name: cowshed volume trash restore --as NEW {name}")
+            }
+            Self::Import => "somebody has made it at this moment: try again".to_owned(),
+        }
+    }
+}
+
+fn listed(users: &[String]) -> String {
+    if users.is_empty() {
+        return String::new();
+    }
+    format!(" - [{}]", users.join(", "))
+}
+
+fn stop(users: &[String]) -> String {
+    match users {
+        [] => "another command works with it: try again in a moment".to_owned(),
+        users => format!("cowshed stop {}", users.join(" ")),
+    }
 }
 
 fn has(holders: &[String]) -> String {
@@ -215,7 +268,6 @@ impl Failure for Error {
             Error::Exists { .. } | Error::Differs { .. } | Error::NotEmpty { .. } => {
                 ErrorKind::AlreadyExists
             }
-            Error::FileSystem { .. } => ErrorKind::Unsupported,
             Error::Backup(error) => error.kind(),
             Error::Text { .. } => ErrorKind::Invalid,
             Error::Options { why, .. } => why.kind(),
@@ -230,14 +282,9 @@ impl Failure for Error {
         match self {
             Error::NotFound { .. } => Some("cowshed volume ls lists all volumes".to_owned()),
             Error::Driver { .. } => Some("this version has the driver \"local\" only".to_owned()),
-            Error::Mounted { users, .. } => Some(match &users[..] {
-                [] => "another command works with it: try again in a moment".to_owned(),
-                users => format!("cowshed stop {}", users.join(" ")),
-            }),
+            Error::Mounted { users, .. } | Error::Busy { users, .. } => Some(stop(users)),
             Error::Protected { name } => Some(format!("cowshed volume unprotect {name}")),
-            Error::Exists { name, .. } => Some(format!(
-                "choose another name, or remove that one: cowshed volume rm {name}"
-            )),
+            Error::Exists { making, name } => Some(making.hint(name)),
             Error::Differs { name, .. } => Some(format!(
                 "remove it, choose another name, or take it as it is: cowshed volume create \
                  --exist-ok {name}"
@@ -260,13 +307,7 @@ impl Failure for Error {
                 "wait until it is free: cowshed volume inspect {name} tells who uses it"
             )),
             Error::Sharing(error) => error.hint(),
-            Error::Busy { .. } => {
-                Some("stop the containers that have it mounted: cowshed ps".to_owned())
-            }
             Error::NotEmpty { .. } => Some("--replace takes the place of what it holds".to_owned()),
-            Error::FileSystem { name, .. } => Some(format!(
-                "cowshed volume import {name} FILE unpacks into it, file by file"
-            )),
             Error::Backup(error) => error.hint(),
             Error::System { source, .. } => source.hint(),
             Error::Store(error) => error.hint(),

@@ -62,22 +62,16 @@ impl<'s> Volumes<'s> {
         opened(record, Claim::Shared(hold))
     }
 
-    /// Opens a volume that nobody else uses, and keeps others waiting until it is closed.
-    ///
-    /// # Errors
-    ///
-    /// Its data is a file system of its own.
+    /// Opens a volume that nobody else uses, and keeps others waiting until it is closed. What is
+    /// mounted on its data while it is used is not there then.
     pub fn open_alone(&self, name: &str) -> Result<OpenVolume, Error> {
         let record = self.get(name)?.record;
-        if record.options.is_some() {
-            return Err(Error::FileSystem {
-                operation: "replace data of",
-                name: record.name,
-            });
-        }
         match try_lease(self.dir, record.name.as_str())? {
             Tried::Got(lease) => opened(record, Claim::Alone(lease)),
-            Tried::Busy => Err(Error::Busy { name: record.name }),
+            Tried::Busy => Err(Error::Busy {
+                name: record.name,
+                users: Vec::new(),
+            }),
             Tried::Absent => Err(Error::NotFound {
                 name: name.to_owned(),
             }),
@@ -182,14 +176,6 @@ impl OpenVolume {
     /// Keeps its place among the users until it is closed.
     pub fn keep(&mut self, admission: Admission) {
         self.admission = Some(admission);
-    }
-
-    /// Whether it holds nothing.
-    pub fn is_empty(&self) -> Result<bool, Error> {
-        let entries = self.data.entries();
-        let entries =
-            entries.map_err(|source| failed("list", self.record.name.as_str(), source))?;
-        Ok(entries.is_empty())
     }
 }
 

@@ -9,7 +9,7 @@
 use nix::errno::Errno;
 
 use super::{
-    Error, Volume, VolumeRecord,
+    Error, Making, Volume, VolumeRecord,
     damaged::stand_in,
     edit::edit_in,
     local::{DATA, LOCAL, RECORD, Volumes, failed},
@@ -175,7 +175,7 @@ impl Volumes<'_> {
             Ok(()) => {}
             Err(error) if error.errno() == Some(Errno::EEXIST) => {
                 return Err(Error::Exists {
-                    operation: "restore",
+                    making: Making::Return,
                     name: name.clone(),
                 });
             }
