@@ -38,6 +38,17 @@ pub trait Failure: std::error::Error {
     }
 }
 
+/// An error's causes in a line.
+pub fn in_a_line(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
 impl<E: Failure + 'static> From<E> for Box<dyn Failure> {
     fn from(error: E) -> Self {
         Box::new(error)

@@ -78,7 +78,7 @@ fn followed_by_path(names: Vec<String>) -> Vec<String> {
 }
 
 fn containers(engine: &Engine, wanted: impl Fn(&Container) -> bool) -> Option<Vec<String>> {
-    let all = engine.containers().ok()?;
+    let all = engine.all_containers().ok()?.0;
     let chosen = all.into_iter().filter(wanted);
     Some(chosen.map(|one| one.record.name.to_string()).collect())
 }

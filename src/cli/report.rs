@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use cowshed::error::Failure;
+use cowshed::{container::DamagedContainer, error::Failure};
 
 use super::text::printable;
 
@@ -207,6 +207,30 @@ pub(crate) fn remarks(remarks: &[String]) {
     for remark in remarks {
         note(remark);
     }
+}
+
+/// One note of everything in a list whose record cannot be read, and what removes it.
+pub(crate) fn note_damaged<'d>(
+    what: &str,
+    remedy: &str,
+    damaged: impl Iterator<Item = (&'d str, &'d str)>,
+) {
+    let told: Vec<_> = damaged
+        .map(|(name, why)| format!("{name} ({why})"))
+        .collect();
+    if !told.is_empty() {
+        note(&format!(
+            "{what} whose records cannot be read: {}; {remedy} removes one",
+            told.join(", ")
+        ));
+    }
+}
+
+/// The same of containers.
+pub(crate) fn note_damaged_containers(damaged: &[DamagedContainer]) {
+    let told = damaged.iter();
+    let told = told.map(|one| (one.id.short(), one.why.as_str()));
+    note_damaged("containers", "cowshed rm", told);
 }
 
 /// A line for whoever watches, such as `--explain`.

@@ -7,7 +7,7 @@ use crate::{
     ident::{ContainerId, ContainerName},
     mount::Overlay,
     rootfs::{self, Change},
-    store::{Durability, Place, Tried, record, try_lease},
+    store::{self, Durability, Place, Tried, record, try_lease},
     sys::{Dir, SysError, lock::Lock},
 };
 
@@ -69,15 +69,24 @@ impl Engine {
     }
 
     /// All containers, newest first.
+    ///
+    /// # Errors
+    ///
+    /// One cannot be read: for whoever must not miss any. [`Engine::all_containers`] goes on.
     pub fn containers(&self) -> Result<Vec<Container>, Error> {
+        let mut all = self
+            .each_container()?
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()?;
+        all.sort_by_key(|container| std::cmp::Reverse(container.record.created));
+        Ok(all)
+    }
+
+    pub(super) fn each_container(&self) -> Result<Vec<Result<Container, Error>>, Error> {
         let dir = self.containers_dir()?;
         let ids = ids_in(dir)?;
         let found = ids.iter().map(|id| self.read_container(dir, id));
-        let mut all: Vec<_> = found
-            .filter_map(Result::transpose)
-            .collect::<Result<_, _>>()?;
-        all.sort_by_key(|container| std::cmp::Reverse(container.record.created));
-        Ok(all)
+        Ok(found.filter_map(Result::transpose).collect())
     }
 
     /// Finds one by name, id or prefix of an id.
@@ -100,7 +109,7 @@ impl Engine {
             return self.read_container(dir, &id)?.ok_or_else(missing);
         }
         // A made-up name is reserved nowhere.
-        let all = self.containers()?;
+        let (all, _damaged) = self.all_containers()?;
         all.into_iter()
             .find(|one| one.record.name.as_str() == text)
             .ok_or_else(missing)
@@ -120,9 +129,19 @@ impl Engine {
         };
         let record: Option<ContainerRecord> = record::find(&own, CONFIG).map_err(damaged)?;
         let Some(record) = record else {
-            return Ok(None);
+            return if self.exists(Place::Containers, id)? {
+                let source = SysError::new("openat", CONFIG, nix::errno::Errno::ENOENT);
+                let name = CONFIG.to_owned();
+                Err(damaged(store::Error::Read { name, source }))
+            } else {
+                Ok(None)
+            };
         };
-        let state: Option<State> = record::find(&own, STATE).map_err(damaged)?;
+        let state = match record::find(&own, STATE) {
+            // It is not synced, so that a power cut can take it; it runs no more then.
+            Err(error) if error.is_damage() => Some(State::lost(&record)),
+            state => state.map_err(damaged)?,
+        };
         // One that cannot be read is from before a crash: the next result takes its place.
         let recorded = record.probe().map(|_| record::find(&own, HEALTH));
         let recorded: Option<Health> = recorded.and_then(|found| found.ok().flatten());

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Container, ContainerSize, Engine, Error};
+use super::{Container, ContainerSize, DamagedContainer, Engine, Error};
 use crate::{
     ident::{ChainId, Digest},
-    image::ImageRecord,
-    volume::{self, Volume},
+    image::{DamagedImage, ImageRecord},
+    volume::{self, DamagedVolume, Looked, Volume},
 };
 
 /// What everything takes. Nothing is locked while it is added up: each figure is of its own moment.
@@ -20,6 +20,22 @@ pub struct DiskUsage {
     pub containers: Vec<(Container, ContainerSize)>,
     /// Volumes without driver options, as Docker's (semantics 45).
     pub volumes: Vec<VolumeUsage>,
+    /// What is there and cannot be read.
+    pub damaged: Damaged,
+    /// How many volumes are in the trash, and their bytes.
+    pub trash: (usize, u64),
+}
+
+/// What has a record that cannot be read. Such volumes are among the others; of the rest nothing is
+/// known.
+#[derive(Debug, Default)]
+pub struct Damaged {
+    /// Images.
+    pub images: Vec<DamagedImage>,
+    /// Containers.
+    pub containers: Vec<DamagedContainer>,
+    /// Volumes.
+    pub volumes: Vec<DamagedVolume>,
 }
 
 /// What an image takes.
@@ -61,22 +77,43 @@ impl Engine {
     ///
     /// What goes while we look is left out.
     pub fn disk_usage(&self) -> Result<DiskUsage, Error> {
-        let containers = self.containers()?;
-        let (images, layers) = image_usage(self.images()?.list()?, &containers);
-        let volumes = self.volume_usage(&containers)?;
+        let (containers, damaged_containers) = self.all_containers()?;
+        let (records, damaged_images) = self.images()?.all()?;
+        let (images, layers) = image_usage(records, &containers);
+        let (volumes, damaged_volumes) = self.volume_usage(&containers)?;
         let sized = containers.into_iter().map(|container| {
             let size = self.size_of(&container.record)?;
             Ok((container, size))
         });
+        let damaged = Damaged {
+            images: damaged_images,
+            containers: damaged_containers,
+            volumes: damaged_volumes,
+        };
         Ok(DiskUsage {
             images,
             layers,
             containers: sized.collect::<Result<_, Error>>()?,
             volumes,
+            damaged,
+            trash: self.trash_usage()?,
         })
     }
 
-    fn volume_usage(&self, containers: &[Container]) -> Result<Vec<VolumeUsage>, Error> {
+    fn trash_usage(&self) -> Result<(usize, u64), Error> {
+        let volumes = self.volumes()?;
+        let trashed = volumes.trash()?;
+        let mut bytes = 0;
+        for one in &trashed {
+            bytes += volumes.usage_of_trashed(one)?.bytes;
+        }
+        Ok((trashed.len(), bytes))
+    }
+
+    fn volume_usage(
+        &self,
+        containers: &[Container],
+    ) -> Result<(Vec<VolumeUsage>, Vec<DamagedVolume>), Error> {
         let mut links = BTreeMap::<_, usize>::new();
         for container in containers {
             // Twice in one container is once.
@@ -86,8 +123,15 @@ impl Engine {
             }
         }
         let volumes = self.volumes()?;
-        let mut usages = Vec::new();
-        for volume in volumes.list()? {
+        let (mut usages, mut damaged) = (Vec::new(), Vec::new());
+        for looked in volumes.list()? {
+            let volume = match looked {
+                Looked::Whole(volume) => volume,
+                Looked::Damaged(one) => {
+                    damaged.push(one.clone());
+                    one.volume
+                }
+            };
             let record = &volume.record;
             if record.options.is_some() {
                 continue;
@@ -95,6 +139,14 @@ impl Engine {
             let size = match volumes.usage(&record.name) {
                 Ok(usage) => usage.bytes,
                 Err(volume::Error::NotFound { .. }) => continue,
+                // Who knows what was done to it.
+                Err(_)
+                    if damaged
+                        .iter()
+                        .any(|one| one.volume.record.name == record.name) =>
+                {
+                    0
+                }
                 Err(error) => return Err(error.into()),
             };
             let links = links.get(&record.name).copied().unwrap_or_default();
@@ -104,7 +156,7 @@ impl Engine {
                 links,
             });
         }
-        Ok(usages)
+        Ok((usages, damaged))
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 use super::{Engine, Error, containers::failed};
 use crate::{
     ident::{ChainId, Digest, Reference, Timestamp},
-    image::{self, Bundle, ImageRecord, Offered, Synthesis, apply_change, health_change},
+    image::{self, Bundle, ImageRecord, Names, Offered, Synthesis, apply_change, health_change},
     layer::{self, Compression, Limits},
     rootfs::{self, Imported, LayerSource, Layers, Sync},
     store::{Blobs, NewBlob, Place, Staging, Tried, lease_place, sweep, try_lease},
@@ -169,7 +169,7 @@ impl Engine {
     }
 
     /// The caller holds the layers' exclusive lease.
-    fn remove_orphans(&self) -> Result<(), Error> {
+    pub(super) fn remove_orphans(&self) -> Result<(), Error> {
         let (chains, needed) = self.needed()?;
         let layers = Layers::open(self.store())?;
         for chain in layers.list()?.iter().rev() {
@@ -227,8 +227,17 @@ impl Engine {
         // Nobody who looks at layers or makes a container of them is in between.
         let _lease = lease_place(self.store(), Place::Layers, true)?;
         let images = self.images()?;
-        let record = images.resolve(text)?;
-        let all = images.names()?;
+        let record = match images.resolve(text) {
+            Err(image::Error::Damaged { manifest, .. }) => {
+                return self.remove_damaged_image(manifest);
+            }
+            record => record?,
+        };
+        // Without names it is named by its id.
+        let all = match images.names() {
+            Err(image::Error::Names { .. }) => Names::new(),
+            names => names?,
+        };
         let own: Vec<_> = all
             .iter()
             .filter(|(_, to)| **to == record.manifest)
@@ -263,8 +272,10 @@ impl Engine {
         };
         // A container keeps the layers of an image whose names were taken by force.
         if last && !self.is_used(&record)? {
-            images.forget(&record)?;
-            untagged.deleted = self.collect_garbage(&record)?;
+            images.forget(record.manifest)?;
+            untagged.deleted = vec![record.id];
+            let rest = self.unless_damaged(self.collect_garbage(&record))?;
+            untagged.deleted.extend(rest);
             self.tell_image("delete", &record.id, None);
         }
         Ok(untagged)
@@ -306,7 +317,7 @@ impl Engine {
     fn collect_garbage(&self, gone: &ImageRecord) -> Result<Vec<Digest>, Error> {
         let (needed, _) = self.needed()?;
         let layers = Layers::open(self.store())?;
-        let mut deleted = vec![gone.id];
+        let mut deleted = Vec::new();
         for chain in gone.layers.iter().rev().map(|layer| layer.chain) {
             if !needed.contains(&chain) && layers.find(chain)?.is_some() {
                 layers.remove(chain)?;

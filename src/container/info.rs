@@ -69,11 +69,13 @@ pub struct Features {
 impl Engine {
     /// Looks at everything.
     pub fn info(&self) -> Result<Info, Error> {
-        let containers = self.containers()?;
+        // Those that cannot be read do not run, for all we know.
+        let (containers, damaged) = self.all_containers()?;
         let running = containers.iter().filter(|one| one.status.is_live()).count();
         let mut ids: Vec<_> = self
             .images()?
-            .list()?
+            .all()?
+            .0
             .iter()
             .map(|record| record.id)
             .collect();
@@ -86,7 +88,7 @@ impl Engine {
             .find_map(|line| line.strip_prefix("PRETTY_NAME="));
         Ok(Info {
             running,
-            stopped: containers.len() - running,
+            stopped: containers.len() - running + damaged.len(),
             images: ids.len(),
             volumes: self.volumes()?.names()?.len(),
             trashed_volumes: self.volumes()?.trash()?.len(),

@@ -232,7 +232,7 @@ impl Engine {
 
     /// The ids of containers that do not run and that their policy wants back after a boot.
     pub fn to_be_revived(&self) -> Result<Vec<String>, Error> {
-        let all = self.containers()?;
+        let (all, _damaged) = self.all_containers()?;
         let wanted = |one: &&Container| {
             let state = one.state.as_ref().filter(|state| state.started.is_some());
             !one.status.is_live() && state.is_some_and(|state| one.record.restart.revives(state))

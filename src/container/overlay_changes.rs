@@ -85,7 +85,9 @@ impl Engine {
             return Err(never_used("apply overlay", text));
         };
         self.refuse_other_overlays(&found, &book.lower, text)?;
-        let lower = self.open_lower_dir(&book.lower)?.alone()?;
+        let held = found.container.as_ref().map(|one| &one.record);
+        let lower = self.open_lower_to_write(&book.lower, ("overlay apply", held))?;
+        let lower = lower.alone()?;
         process::raise_file_limit();
         if let Ok(upper) = home.place.open_dir(UPPER) {
             rootfs::check_depth(&upper).map_err(|source| failed("apply overlay", source))?;

@@ -25,7 +25,7 @@ use crate::{
         mount::{Depth, clone_tree},
         open_handle, remove_tree,
     },
-    volume::{Hold, Renaming},
+    volume::{Admission, Hold, Renaming},
 };
 
 const OVERLAYS: &str = "overlays";
@@ -76,7 +76,9 @@ pub(super) struct Home {
 pub(super) struct Lower {
     pub(super) dir: Dir,
     /// Of a volume.
-    _hold: Option<Hold>,
+    hold: Option<Hold>,
+    /// Among the users of a volume, where it is written to.
+    admission: Option<Admission>,
 }
 
 impl Lower {
@@ -288,8 +290,24 @@ impl Engine {
         };
         Ok(Lower {
             dir: opened.map_err(|source| failed("open lower directory", source))?,
-            _hold: hold,
+            hold,
+            admission: None,
         })
+    }
+
+    /// The same to write to it, as another user of the volume would.
+    pub(super) fn open_lower_to_write(
+        &self,
+        lower: &Stored,
+        (what, held): (&str, Option<&ContainerRecord>),
+    ) -> Result<Lower, Error> {
+        let mut opened = self.open_lower_dir(lower)?;
+        if let (Stored::Volume(name), Some(hold)) = (lower, &opened.hold) {
+            let record = self.volumes()?.get(name)?.record;
+            let of = (&record.name, record.sharing);
+            opened.admission = Some(self.admit_command(of, &hold.dir, (what, held))?);
+        }
+        Ok(opened)
     }
 }
 

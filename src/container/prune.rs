@@ -15,7 +15,7 @@ pub struct PrunedContainer {
 impl Engine {
     /// Containers that do not run, newest first, with what they wrote.
     pub fn stopped_containers(&self) -> Result<Vec<PrunedContainer>, Error> {
-        let mut all = self.containers()?;
+        let (mut all, _damaged) = self.all_containers()?;
         all.retain(|container| !container.status.is_live());
         let measured = all.into_iter().map(|container| {
             // One that has lost its layers must be removable, too.

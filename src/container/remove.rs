@@ -31,9 +31,7 @@ impl Engine {
     /// Removes a container.
     pub fn remove_container(&self, text: &str, removal: Removal) -> Result<ContainerId, Error> {
         let container = match self.container(text) {
-            Err(Error::Damaged { id, .. }) if id.as_str().starts_with(text) => {
-                return self.remove_damaged(&id);
-            }
+            Err(Error::Damaged { id, .. }) => return self.remove_damaged(&id, removal),
             container => container?,
         };
         let record = &container.record;
@@ -71,19 +69,6 @@ impl Engine {
         }
     }
 
-    /// What is left of a container whose record says nothing any more; nobody can hold on to it.
-    fn remove_damaged(&self, id: &ContainerId) -> Result<ContainerId, Error> {
-        let dir = self.containers_dir()?;
-        match try_lease(dir, id.as_str())? {
-            Tried::Got(_lease) => self.store().discard(dir, id.as_str())?,
-            Tried::Absent => {}
-            Tried::Busy => {
-                return Err(busy(id));
-            }
-        }
-        Ok(id.clone())
-    }
-
     /// Ends what killed supervisors left: programs that slipped their leash, `--rm` containers, and
     /// mounts of volumes.
     ///
@@ -102,7 +87,8 @@ impl Engine {
         };
         let renamed = self.finish_volume_renaming();
         let mut groups = cgroup::children(self.hierarchies()?).unwrap_or_default();
-        for container in self.containers()? {
+        // One that cannot be read keeps nobody from tidying up after the others.
+        for container in self.all_containers()?.0 {
             let Container {
                 record,
                 state,
@@ -215,7 +201,11 @@ impl Engine {
             }
         }
         // When they are ours: nobody comes to use one of them after we have looked.
-        let others = self.containers()?;
+        let others = match self.containers() {
+            // It may use them, too: they stay, and prune shows them.
+            Err(Error::Damaged { .. }) => return Ok(()),
+            others => others?,
+        };
         for (name, lease) in claimed {
             let used = others
                 .iter()
@@ -234,7 +224,7 @@ impl Engine {
     }
 }
 
-fn busy(id: &ContainerId) -> Error {
+pub(super) fn busy(id: &ContainerId) -> Error {
     Error::State {
         operation: format!("remove container {}", id.short()),
         what: "is held by another command",

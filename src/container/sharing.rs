@@ -10,7 +10,8 @@ use crate::{
     ident::VolumeName,
     mount::{Access, RequestKind, Sharing},
     store::Lease,
-    volume::{self, Admission, Admitted, Hold},
+    sys::Dir,
+    volume::{self, Admission, Admitted, Hold, OpenVolume},
 };
 
 /// How often somebody who waits for a volume looks again.
@@ -19,6 +20,8 @@ const LOOK: Duration = Duration::from_millis(20);
 /// A volume that a command of the host has for itself, or beside readers.
 #[derive(Debug)]
 pub struct LockedVolume {
+    /// Which one.
+    pub name: VolumeName,
     /// Keeps it from being removed.
     pub lease: Hold,
     /// Keeps others out.
@@ -48,6 +51,63 @@ impl Engine {
         }
     }
 
+    /// Lets a command in that writes to a volume, as another container would be: what the volume says
+    /// about sharing holds for both. `held` is a container that the command holds, which counts as
+    /// one that runs by that.
+    pub(super) fn admit_command(
+        &self,
+        (name, sharing): (&VolumeName, Sharing),
+        volume: &Dir,
+        (what, held): (&str, Option<&ContainerRecord>),
+    ) -> Result<Admission, Error> {
+        let access = Access::ReadWrite;
+        match volume::admit(volume, name.as_str(), (sharing, access))? {
+            Admitted::Yes(mut admission) => {
+                if sharing.is_alone(access) {
+                    let who = format!("process {} ({what})", std::process::id());
+                    admission.describe(name.as_str(), &who)?;
+                }
+                Ok(admission)
+            }
+            Admitted::No { holder } => Err(self.kept_out((name, sharing), (held, holder))?),
+        }
+    }
+
+    /// Opens a volume to put something in the place of all that it holds: nobody else uses it.
+    pub(super) fn open_to_replace(&self, name: &str, what: &str) -> Result<OpenVolume, Error> {
+        let volumes = self.volumes()?;
+        if volumes.get(name)?.record.options.is_none() {
+            return volumes.open_alone(name).map_err(|error| match error {
+                volume::Error::Busy { name, .. } => {
+                    let users = self.names_of_live_users(&name);
+                    volume::Error::Busy { name, users }.into()
+                }
+                error => error.into(),
+            });
+        }
+        // Only who uses it has it mounted.
+        let mut volume = volumes.open_volume(name)?;
+        let of = (&volume.record.name, Sharing::Exclusive);
+        match self.admit_command(of, volume.dir(), (what, None)) {
+            Ok(admission) => volume.keep(admission),
+            Err(Error::Volume(volume::Error::KeptOut { name, .. })) => {
+                let users = self.names_of_live_users(&name);
+                return Err(volume::Error::Busy { name, users }.into());
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(volume)
+    }
+
+    /// Opens a volume to write to it.
+    pub(super) fn open_to_write(&self, name: &str, what: &str) -> Result<OpenVolume, Error> {
+        let mut volume = self.volumes()?.open_volume(name)?;
+        let of = (&volume.record.name, volume.record.sharing);
+        let admission = self.admit_command(of, volume.dir(), (what, None))?;
+        volume.keep(admission);
+        Ok(volume)
+    }
+
     fn tell_of_writers(&self, record: &ContainerRecord, name: &VolumeName) -> Result<(), Error> {
         let others = self.live_users(name, Some(record))?;
         let others = others
@@ -71,12 +131,22 @@ impl Engine {
         name: &VolumeName,
         but: Option<&ContainerRecord>,
     ) -> Result<Vec<VolumeUse>, Error> {
-        let mut users = self.volume_users()?.remove(name).unwrap_or_default();
+        let (mut users, _damaged) = self.known_volume_users()?;
+        let mut users = users.remove(name).unwrap_or_default();
         users.retain(|user| {
             user.status.is_live() && but.is_none_or(|but| but.id.as_str() != user.id)
         });
         users.reverse();
         Ok(users)
+    }
+
+    /// The names of those that run; empty where that cannot be known.
+    pub(super) fn names_of_live_users(&self, name: &VolumeName) -> Vec<String> {
+        let users = self.live_users(name, None).unwrap_or_default();
+        let mut names: Vec<_> = users.into_iter().map(|user| user.name).collect();
+        names.sort();
+        names.dedup();
+        names
     }
 
     fn kept_out(
@@ -133,6 +203,7 @@ impl Engine {
                     volume::finish(&lease.dir, name.as_str())?;
                     volume::touch(&lease.dir);
                     return Ok(LockedVolume {
+                        name,
                         lease,
                         admission,
                         mountpoint: found.mountpoint,

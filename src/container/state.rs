@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ContainerRecord;
 use crate::{ident::Timestamp, sys::process};
 
 /// state.json: what happened to it; absent while a `run` is making it.
@@ -37,6 +38,18 @@ pub struct State {
 }
 
 impl State {
+    /// In the place of one that cannot be read: it has run, and nobody knows how that ended. The code
+    /// is Docker's for such an end.
+    pub(super) fn lost(record: &ContainerRecord) -> Self {
+        Self {
+            started: Some(record.created),
+            finished: Some(record.created),
+            exit_code: 255,
+            error: "its state cannot be read".to_owned(),
+            ..Self::default()
+        }
+    }
+
     /// Whether process 1 of the container still runs, whoever supervises it.
     pub fn is_alive(&self) -> bool {
         let Some((boot, start_time)) = &self.identity else {

@@ -18,8 +18,12 @@ use super::{
 use crate::{
     ident::VolumeName,
     sys::{RootDir, copy_tree, process},
-    volume::{self, NewVolume},
+    volume::{self, Making, NewVolume},
 };
+
+/// What those are told who are kept out meanwhile.
+const CP: &str = "volume cp";
+pub(super) const IMPORT: &str = "volume import";
 
 /// One side of a `volume cp`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,7 +122,7 @@ impl Engine {
                 stream_from(&reach, (&name, &path), how).map_err(in_volume)
             }
             Request::In(from, name, path) => {
-                let reach = self.reach_volume(&name)?;
+                let reach = Reach::Volume(Box::new(self.open_to_write(&name, CP)?));
                 let copied = copy_into(|| Ok(reach), from.as_deref(), (&name, &path), how);
                 copied.map_err(in_volume)
             }
@@ -136,7 +140,7 @@ impl Engine {
         (to, at): &(String, OsString),
         how: Copying,
     ) -> Result<CopyReport, Error> {
-        let volume = self.volumes()?.open_volume(to)?;
+        let volume = self.open_to_write(to, CP)?;
         let reach = self.reach_volume(from)?;
         let root = volume.data.try_clone();
         let root = root.map_err(|source| super::containers::failed("open volume", source))?;
@@ -165,7 +169,7 @@ impl Engine {
         let volumes = self.volumes()?;
         if volumes.exists(&name)? {
             return Err(volume::Error::Exists {
-                operation: "copy to",
+                making: Making::Copy,
                 name,
             }
             .into());
@@ -189,7 +193,7 @@ impl Engine {
         let what = format!("copy volume {from}");
         let report = copied.map_err(|error| super::containers::failed(&what, error))?;
         draft.sync()?;
-        self.publish(&volumes, draft)?;
+        self.publish(&volumes, draft, Making::Copy)?;
         Ok(CopyReport {
             tar_bytes: report.bytes,
             destination: Some(to.to_owned()),
@@ -210,7 +214,7 @@ impl Engine {
         self.create_volume(wanted, Mismatch::Accept)?;
         let mut content = source.to_owned();
         content.push(OsStr::from_bytes(b"/."));
-        let reach = self.reach_volume(name.as_str())?;
+        let reach = Reach::Volume(Box::new(self.open_to_write(name.as_str(), IMPORT)?));
         let place = (name.as_str(), OsStr::new("/"));
         let report = copy_into(|| Ok(reach), Some(&content), place, Copying::default());
         Ok(report.map_err(in_volume)?.tar_bytes)

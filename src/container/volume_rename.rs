@@ -13,7 +13,7 @@ use crate::{
     mount::{RequestKind, Stored, Upper},
     store::{Durability, Lease, Place, Tried, lease_place, record, try_lease},
     sys::{Dir, process},
-    volume::{self, Renaming},
+    volume::{self, Making, Renaming},
 };
 
 /// A lister holds a container for microseconds: 2 s in all.
@@ -49,8 +49,8 @@ impl Engine {
         let held = self.hold_users(&renaming.from)?;
         if volumes.exists(&renaming.to)? {
             let name = renaming.to;
-            let operation = "rename to";
-            return Err(volume::Error::Exists { operation, name }.into());
+            let making = Making::Rename;
+            return Err(volume::Error::Exists { making, name }.into());
         }
         volumes.begin_renaming(&renaming)?;
         if let Err(error) = volumes.move_renamed(&renaming) {
@@ -163,16 +163,7 @@ impl Engine {
     }
 
     fn mounted(&self, name: VolumeName) -> Error {
-        let users = self.volume_users().ok();
-        let users = users.and_then(|mut users| users.remove(&name));
-        let mut users: Vec<_> = users
-            .unwrap_or_default()
-            .into_iter()
-            .filter(|user| user.status.is_live())
-            .map(|user| user.name)
-            .collect();
-        users.sort();
-        users.dedup();
+        let users = self.names_of_live_users(&name);
         volume::Error::Mounted { name, users }.into()
     }
 }

@@ -6,6 +6,7 @@ use super::{
     CopyError, Engine, Error,
     copy_stream::{Signals, Watched},
     volume_backup::{open_archive, told},
+    volume_copy::IMPORT,
 };
 use crate::{
     ident::VolumeName,
@@ -13,7 +14,7 @@ use crate::{
     store::sweep,
     sys::{Dir, FileKind, RootDir, metadata_of, process},
     volume::{
-        self, Draft, NewVolume, Volumes,
+        self, Draft, Making, NewVolume, Volumes,
         backup::{self, Checked, Difference, Head, Tail},
     },
 };
@@ -39,6 +40,9 @@ pub struct RestoreReport {
     pub tail: Tail,
 }
 
+/// What those are told who are kept out meanwhile.
+const RESTORE: &str = "volume restore";
+
 /// As many differences as are told; the rest is counted.
 const DIFFERENCES_MAX: usize = 20;
 
@@ -57,7 +61,9 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// The volume is as it was then, or is not there.
+    /// The volume is as it was then, or is not there. Only where it has driver options, and a system
+    /// call fails while entries are swapped, it is neither: what is then not in its place is beside
+    /// it (`volume::Swap`).
     pub fn restore_backup(
         &self,
         archive: &OsStr,
@@ -72,13 +78,13 @@ impl Engine {
         let old = match into {
             Into::New if volumes.exists(&parsed)? => {
                 return Err(volume::Error::Exists {
-                    operation: "restore",
+                    making: Making::Restore,
                     name: parsed,
                 }
                 .into());
             }
             Into::New => None,
-            Into::Empty | Into::Replaced => Some(volumes.open_alone(name)?),
+            Into::Empty | Into::Replaced => Some(self.open_to_replace(name, RESTORE)?),
         };
         if let Some(old) = old.as_ref().filter(|_| into == Into::Empty)
             && !old.is_empty()?
@@ -87,33 +93,44 @@ impl Engine {
         }
         let archive = open_archive(archive)?;
         let signals = Signals::catch()?;
+        let take = |data: &Dir| -> Result<RestoreReport, Error> {
+            let root = root_of(data)?;
+            let spool = self.spool()?;
+            let input = Watched::shared(archive, &signals);
+            let restored = process::with_umask(0, || backup::restore(input, &root, limits, spool));
+            if let Some(interrupted) = signals.interrupted() {
+                return Err(interrupted.into());
+            }
+            let place = format!("volume {name}");
+            let Checked { head, tail, .. } = restored.map_err(|error| told(error, &place))?;
+            Ok(RestoreReport { head, tail })
+        };
+        if let Some(old) = old.as_ref().filter(|old| old.record.options.is_some()) {
+            let swap = old.begin_swap()?;
+            let report = take(&swap.content)?;
+            swap.replace()?;
+            return Ok(report);
+        }
         let draft = volumes.draft(NewVolume {
             name: Some(parsed.clone()),
             ..NewVolume::default()
         })?;
-        let root = root_of(&draft.data)?;
-        let spool = self.spool()?;
-        let input = Watched::shared(archive, &signals);
-        let restored = process::with_umask(0, || backup::restore(input, &root, limits, spool));
-        if let Some(interrupted) = signals.interrupted() {
-            return Err(interrupted.into());
-        }
-        let place = format!("volume {name}");
-        let Checked { head, tail, .. } = restored.map_err(|error| told(error, &place))?;
+        let report = take(&draft.data)?;
         draft.sync()?;
         if let Some(old) = old {
             draft.replace_data_of(&old)?;
         } else {
-            let draft = draft.described(described(&parsed, &head))?;
-            self.publish(&volumes, draft)?;
+            let draft = draft.described(described(&parsed, &report.head))?;
+            self.publish(&volumes, draft, Making::Restore)?;
         }
-        Ok(RestoreReport { head, tail })
+        Ok(report)
     }
 
     pub(super) fn publish<'s>(
         &'s self,
         volumes: &Volumes<'s>,
         draft: Draft<'s>,
+        making: Making,
     ) -> Result<(), Error> {
         let (name, driver) = (draft.record().name.clone(), draft.record().driver.clone());
         match volumes.publish(draft)? {
@@ -121,11 +138,7 @@ impl Engine {
                 self.tell_volume("create", &name, &driver);
                 Ok(())
             }
-            None => Err(volume::Error::Exists {
-                operation: "restore",
-                name,
-            }
-            .into()),
+            None => Err(volume::Error::Exists { making, name }.into()),
         }
     }
 
@@ -194,7 +207,7 @@ impl Engine {
             Ok(placed.tar_bytes)
         };
         if volumes.exists(&parsed)? {
-            let volume = volumes.open_volume(name)?;
+            let volume = self.open_to_write(name, IMPORT)?;
             return import(&volume.data);
         }
         let draft = volumes.draft(NewVolume {
@@ -203,7 +216,7 @@ impl Engine {
         })?;
         let bytes = import(&draft.data)?;
         draft.sync()?;
-        self.publish(&volumes, draft)?;
+        self.publish(&volumes, draft, Making::Import)?;
         Ok(bytes)
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     ident::{Timestamp, VolumeName},
     store::{Lease, Tried},
     sys::Usage,
-    volume::{self, Created, NewVolume, Volume, VolumeRecord},
+    volume::{self, Created, Looked, NewVolume, Volume, VolumeRecord},
 };
 
 /// How often to try for a volume that somebody else works with at this moment: 2 s in all.
@@ -61,6 +61,8 @@ pub struct Unused {
     pub prunable: Vec<Pruned>,
     /// Those that are protected.
     pub protected: Vec<VolumeName>,
+    /// Those of which nobody knows what they are: their records cannot be read.
+    pub damaged: Vec<VolumeName>,
 }
 
 impl Engine {
@@ -112,7 +114,10 @@ impl Engine {
     /// not protected.
     pub fn remove_volume(&self, name: &str) -> Result<VolumeName, Error> {
         let volumes = self.volumes()?;
-        let record = volumes.get(name)?.record;
+        let record = match volumes.look_at(name)? {
+            Looked::Whole(volume) => volume.record,
+            Looked::Damaged(damaged) => damaged.volume.record,
+        };
         let name = record.name;
         let lease = self.claim_volume(&name, |_| true)?;
         volumes.remove_claimed(&name, &lease)?;
@@ -156,17 +161,16 @@ impl Engine {
         let mut names = volumes.names()?;
         names.retain(|name| !users.contains_key(name));
         let looked = volumes.each(&names, |name| {
-            let Some(volume) = volumes.find(name)? else {
-                return Ok(None);
+            let volume = match volumes.look(name)? {
+                None => return Ok(None),
+                Some(Looked::Whole(volume)) if volume.record.is_prunable() => volume,
+                Some(other) => return Ok(Some((other, None))),
             };
-            if !volume.record.is_prunable() {
-                return Ok(Some((volume, None)));
-            }
             let measured = volumes
                 .usage(name)
                 .and_then(|usage| Ok((usage, volumes.last_used(name)?)));
             match measured {
-                Ok(measured) => Ok(Some((volume, Some(measured)))),
+                Ok(measured) => Ok(Some((Looked::Whole(volume), Some(measured)))),
                 // Somebody else has removed it meanwhile.
                 Err(volume::Error::NotFound { .. }) => Ok(None),
                 Err(error) => Err(error),
@@ -174,14 +178,17 @@ impl Engine {
         })?;
         let mut unused = Unused::default();
         for (volume, measured) in looked {
-            match measured {
-                Some((usage, last_used)) => unused.prunable.push(Pruned {
+            match (volume, measured) {
+                (Looked::Whole(volume), Some((usage, last_used))) => unused.prunable.push(Pruned {
                     volume,
                     usage,
                     last_used,
                 }),
-                None if volume.record.protected => unused.protected.push(volume.record.name),
-                None => {}
+                (Looked::Whole(volume), None) if volume.record.protected => {
+                    unused.protected.push(volume.record.name);
+                }
+                (Looked::Whole(_), None) => {}
+                (Looked::Damaged(one), _) => unused.damaged.push(one.volume.record.name),
             }
         }
         Ok(unused)
@@ -215,7 +222,7 @@ impl Engine {
             let record = &pruned.volume.record;
             // Whoever holds it uses it, or works with it: the state has changed.
             if let Tried::Got(lease) = volumes.try_claim(&record.name)?
-                && is_same(volumes.find(&record.name)?, record)
+                && is_same(volumes.look(&record.name)?, record)
             {
                 claimed.push((pruned, lease));
             }
@@ -249,8 +256,11 @@ impl Engine {
 }
 
 /// Whether it is what was shown: not another one of the name, and not protected since.
-fn is_same(now: Option<Volume>, shown: &VolumeRecord) -> bool {
-    now.is_some_and(|now| now.record.created == shown.created && now.record.is_prunable())
+fn is_same(now: Option<Looked>, shown: &VolumeRecord) -> bool {
+    let Some(Looked::Whole(now)) = now else {
+        return false;
+    };
+    now.record.created == shown.created && now.record.is_prunable()
 }
 
 fn in_use(name: &VolumeName, users: Vec<VolumeUse>) -> Error {

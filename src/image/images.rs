@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{BlobRef, Error, ImageConfig, synthesis};
 use crate::{
+    error::in_a_line,
     ident::{ChainId, DiffId, Digest, Reference, Timestamp},
     store::{Blobs, Durability, Lease, Place, Store, lease_place, record},
-    sys::Dir,
+    sys::{Dir, remove_tree},
 };
 
 const NAMES: &str = "names.json";
@@ -53,6 +54,15 @@ impl ImageRecord {
     }
 }
 
+/// An image whose record cannot be read.
+#[derive(Debug, Clone)]
+pub struct DamagedImage {
+    /// Its manifest: its record's file has its name.
+    pub manifest: Digest,
+    /// What is wrong, in a line.
+    pub why: String,
+}
+
 /// Names to manifests.
 pub type Names = BTreeMap<Reference, Digest>;
 
@@ -62,6 +72,20 @@ pub struct Images<'s> {
     store: &'s Store,
     dir: &'s Dir,
     blobs: Blobs<'s>,
+}
+
+/// The same in the word that the user has for it.
+fn called(error: Error, text: &str) -> Error {
+    match error {
+        Error::Damaged {
+            manifest, source, ..
+        } => Error::Damaged {
+            what: text.to_owned(),
+            manifest,
+            source,
+        },
+        error => error,
+    }
 }
 
 fn record_name(manifest: Digest) -> String {
@@ -85,11 +109,46 @@ impl<'s> Images<'s> {
 
     /// All names.
     pub fn names(&self) -> Result<Names, Error> {
-        Ok(record::find(self.dir, NAMES)?.unwrap_or_default())
+        match record::find(self.dir, NAMES) {
+            Err(source) if source.is_damage() => Err(Error::Names {
+                path: self.store.path_in(Place::Images, NAMES),
+                source,
+            }),
+            names => Ok(names?.unwrap_or_default()),
+        }
     }
 
     /// All records, newest import first.
+    ///
+    /// # Errors
+    ///
+    /// One cannot be read: for whoever must not miss any. [`Images::all`] goes on.
     pub fn list(&self) -> Result<Vec<ImageRecord>, Error> {
+        let found = self.manifests()?.into_iter();
+        let found = found.filter_map(|manifest| self.find(manifest).transpose());
+        let mut records = found.collect::<Result<Vec<_>, _>>()?;
+        records.sort_by_key(|record| std::cmp::Reverse(record.imported));
+        Ok(records)
+    }
+
+    /// All records that can be read, newest import first, and those that cannot.
+    pub fn all(&self) -> Result<(Vec<ImageRecord>, Vec<DamagedImage>), Error> {
+        let (mut records, mut damaged) = (Vec::new(), Vec::new());
+        for manifest in self.manifests()? {
+            match self.find(manifest) {
+                Ok(found) => records.extend(found),
+                Err(Error::Damaged { source, .. }) => damaged.push(DamagedImage {
+                    manifest,
+                    why: in_a_line(&source),
+                }),
+                Err(error) => return Err(error),
+            }
+        }
+        records.sort_by_key(|record| std::cmp::Reverse(record.imported));
+        Ok((records, damaged))
+    }
+
+    fn manifests(&self) -> Result<Vec<Digest>, Error> {
         let entries = self
             .dir
             .entries()
@@ -100,20 +159,19 @@ impl<'s> Images<'s> {
         let digest = |name: &std::ffi::OsString| {
             Digest::from_hex(name.to_str()?.strip_suffix(".json")?).ok()
         };
-        let found = entries
-            .iter()
-            .filter_map(digest)
-            .map(|manifest| self.find(manifest));
-        let mut records: Vec<_> = found
-            .filter_map(Result::transpose)
-            .collect::<Result<_, _>>()?;
-        records.sort_by_key(|record| std::cmp::Reverse(record.imported));
-        Ok(records)
+        Ok(entries.iter().filter_map(digest).collect())
     }
 
     /// The record of a manifest.
     pub fn find(&self, manifest: Digest) -> Result<Option<ImageRecord>, Error> {
-        Ok(record::find(self.dir, &record_name(manifest))?)
+        match record::find(self.dir, &record_name(manifest)) {
+            Err(source) if source.is_damage() => Err(Error::Damaged {
+                what: manifest.to_string(),
+                manifest,
+                source,
+            }),
+            found => Ok(found?),
+        }
     }
 
     /// Finds an image by name, id, prefix of an id, or digest.
@@ -121,13 +179,20 @@ impl<'s> Images<'s> {
         let missing = || Error::NotFound {
             name: text.to_owned(),
         };
+        let mut unnamed = missing();
         if let Ok(reference) = text.parse::<Reference>() {
-            let named = match reference.digest() {
-                Some(digest) => Some(digest),
-                None => self.names()?.get(&reference).copied(),
+            let named = match (reference.digest(), self.names()) {
+                (Some(digest), _) => Some(digest),
+                (None, Ok(names)) => names.get(&reference).copied(),
+                // It may be meant by its id.
+                (None, Err(error @ Error::Names { .. })) => {
+                    unnamed = error;
+                    None
+                }
+                (None, Err(error)) => return Err(error),
             };
             if let Some(record) = named
-                .map(|manifest| self.find(manifest))
+                .map(|manifest| self.find(manifest).map_err(|error| called(error, text)))
                 .transpose()?
                 .flatten()
             {
@@ -137,17 +202,22 @@ impl<'s> Images<'s> {
         let prefix = text.strip_prefix("sha256:").unwrap_or(text);
         let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         if prefix.is_empty() || prefix.len() > 64 || !prefix.bytes().all(hex) {
-            return Err(missing());
+            return Err(unnamed);
         }
-        let mut fitting = self.list()?;
+        let (mut fitting, mut damaged) = self.all()?;
+        damaged.retain(|one| one.manifest.hex().starts_with(prefix));
         fitting.retain(|record| {
             record.id.hex().starts_with(prefix) || record.manifest.hex() == prefix
         });
         fitting.dedup_by_key(|record| record.id);
-        match fitting.len() {
-            0 => Err(missing()),
-            1 => Ok(fitting.remove(0)),
-            count => Err(Error::Ambiguous {
+        match (fitting.len(), damaged.first()) {
+            (0, None) => Err(unnamed),
+            (0, Some(one)) => match self.find(one.manifest) {
+                Err(error) => Err(called(error, text)),
+                found => found?.ok_or(unnamed),
+            },
+            (1, _) => Ok(fitting.remove(0)),
+            (count, _) => Err(Error::Ambiguous {
                 prefix: prefix.to_owned(),
                 count,
             }),
@@ -240,6 +310,9 @@ impl<'s> Images<'s> {
 
     /// Takes names away.
     pub fn untag(&self, names: &[Reference]) -> Result<(), Error> {
+        if names.is_empty() {
+            return Ok(());
+        }
         let _lease = self.lease()?;
         let mut all = self.names()?;
         all.retain(|name, _| !names.contains(name));
@@ -253,11 +326,12 @@ impl<'s> Images<'s> {
     }
 
     /// Forgets a record that has no names. Its layers and blobs are the caller's to remove.
-    pub fn forget(&self, record: &ImageRecord) -> Result<(), Error> {
+    pub fn forget(&self, manifest: Digest) -> Result<(), Error> {
         let _lease = self.lease()?;
-        match self.dir.remove_file(record_name(record.manifest)) {
+        // Whatever lies in the place of one.
+        match remove_tree(self.dir, record_name(manifest)) {
             Err(source) if source.errno() != Some(nix::errno::Errno::ENOENT) => {
-                let what = format!("forget image {}", record.id);
+                let what = format!("forget image {manifest}");
                 Err(crate::store::Error::System { what, source }.into())
             }
             _ => Ok(()),

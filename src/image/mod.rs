@@ -24,9 +24,11 @@ pub use change::apply as apply_change;
 pub use config::ImageConfig;
 pub use health_change::health_change;
 pub use health_check::HealthCheck;
-pub use images::{ImageRecord, Images, LayerRef, Names};
+pub use images::{DamagedImage, ImageRecord, Images, LayerRef, Names};
 pub use manifest::{CONFIG_MAX, MANIFEST_MAX};
 pub use synthesis::{BlobRef, Synthesis};
+
+use std::path::PathBuf;
 
 use crate::{
     error::{ErrorKind, Failure},
@@ -67,6 +69,24 @@ pub enum Error {
     NotFound {
         /// As asked for.
         name: String,
+    },
+    /// A record that cannot be read.
+    #[error("read image {what}")]
+    Damaged {
+        /// As asked for, or its manifest.
+        what: String,
+        /// Its manifest, which its record's name is made of.
+        manifest: Digest,
+        /// Why.
+        source: store::Error,
+    },
+    /// The names of images cannot be read.
+    #[error("read the names of images")]
+    Names {
+        /// The record that holds them.
+        path: PathBuf,
+        /// Why.
+        source: store::Error,
     },
     /// An id prefix that fits several images.
     #[error("image id {prefix} is ambiguous: it fits {count} images")]
@@ -174,6 +194,8 @@ impl Failure for Error {
             | Error::Parse { .. }
             | Error::Malformed { .. }
             | Error::TooLarge { .. }
+            | Error::Damaged { .. }
+            | Error::Names { .. }
             | Error::Digest { .. } => ErrorKind::Corrupt,
             Error::MediaType { .. } => ErrorKind::Unsupported,
             Error::Ident(error) => error.kind(),
@@ -188,6 +210,15 @@ impl Failure for Error {
                 "cowshed images lists what is here; cowshed load -i FILE adds"
             }
             Error::Ambiguous { .. } => "type more digits",
+            Error::Damaged { what, .. } => {
+                return Some(format!("cowshed rmi {what}, then load it again"));
+            }
+            Error::Names { path, .. } => {
+                return Some(format!(
+                    "rm {}: all names are gone then, and images can be run and tagged by their ids",
+                    path.display()
+                ));
+            }
             Error::Open { source, .. } => return source.hint(),
             Error::NotAnImage { .. } => {
                 "a root file system tar is taken in with: cowshed import FILE NAME"

@@ -62,6 +62,8 @@ use blob::PREFIX as BLOB_PREFIX;
 
 use std::path::PathBuf;
 
+use nix::errno::Errno;
+
 use crate::{
     error::{ErrorKind, Failure},
     ident::Digest,
@@ -153,6 +155,27 @@ pub enum Error {
 
 const NEWER: &str = "a newer cowshed wrote it: use that one, or another --root";
 
+impl Error {
+    /// Whether a record is there and is not what it should be: nothing that goes away by itself.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Error::Parse { .. } => true,
+            Error::Read { source, .. } => !matches!(
+                source.errno(),
+                Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM)
+            ),
+            Error::Open { .. }
+            | Error::Format { .. }
+            | Error::Feature { .. }
+            | Error::NotAStore { .. }
+            | Error::Write { .. }
+            | Error::Blob { .. }
+            | Error::Corrupt { .. }
+            | Error::System { .. } => false,
+        }
+    }
+}
+
 impl Failure for Error {
     fn kind(&self) -> ErrorKind {
         match self {
@@ -174,7 +197,10 @@ impl Failure for Error {
             Error::Format { .. } | Error::NotAStore { .. } => {
                 Some("choose an empty directory with --root or COWSHED_ROOT".to_owned())
             }
-            Error::Parse { .. } | Error::Corrupt { .. } => {
+            Error::Parse { .. } => {
+                Some("the disk, somebody else or a newer cowshed wrote it".to_owned())
+            }
+            Error::Corrupt { .. } => {
                 Some("the disk or somebody else changed it; load the image again".to_owned())
             }
             Error::Open { source, .. }

@@ -125,19 +125,50 @@ pub fn read_signal(signals: &SignalFd) -> Result<Option<i32>> {
     Ok(info.and_then(|info| i32::try_from(info.ssi_signo).ok()))
 }
 
+/// Waits for the end of a child, which gets what is caught meanwhile. Not what a terminal sends: it
+/// sends that to the child as well.
+pub fn wait_forwarding(pidfd: BorrowedFd<'_>, signals: &SignalFd) -> Result<Ended> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    loop {
+        while let Some(info) = signals.read_signal().at("read", || "signalfd")? {
+            if info.ssi_code != libc::SI_KERNEL
+                && let Ok(signal) = i32::try_from(info.ssi_signo)
+            {
+                send_signal(pidfd, signal)?;
+            }
+        }
+        if let Some(ended) = try_wait(pidfd)? {
+            return Ok(ended);
+        }
+        let mut set = [
+            PollFd::new(signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(pidfd, PollFlags::POLLIN),
+        ];
+        match poll(&mut set, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno).at("poll", String::new),
+        }
+    }
+}
+
 /// Gives a new program the signal state it expects: nothing blocked, nothing ignored. Rust ignores
 /// SIGPIPE at start-up, nohup(1) SIGHUP, and a shell SIGINT and SIGQUIT in the background; what is
 /// ignored at its start a shell cannot trap (sh(1p), `trap`).
 pub fn reset_signals() -> Result<()> {
-    SigSet::empty()
-        .thread_set_mask()
-        .at("sigprocmask", || "SIG_SETMASK")?;
+    unblock_signals()?;
     for signal in Signal::iterator() {
         if !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP) {
             raw::restore_default_action(signal).at("signal", || format!("{signal}, SIG_DFL"))?;
         }
     }
     Ok(())
+}
+
+/// Blocks none; what is ignored stays so.
+pub fn unblock_signals() -> Result<()> {
+    SigSet::empty()
+        .thread_set_mask()
+        .at("sigprocmask", || "SIG_SETMASK")
 }
 
 /// This process dies with its parent (prctl(2), `PR_SET_PDEATHSIG`).

@@ -1,6 +1,6 @@
 //! Why a volume cannot be had.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Difference, MountError, OptionError, backup};
 use crate::{
@@ -93,11 +93,21 @@ pub enum Error {
         /// Which one.
         name: VolumeName,
     },
+    /// A volume whose record cannot be read.
+    #[error("read volume {name}")]
+    Damaged {
+        /// Which one.
+        name: String,
+        /// Where its data is.
+        data: PathBuf,
+        /// Why.
+        source: store::Error,
+    },
     /// Another volume has the name.
-    #[error("{operation} {name}: a volume of this name exists")]
+    #[error("{} {name}: a volume of this name exists", making.word())]
     Exists {
         /// What was wanted.
-        operation: &'static str,
+        making: Making,
         /// The name.
         name: VolumeName,
     },
@@ -122,22 +132,16 @@ pub enum Error {
         what: String,
     },
     /// Somebody uses a volume that must be ours alone.
-    #[error("volume {name} is in use")]
+    #[error("volume {name} is in use{}", listed(users))]
     Busy {
         /// Which one.
         name: VolumeName,
+        /// Names of the containers that run with it.
+        users: Vec<String>,
     },
     /// A volume that must be empty is not.
     #[error("volume {name} is not empty")]
     NotEmpty {
-        /// Which one.
-        name: VolumeName,
-    },
-    /// What cannot be done to a volume whose data is a file system of its own.
-    #[error("{operation} {name}: its data is a file system of its own, which cannot be swapped")]
-    FileSystem {
-        /// What was wanted.
-        operation: &'static str,
         /// Which one.
         name: VolumeName,
     },
@@ -159,6 +163,65 @@ pub enum Error {
     Store(#[from] store::Error),
 }
 
+/// What would have given a volume its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Making {
+    /// Another name for a volume.
+    Rename,
+    /// A copy of a whole volume.
+    Copy,
+    /// A volume of a backup.
+    Restore,
+    /// One of the trash.
+    Return,
+    /// A volume of an archive, which somebody else made meanwhile.
+    Import,
+}
+
+impl Making {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Rename => "rename to",
+            Self::Copy => "copy to",
+            Self::Restore | Self::Return => "restore",
+            Self::Import => "import",
+        }
+    }
+
+    fn hint(self, name: &VolumeName) -> String {
+        match self {
+            Self::Rename => {
+                format!("choose another name, or remove that one: cowshed volume rm {name}")
+            }
+            Self::Copy => format!(
+                "choose another name, or copy into it: cowshed volume cp VOLUME:/. {name}:/"
+            ),
+            Self::Restore => format!(
+                "choose another name, or put the backup in the place of what it holds: cowshed \
+                 volume restore --replace FILE {name}"
+            ),
+            Self::Return => {
+                format!("take another name: cowshed volume trash restore --as NEW {name}")
+            }
+            Self::Import => "somebody has made it at this moment: try again".to_owned(),
+        }
+    }
+}
+
+fn listed(users: &[String]) -> String {
+    if users.is_empty() {
+        return String::new();
+    }
+    format!(" - [{}]", users.join(", "))
+}
+
+fn stop(users: &[String]) -> String {
+    match users {
+        [] => "another command works with it: try again in a moment".to_owned(),
+        users => format!("cowshed stop {}", users.join(" ")),
+    }
+}
+
 fn has(holders: &[String]) -> String {
     match holders {
         [] => "somebody uses".to_owned(),
@@ -177,6 +240,17 @@ impl Error {
     }
 }
 
+fn damage_hint(name: &str, data: &Path, source: &store::Error) -> String {
+    let reason = match source {
+        store::Error::Parse { .. } => "the disk, somebody else or a newer cowshed wrote it; ",
+        _ => "",
+    };
+    format!(
+        "{reason}the data in {} is as it was: copy it away, then cowshed volume rm {name}",
+        data.display()
+    )
+}
+
 impl Failure for Error {
     fn kind(&self) -> ErrorKind {
         match self {
@@ -188,12 +262,12 @@ impl Failure for Error {
             | Error::Mounted { .. }
             | Error::Busy { .. }
             | Error::Held { .. } => ErrorKind::InUse,
+            Error::Damaged { .. } => ErrorKind::Corrupt,
             Error::Sharing(error) => error.kind(),
             Error::Protected { .. } => ErrorKind::Denied,
             Error::Exists { .. } | Error::Differs { .. } | Error::NotEmpty { .. } => {
                 ErrorKind::AlreadyExists
             }
-            Error::FileSystem { .. } => ErrorKind::Unsupported,
             Error::Backup(error) => error.kind(),
             Error::Text { .. } => ErrorKind::Invalid,
             Error::Options { why, .. } => why.kind(),
@@ -208,19 +282,15 @@ impl Failure for Error {
         match self {
             Error::NotFound { .. } => Some("cowshed volume ls lists all volumes".to_owned()),
             Error::Driver { .. } => Some("this version has the driver \"local\" only".to_owned()),
-            Error::Mounted { users, .. } => Some(match &users[..] {
-                [] => "another command works with it: try again in a moment".to_owned(),
-                users => format!("cowshed stop {}", users.join(" ")),
-            }),
+            Error::Mounted { users, .. } | Error::Busy { users, .. } => Some(stop(users)),
             Error::Protected { name } => Some(format!("cowshed volume unprotect {name}")),
-            Error::Exists { name, .. } => Some(format!(
-                "choose another name, or remove that one: cowshed volume rm {name}"
-            )),
+            Error::Exists { making, name } => Some(making.hint(name)),
             Error::Differs { name, .. } => Some(format!(
                 "remove it, choose another name, or take it as it is: cowshed volume create \
                  --exist-ok {name}"
             )),
             Error::NotInTrash { .. } => Some("cowshed volume trash ls".to_owned()),
+            Error::Damaged { name, data, source } => Some(damage_hint(name, data, source)),
             Error::Text { .. } => None,
             Error::InUse { users, .. } if users.is_empty() => {
                 Some("another command works with it: try again in a moment".to_owned())
@@ -237,13 +307,7 @@ impl Failure for Error {
                 "wait until it is free: cowshed volume inspect {name} tells who uses it"
             )),
             Error::Sharing(error) => error.hint(),
-            Error::Busy { .. } => {
-                Some("stop the containers that have it mounted: cowshed ps".to_owned())
-            }
             Error::NotEmpty { .. } => Some("--replace takes the place of what it holds".to_owned()),
-            Error::FileSystem { name, .. } => Some(format!(
-                "cowshed volume import {name} FILE unpacks into it, file by file"
-            )),
             Error::Backup(error) => error.hint(),
             Error::System { source, .. } => source.hint(),
             Error::Store(error) => error.hint(),

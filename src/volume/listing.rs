@@ -1,7 +1,7 @@
 //! All volumes of a store, of which there may be tens of thousands.
 
 use super::{
-    Error, Volume,
+    Error, Looked,
     local::{LOCAL, Volumes, failed},
 };
 use crate::{ident::VolumeName, sys::Dir};
@@ -40,22 +40,26 @@ impl Volumes<'_> {
     ///
     /// Reads them with several threads where there are many: not for a process that forks a
     /// container.
-    pub fn list(&self) -> Result<Vec<Volume>, Error> {
+    pub fn list(&self) -> Result<Vec<Looked>, Error> {
         let names = self.names()?;
-        self.each(&names, |name| self.find(name))
+        self.each(&names, |name| self.look(name))
     }
 
     /// Names with their drivers: what a plain list shows.
     pub fn drivers(&self, names: &[VolumeName]) -> Result<Vec<(VolumeName, String)>, Error> {
         self.each(names, |name| {
-            let link = self.dir.find_symlink_in(name.as_str(), DRIVER);
-            let link = link.map_err(|source| failed("look up driver of", name.as_str(), source))?;
-            let driver = link.map_or_else(
-                || LOCAL.to_owned(),
-                |driver| driver.to_string_lossy().into_owned(),
-            );
-            Ok(Some((name.clone(), driver)))
+            Ok(Some((name.clone(), self.driver_of(name)?)))
         })
+    }
+
+    pub(super) fn driver_of(&self, name: &VolumeName) -> Result<String, Error> {
+        let link = self.dir.find_symlink_in(name.as_str(), DRIVER);
+        let link = link.map_err(|source| failed("look up driver of", name.as_str(), source))?;
+        let driver = link.map_or_else(
+            || LOCAL.to_owned(),
+            |driver| driver.to_string_lossy().into_owned(),
+        );
+        Ok(driver)
     }
 
     /// Does `work` for each name, in order of the names; `None` is left out.
@@ -142,7 +146,11 @@ mod tests {
             .collect();
         assert_eq!(all, [("here", "local"), ("there", "rclone")]);
         let read = volumes.list().unwrap();
-        let read: Vec<_> = read.iter().map(|one| one.record.driver.as_str()).collect();
+        let whole = read.iter().map(|one| match one {
+            Looked::Whole(volume) => volume.record.driver.as_str(),
+            Looked::Damaged(damaged) => panic!("{damaged:?}"),
+        });
+        let read: Vec<_> = whole.collect();
         assert_eq!(read, ["local", "rclone"]);
     }
 
@@ -158,8 +166,14 @@ mod tests {
         let volume = volumes.create(wanted).unwrap().0;
         let record = volume.mountpoint.with_file_name("volume.json");
         std::fs::File::create(record).unwrap();
-        let told = volumes.list().unwrap_err().to_string();
-        assert_eq!(told, "parse record data/volume.json");
+        let listed = volumes.list().unwrap();
+        let [Looked::Damaged(damaged)] = &listed[..] else {
+            panic!("{listed:?}");
+        };
+        assert_eq!(damaged.volume.record.name.as_str(), "data");
+        assert!(damaged.why.starts_with("parse record data/volume.json: "));
+        let told = volumes.get("data").unwrap_err().to_string();
+        assert_eq!(told, "read volume data");
         let names = volumes.names().unwrap();
         assert_eq!(volumes.drivers(&names).unwrap().len(), 1);
     }
@@ -179,10 +193,13 @@ mod tests {
         for odd in [".renaming", "한국어", "x"] {
             volumes.dir.make_dir(odd, 0o700).unwrap();
         }
-        // Being made by somebody without a record: not there.
-        volumes.dir.make_dir("empty", 0o700).unwrap();
         let all = volumes.list().unwrap();
         assert_eq!(all.len(), 1);
-        assert_eq!(all[0].record.name.as_str(), "data");
+        assert_eq!(all[0].name().as_str(), "data");
+        // A volume gets its name with its record: one without has lost it.
+        volumes.dir.make_dir("lost", 0o700).unwrap();
+        let all = volumes.list().unwrap();
+        assert!(matches!(&all[1], Looked::Damaged(one) if one.why.contains("ENOENT")));
+        assert!(matches!(volumes.get("lost"), Err(Error::Damaged { .. })));
     }
 }

@@ -90,8 +90,7 @@ impl<'s> Volumes<'s> {
 
     /// Finds one; `None` where there is none of this name.
     pub fn find(&self, name: &VolumeName) -> Result<Option<Volume>, Error> {
-        let record = record::find_in(self.dir, name.as_str(), RECORD)?;
-        Ok(record.map(|record| Volume {
+        Ok(self.read_record(name)?.map(|record| Volume {
             // The directory says how it is called, also while it is being renamed.
             record: VolumeRecord {
                 name: name.clone(),
@@ -220,9 +219,14 @@ impl<'s> Volumes<'s> {
 
     /// Removes a volume that we claimed, unless it is protected.
     pub fn remove_claimed(&self, name: &VolumeName, lease: &Lease) -> Result<(), Error> {
-        let record: Option<VolumeRecord> = record::find(&lease.dir, RECORD)?;
-        if record.is_some_and(|record| record.protected) {
-            return Err(Error::Protected { name: name.clone() });
+        match record::find::<VolumeRecord>(&lease.dir, RECORD) {
+            Ok(Some(record)) if record.protected => {
+                return Err(Error::Protected { name: name.clone() });
+            }
+            Ok(_) => {}
+            // Whoever names it means it.
+            Err(error) if error.is_damage() => {}
+            Err(error) => return Err(error.into()),
         }
         let _turn = mounting::clear(lease, name)?;
         Ok(self.store.discard(self.dir, name.as_str())?)

@@ -17,6 +17,7 @@
 
 mod address;
 pub mod backup;
+mod damaged;
 mod difference;
 mod edit;
 mod environment;
@@ -36,11 +37,13 @@ mod populate;
 mod record;
 mod renaming;
 mod sharing;
+mod swap;
 mod trash;
 
+pub use damaged::{DamagedVolume, Looked};
 pub use difference::{Difference, differences};
 pub use edit::{last_used, touch};
-pub use error::Error;
+pub use error::{Error, Making};
 pub use local::{Created, NewVolume, Volume, Volumes};
 pub use mount_error::MountError;
 pub use mounting::Hold;
@@ -52,4 +55,5 @@ pub use populate::{Filled, fill, fill_mounted, finish, is_empty};
 pub use record::{ANONYMOUS_LABEL, Fill, Origin, Owner, VolumeRecord};
 pub use renaming::Renaming;
 pub use sharing::{Admission, Admitted, admit};
+pub use swap::Swap;
 pub use trash::{KEEP_SECONDS, Trashed};

@@ -4,7 +4,7 @@
 //! before the data can be used has one place.
 
 use super::{
-    Error, Hold, NewVolume, Volume, VolumeRecord, Volumes,
+    Admission, Error, Hold, NewVolume, Volume, VolumeRecord, Volumes,
     local::{DATA, LOCAL, RECORD, check, failed, read_options},
     mounting, populate,
     record::ANONYMOUS_LABEL,
@@ -23,6 +23,8 @@ pub struct OpenVolume {
     /// Its data.
     pub data: Dir,
     lease: Claim,
+    /// A place among its users, where it has one.
+    admission: Option<Admission>,
 }
 
 /// How a volume is held.
@@ -60,22 +62,16 @@ impl<'s> Volumes<'s> {
         opened(record, Claim::Shared(hold))
     }
 
-    /// Opens a volume that nobody else uses, and keeps others waiting until it is closed.
-    ///
-    /// # Errors
-    ///
-    /// Its data is a file system of its own.
+    /// Opens a volume that nobody else uses, and keeps others waiting until it is closed. What is
+    /// mounted on its data while it is used is not there then.
     pub fn open_alone(&self, name: &str) -> Result<OpenVolume, Error> {
         let record = self.get(name)?.record;
-        if record.options.is_some() {
-            return Err(Error::FileSystem {
-                operation: "replace data of",
-                name: record.name,
-            });
-        }
         match try_lease(self.dir, record.name.as_str())? {
             Tried::Got(lease) => opened(record, Claim::Alone(lease)),
-            Tried::Busy => Err(Error::Busy { name: record.name }),
+            Tried::Busy => Err(Error::Busy {
+                name: record.name,
+                users: Vec::new(),
+            }),
             Tried::Absent => Err(Error::NotFound {
                 name: name.to_owned(),
             }),
@@ -167,16 +163,19 @@ fn opened(record: VolumeRecord, lease: Claim) -> Result<OpenVolume, Error> {
         record,
         data,
         lease,
+        admission: None,
     })
 }
 
 impl OpenVolume {
-    /// Whether it holds nothing.
-    pub fn is_empty(&self) -> Result<bool, Error> {
-        let entries = self.data.entries();
-        let entries =
-            entries.map_err(|source| failed("list", self.record.name.as_str(), source))?;
-        Ok(entries.is_empty())
+    /// The volume's own directory.
+    pub fn dir(&self) -> &Dir {
+        self.lease.dir()
+    }
+
+    /// Keeps its place among the users until it is closed.
+    pub fn keep(&mut self, admission: Admission) {
+        self.admission = Some(admission);
     }
 }
 

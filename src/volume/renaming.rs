@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Error, VolumeRecord,
+    Error, Making, VolumeRecord,
     edit::edit_in,
     local::{RECORD, Volumes, failed},
 };
@@ -55,7 +55,7 @@ impl Volumes<'_> {
         match self.dir.rename_new(from, self.dir, to) {
             Ok(()) => sync::directory(self.dir).map_err(|source| failed("rename", from, source)),
             Err(error) if error.errno() == Some(Errno::EEXIST) => Err(Error::Exists {
-                operation: "rename to",
+                making: Making::Rename,
                 name: renaming.to.clone(),
             }),
             Err(source) => Err(failed("rename", from, source)),

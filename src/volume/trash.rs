@@ -9,11 +9,13 @@
 use nix::errno::Errno;
 
 use super::{
-    Error, Volume, VolumeRecord,
+    Error, Making, Volume, VolumeRecord,
+    damaged::stand_in,
     edit::edit_in,
-    local::{DATA, RECORD, Volumes, failed},
+    local::{DATA, LOCAL, RECORD, Volumes, failed},
 };
 use crate::{
+    error::in_a_line,
     ident::{Digest, Timestamp, VolumeName},
     store::{KEPT, Place, Tried, record, try_lease},
     sys::{Dir, Usage, random_bytes, sync, usage},
@@ -34,6 +36,8 @@ pub struct Trashed {
     pub removed: Timestamp,
     /// As it was; its mountpoint is where its data is now.
     pub volume: Volume,
+    /// What is wrong with its record, which then says no more than its name.
+    pub damage: Option<String>,
     entry: String,
 }
 
@@ -50,13 +54,18 @@ impl Trashed {
     }
 }
 
-/// When, and the handle; `None` for what is not ours.
-fn parse(entry: &str) -> Option<(Timestamp, &str)> {
+/// When, the handle and the name, or its beginning; `None` for what is not ours.
+fn parse(entry: &str) -> Option<(Timestamp, &str, &str)> {
     let mut parts = entry.splitn(3, '-');
     let removed = Timestamp::from_nanosecond(parts.next()?.parse().ok()?)?;
     let id = parts.next()?;
-    parts.next()?;
-    Some((removed, id))
+    Some((removed, id, parts.next()?))
+}
+
+fn is_there(trash: &Dir, entry: &str) -> Result<bool, Error> {
+    let found = trash.find(entry);
+    let found = found.map_err(|source| failed("look up in the trash", entry, source))?;
+    Ok(found.is_some())
 }
 
 impl Volumes<'_> {
@@ -104,12 +113,21 @@ impl Volumes<'_> {
             let Some(entry) = entry.to_str() else {
                 continue;
             };
-            let Some((removed, id)) = parse(entry) else {
+            let Some((removed, id, head)) = parse(entry) else {
                 continue;
             };
-            // Taken away meanwhile: not there.
-            let Some(record) = record::find_in(&dir, entry, RECORD)? else {
-                continue;
+            let (record, damage) = match record::find_in(&dir, entry, RECORD) {
+                Ok(Some(record)) => (Some(record), None),
+                // Taken away meanwhile: not there.
+                Ok(None) if !is_there(&dir, entry)? => continue,
+                Ok(None) => (None, Some(format!("{RECORD} is missing"))),
+                Err(error) if error.is_damage() => (None, Some(in_a_line(&error))),
+                Err(error) => return Err(error.into()),
+            };
+            let record = match (record, head.parse()) {
+                (Some(record), _) => record,
+                (None, Ok(name)) => stand_in(name, LOCAL.to_owned(), removed),
+                (None, Err(_no_name)) => continue,
             };
             let place = self.store.path_in(Place::Trash, KEPT);
             let mountpoint = place.join(entry).join(DATA);
@@ -117,6 +135,7 @@ impl Volumes<'_> {
                 id: id.to_owned(),
                 removed,
                 volume: Volume { record, mountpoint },
+                damage,
                 entry: entry.to_owned(),
             });
         }
@@ -139,6 +158,14 @@ impl Volumes<'_> {
             name: trashed.volume.record.name.to_string(),
         };
         let of = |source| failed("restore", name.as_str(), source);
+        if let Some(damage) = &trashed.damage {
+            let data = trashed.volume.mountpoint.display();
+            let what = format!(
+                "restore {}: its record cannot be read ({damage}); its data is in {data}",
+                trashed.volume.record.name
+            );
+            return Err(Error::Text { what });
+        }
         let trash = self.trash_dir()?.ok_or_else(gone)?;
         // Of two who want it, or who want it and empty the trash, one gets it.
         let Tried::Got(lease) = try_lease(&trash, &trashed.entry)? else {
@@ -148,7 +175,7 @@ impl Volumes<'_> {
             Ok(()) => {}
             Err(error) if error.errno() == Some(Errno::EEXIST) => {
                 return Err(Error::Exists {
-                    operation: "restore",
+                    making: Making::Return,
                     name: name.clone(),
                 });
             }

@@ -11,7 +11,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use crate::support::{Shed, read, tree};
 
-fn source(shed: &Shed) -> String {
+pub(crate) fn source(shed: &Shed) -> String {
     let src = shed.dir("src");
     for dir in ["src/keep", "src/replaced", "src/gone", "src/to-file"] {
         shed.dir(dir);
@@ -24,7 +24,7 @@ fn source(shed: &Shed) -> String {
     src
 }
 
-const CHANGE: &str = "cd /s; echo new >changed; rm deleted; rm -r gone; rm -r replaced; \
+pub(crate) const CHANGE: &str = "cd /s; echo new >changed; rm deleted; rm -r gone; rm -r replaced; \
     mkdir replaced replaced/old; echo r >replaced/old/r; rm to-dir; mkdir to-dir; echo d >to-dir/d; \
     rm -r to-file; echo f >to-file; mkdir -p added/deep; echo x >added/deep/x; ln added/deep/x added/y; \
     ln -s /etc/passwd link; mkfifo fifo; chmod 4750 changed; chown 1000:1001 added; chmod 700 keep; \
@@ -34,7 +34,7 @@ const DIFF: &str = "A /added\nA /added/deep\nA /added/deep/x\nA /added/y\nC /cha
     A /fifo\nD /gone\nC /keep\nA /link\nC /one\nC /replaced\nC /replaced/old\nA /replaced/old/r\n\
     C /to-dir\nA /to-dir/d\nC /to-file\nA /한글\n";
 
-fn check(src: &Path) {
+pub(crate) fn check(src: &Path) {
     let text = |name: &str| read(src.join(name));
     assert_eq!(
         tree(src),

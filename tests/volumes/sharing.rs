@@ -176,3 +176,203 @@ fn root_a_job_killed_with_9_keeps_nobody_out() {
     job.wait().unwrap();
     shed.cowshed("run --rm -v data:/data base true").ok();
 }
+
+/// Every command that writes into a volume named data.
+fn writers(shed: &Shed) -> Vec<String> {
+    let file = shed.file("new", "new");
+    let tar = shed.show("new.tar");
+    let packed = std::process::Command::new("tar")
+        .args(["cf", &tar, "-C", &shed.show(""), "new"])
+        .status();
+    assert!(packed.unwrap().success());
+    shed.cowshed("volume create source").ok();
+    shed.dir("tree");
+    vec![
+        format!("volume cp {file} data:/"),
+        "volume cp source:/. data:/".to_owned(),
+        format!("volume import data {tar}"),
+        format!("volume import data {}", shed.show("tree")),
+        "overlay apply over".to_owned(),
+    ]
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_commands_that_write_ask_as_a_second_user_would() {
+    for sharing in ["exclusive", "readers", "shared"] {
+        let shed = Shed::new();
+        shed.cowshed(&format!("volume create --sharing {sharing} data"))
+            .ok();
+        let overlay = "--mount type=overlay,src=data,dst=/d,upper=discard";
+        shed.cowshed(&format!("run --name over {overlay} base touch /d/a"))
+            .ok();
+        let lines = writers(&shed);
+        for access in ["rw", "ro"] {
+            shed.cowshed(&format!(
+                "run -d --name first -v data:/data:{access} base sleep 1000"
+            ))
+            .ok();
+            for line in &lines {
+                let done = shed.cowshed(line);
+                if sharing == "shared" {
+                    done.ok();
+                } else {
+                    let message = format!("use volume data ({sharing}): container first uses it");
+                    done.fails(1, &message);
+                }
+            }
+            shed.cowshed("rm -f first").ok();
+        }
+        for line in &lines {
+            shed.cowshed(line).ok();
+        }
+        for name in ["new", "a"] {
+            assert!(shed.data("data").join(name).exists(), "{sharing} {name}");
+        }
+        // To look is no use.
+        shed.cowshed("run -d --name first -v data:/data base sleep 1000")
+            .ok();
+        shed.cowshed("volume ls-files data").ok();
+        shed.cowshed("rm -f first over").ok();
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_a_command_that_writes_keeps_others_out_and_is_named() {
+    let shed = Shed::new();
+    shed.cowshed("volume create --sharing exclusive data").ok();
+    let mut import = shed.command("volume import data -");
+    let mut import = import.stdin(Stdio::piped()).spawn().unwrap();
+    let who = shed.store().join("volumes/data/users");
+    wait_until("it is in", || {
+        std::fs::read_to_string(&who).is_ok_and(|text| text.contains("volume import"))
+    });
+    shed.cowshed("run --rm -v data:/data base true")
+        .fails(125, "(volume import) uses it");
+    import.kill().unwrap();
+    import.wait().unwrap();
+    shed.cowshed("run --rm -v data:/data base true").ok();
+}
+
+/// A volume whose data is a tmpfs while it is in use.
+const DISK: &str = "volume create -o type=tmpfs -o device=tmpfs disk";
+
+fn is_mounted(shed: &Shed) -> bool {
+    let table = crate::support::read("/proc/thread-self/mountinfo");
+    table.contains(&shed.data("disk").display().to_string())
+}
+
+/// Has begun when the file `begun` is there.
+fn job(shed: &Shed, script: &str) -> std::process::Child {
+    shed.cowshed("volume create disk -o type=tmpfs -o device=tmpfs")
+        .ok();
+    let mut job = shed.command("volume lock-run disk -- sh -c");
+    job.arg(script.replace("BEGUN", &shed.show("begun")));
+    let job = job.stdin(Stdio::piped()).spawn().unwrap();
+    wait_until("the job has begun", || shed.path("begun").exists());
+    job
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_lock_run_unmounts_when_its_program_has_ended() {
+    let shed = Shed::new();
+    shed.cowshed(DISK).ok();
+    // A fresh look at what is mounted, by nobody who tidies up.
+    let done = shed.cowshed("volume lock-run disk -- sh -c exit");
+    assert_eq!(done.code, 0);
+    assert!(!is_mounted(&shed));
+    let mut job = job(&shed, "echo >BEGUN; read line; exit 7");
+    assert!(is_mounted(&shed));
+    shed.cowshed("run --rm -v disk:/data base true")
+        .fails(125, "(sh) uses it");
+    drop(job.stdin.take());
+    assert_eq!(job.wait().unwrap().code(), Some(7));
+    assert!(!is_mounted(&shed));
+    for (program, code) in [("nosuchprogram", 127), ("/etc", 126)] {
+        shed.cowshed(&format!("volume lock-run disk {program}"))
+            .fails(code, program);
+        assert!(!is_mounted(&shed));
+    }
+    // Not the last one.
+    shed.cowshed("run -d --name box -v disk:/data:ro base sleep 1000")
+        .ok();
+    shed.cowshed("volume lock-run --read disk true").ok();
+    assert!(is_mounted(&shed));
+    shed.cowshed("rm -f box").ok();
+    assert!(!is_mounted(&shed));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_lock_run_passes_signals_on_and_dies_of_them() {
+    use nix::sys::signal::{Signal, kill};
+    let shed = Shed::new();
+    let mut heard = job(
+        &shed,
+        "trap 'exit 9' USR1; echo >BEGUN; while :; do sleep 0.05; done",
+    );
+    let pid =
+        |job: &std::process::Child| nix::unistd::Pid::from_raw(i32::try_from(job.id()).unwrap());
+    kill(pid(&heard), Signal::SIGUSR1).unwrap();
+    assert_eq!(heard.wait().unwrap().code(), Some(9));
+    assert!(!is_mounted(&shed));
+    std::fs::remove_file(shed.path("begun")).unwrap();
+    let mut ended = job(&shed, "echo >BEGUN; exec sleep 1000");
+    kill(pid(&ended), Signal::SIGTERM).unwrap();
+    assert_eq!(ended.wait().unwrap().code(), Some(128 + 15));
+    assert!(!is_mounted(&shed));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_a_job_on_a_disk_killed_with_9_keeps_nobody_out() {
+    use nix::{
+        sys::signal::{Signal, kill},
+        unistd::Pid,
+    };
+    for whom in ["the command", "the program"] {
+        let shed = Shed::new();
+        let mut job = job(
+            &shed,
+            "echo $$ >BEGUN.tmp; mv BEGUN.tmp BEGUN; exec sleep 1000",
+        );
+        let program = crate::support::read(shed.path("begun"));
+        let program = Pid::from_raw(program.trim().parse().unwrap());
+        if whom == "the command" {
+            job.kill().unwrap();
+            job.wait().unwrap();
+            wait_until("the program is gone", || kill(program, None).is_err());
+        } else {
+            kill(program, Signal::SIGKILL).unwrap();
+            assert_eq!(job.wait().unwrap().code(), Some(137));
+            assert!(!is_mounted(&shed));
+        }
+        shed.cowshed("run --rm -v disk:/data base true").ok();
+        shed.cowshed("volume rm disk").ok();
+        assert!(!is_mounted(&shed));
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_what_a_job_leaves_running_holds_the_disk_on() {
+    let shed = Shed::new();
+    let mut job = job(
+        &shed,
+        "sleep 1000 >/dev/null 2>&1 & echo $! >BEGUN.tmp; mv BEGUN.tmp BEGUN",
+    );
+    assert_eq!(job.wait().unwrap().code(), Some(0));
+    assert!(is_mounted(&shed));
+    shed.cowshed("run --rm -v disk:/data base true")
+        .fails(125, "uses it");
+    let left = crate::support::read(shed.path("begun"));
+    let left = nix::unistd::Pid::from_raw(left.trim().parse().unwrap());
+    nix::sys::signal::kill(left, nix::sys::signal::Signal::SIGKILL).unwrap();
+    wait_until("it is free", || {
+        shed.cowshed("volume ls").ok();
+        !is_mounted(&shed)
+    });
+    shed.cowshed("volume rm disk").ok();
+}

@@ -5,14 +5,15 @@ use std::{collections::BTreeMap, process::ExitCode};
 use clap::Args;
 use cowshed::{
     container::Engine,
-    ident::{Reference, Timestamp},
-    image::ImageRecord,
+    error::in_a_line,
+    ident::{Digest, Reference, Timestamp},
+    image::{self, ImageConfig, ImageRecord, Names},
 };
 
 use crate::cli::{
     format::Format,
     output,
-    report::Outcome,
+    report::{Outcome, note_damaged},
     template::{Labels, Row},
     text,
 };
@@ -66,7 +67,10 @@ const TABLE_WITH_DIGESTS: &str =
     "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
 
 pub(crate) fn run(engine: &Engine, args: &ImagesArgs) -> Outcome {
-    let lines = lines(engine, args.repository.as_deref())?;
+    let (lines, damaged) = lines(engine, args.repository.as_deref())?;
+    let told = damaged.iter();
+    let told = told.map(|(name, why)| (name.as_str(), why.as_str()));
+    note_damaged("images", "cowshed rmi", told);
     let given = args.format.as_deref().filter(|given| !given.is_empty());
     // Docker lets a format win over -q here.
     if args.quiet && given.is_none() {
@@ -87,15 +91,38 @@ pub(crate) fn run(engine: &Engine, args: &ImagesArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A damaged thing: its name, and what is wrong with it.
+type Told = (String, String);
+
+/// What there is, and what of it is damaged.
 pub(super) fn lines(
     engine: &Engine,
     wanted: Option<&str>,
-) -> Result<Vec<Line>, cowshed::container::Error> {
+) -> Result<(Vec<Line>, Vec<Told>), cowshed::container::Error> {
     let images = engine.images()?;
-    let names = images.names()?;
+    let mut told = Vec::new();
+    let names = match images.names() {
+        Err(error @ image::Error::Names { .. }) => {
+            told.push(("all names".to_owned(), in_a_line(&error)));
+            Names::new()
+        }
+        names => names?,
+    };
+    let (mut records, damaged) = images.all()?;
+    records.extend(damaged.into_iter().map(|one| {
+        told.push((one.manifest.short(), one.why));
+        stand_in(one.manifest)
+    }));
     let mut lines = Vec::new();
-    for record in images.list()? {
-        let config = images.config(&record)?;
+    for record in records {
+        let config = if record.layers.is_empty() {
+            ImageConfig::default()
+        } else {
+            images.config(&record).unwrap_or_else(|error| {
+                told.push((record.id.short(), in_a_line(&error)));
+                ImageConfig::default()
+            })
+        };
         let created = config.created.and_then(|created| created.parse().ok());
         let own = names
             .iter()
@@ -125,7 +152,17 @@ pub(super) fn lines(
         lines.retain(|line| line.name.as_ref().is_some_and(fits));
     }
     lines.sort_by_key(|line| std::cmp::Reverse(line.created));
-    Ok(lines)
+    Ok((lines, told))
+}
+
+/// In the place of a record that cannot be read: what is called by its manifest.
+fn stand_in(manifest: Digest) -> ImageRecord {
+    ImageRecord {
+        manifest,
+        id: manifest,
+        layers: Vec::new(),
+        imported: Timestamp::now(),
+    }
 }
 
 fn repository_and_tag(line: &Line) -> (String, String) {

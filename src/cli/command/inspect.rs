@@ -199,7 +199,11 @@ fn volume(engine: &Engine, name: &str) -> Found {
     let volumes = engine.volumes()?;
     let volume = volumes.get(name)?;
     let name = &volume.record.name;
-    let users = engine.volume_users()?.remove(name).unwrap_or_default();
+    let users = {
+        let (mut users, damaged) = engine.known_volume_users()?;
+        report::note_damaged_containers(&damaged);
+        users.remove(name).unwrap_or_default()
+    };
     let last_used = volumes.last_used(name)?;
     Ok(inspect_json::volume(&volume, &users, last_used))
 }

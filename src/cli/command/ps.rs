@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use cowshed::container::{Container, Engine};
+use cowshed::container::{Container, DamagedContainer, Engine};
 
 use super::{
     ps_filter::Filters,
-    ps_row::{HEADERS, row},
+    ps_row::{HEADERS, damaged_row, row},
 };
 use crate::cli::{
     format::Format,
@@ -51,7 +51,8 @@ pub(crate) fn run(engine: &Engine, args: &PsArgs) -> Outcome {
     let format = format(args)?;
     let size = args.size || format.mentions("Size");
     let mut rows = Vec::new();
-    for container in chosen(engine, args)? {
+    let (chosen, damaged) = chosen(engine, args)?;
+    for container in chosen {
         let size = size.then(|| engine.size_of(&container.record)).transpose();
         match size {
             Ok(size) => rows.push(row(&container, size, args.no_trunc)),
@@ -60,6 +61,8 @@ pub(crate) fn run(engine: &Engine, args: &PsArgs) -> Outcome {
             Err(error) => return Err(error.into()),
         }
     }
+    report::note_damaged_containers(&damaged);
+    rows.extend(damaged.iter().map(|one| damaged_row(one, args.no_trunc)));
     format.print(&rows)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -83,9 +86,9 @@ fn format(args: &PsArgs) -> Result<Format, Exit> {
     Format::new(given, if args.size { &with_size } else { TABLE }, &HEADERS)
 }
 
-/// Newest first.
-fn chosen(engine: &Engine, args: &PsArgs) -> Result<Vec<Container>, Exit> {
-    let containers = engine.containers()?;
+/// Newest first; and those that cannot be read, which come last.
+fn chosen(engine: &Engine, args: &PsArgs) -> Result<(Vec<Container>, Vec<DamagedContainer>), Exit> {
+    let (containers, mut damaged) = engine.all_containers()?;
     let filters = Filters::parse(engine, &args.filter, &containers)?;
     let last = if args.latest && args.last < 0 {
         1
@@ -98,5 +101,6 @@ fn chosen(engine: &Engine, args: &PsArgs) -> Result<Vec<Container>, Exit> {
     let chosen = chosen
         .filter(|(place, one)| (all || one.status.is_live()) && filters.fit(*place, one))
         .map(|(_, one)| one);
-    Ok(chosen.take(limit.unwrap_or(usize::MAX)).collect())
+    damaged.retain(|one| all && limit.is_none() && filters.fit_damaged(one));
+    Ok((chosen.take(limit.unwrap_or(usize::MAX)).collect(), damaged))
 }

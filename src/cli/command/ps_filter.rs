@@ -1,7 +1,7 @@
 //! Which containers `ps` lists.
 
 use cowshed::{
-    container::{Container, Engine},
+    container::{Container, DamagedContainer, Engine},
     image::ImageRecord,
     mount::RequestKind,
 };
@@ -68,6 +68,27 @@ impl Filters {
 
     pub(crate) fn fit(&self, place: usize, container: &Container) -> bool {
         self.0.iter().all(|filter| filter.fits(place, container))
+    }
+}
+
+impl Filters {
+    /// One that cannot be read has an id, mostly a name, and is as good as dead.
+    pub(crate) fn fit_damaged(&self, one: &DamagedContainer) -> bool {
+        let name = one.name.as_ref().map_or("", |name| name.as_str());
+        self.0.iter().all(|filter| match filter {
+            Filter::Id(ids) => ids.iter().any(|own| one.id.as_str().starts_with(own)),
+            Filter::Name(patterns) => patterns.iter().any(|pattern| pattern.is_match(name)),
+            Filter::Status(words) => words.iter().any(|word| word == "dead"),
+            Filter::Label(_)
+            | Filter::NotLabel(_)
+            | Filter::Exited(_)
+            | Filter::Health(_)
+            | Filter::Ancestor(_)
+            | Filter::Before(_)
+            | Filter::Since(_)
+            | Filter::Volume(_)
+            | Filter::Network(_) => false,
+        })
     }
 }
 

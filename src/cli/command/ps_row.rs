@@ -1,7 +1,7 @@
 //! A container as a line of `ps`.
 
 use cowshed::{
-    container::{AttachedMount, Container, ContainerSize, HealthStatus, Status},
+    container::{AttachedMount, Container, ContainerSize, DamagedContainer, HealthStatus, Status},
     ident::Timestamp,
     mount::RequestKind,
 };
@@ -71,6 +71,31 @@ pub(crate) fn row(container: &Container, size: Option<ContainerSize>, whole: boo
     Row {
         fields: names.zip(values).collect(),
         labels: Labels::Of(record.labels.clone()),
+    }
+}
+
+/// One whose record cannot be read: its name, and Docker's word for what is no container any more.
+pub(crate) fn damaged_row(damaged: &DamagedContainer, whole: bool) -> Row {
+    let id = if whole {
+        damaged.id.as_str()
+    } else {
+        damaged.id.short()
+    };
+    let name = damaged.name.as_ref().map_or("", |name| name.as_str());
+    let value = |field: &str| match field {
+        "ID" => id,
+        "Names" => name,
+        "State" => "dead",
+        "Status" => "Dead",
+        "LocalVolumes" => "0",
+        "CreatedAt" | "RunningFor" | "Size" => "N/A",
+        _ => "",
+    };
+    let fields = HEADERS.iter();
+    let fields = fields.map(|(field, _)| ((*field).to_owned(), json!(value(field))));
+    Row {
+        fields: fields.collect(),
+        labels: Labels::Of(std::collections::BTreeMap::new()),
     }
 }
 

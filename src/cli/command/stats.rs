@@ -9,7 +9,7 @@ use super::stats_row::{HEADERS, Sample, row};
 use crate::cli::{
     format::Format,
     output,
-    report::{Exit, Outcome},
+    report::{Exit, Outcome, note_damaged_containers},
 };
 
 #[derive(Debug, Args)]
@@ -71,7 +71,8 @@ pub(crate) fn run(engine: &Engine, args: &StatsArgs) -> Outcome {
 /// What was given and as what; one that is gone by now is left out.
 fn chosen(engine: &Engine, args: &StatsArgs) -> Result<Vec<(String, Container)>, Exit> {
     if args.containers.is_empty() {
-        let mut all = engine.containers()?;
+        let (mut all, damaged) = engine.all_containers()?;
+        note_damaged_containers(&damaged);
         all.retain(|one| args.all || one.status.is_live());
         let named = all.into_iter();
         let named = named.map(|one| (one.record.id.short().to_owned(), one));

@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use cowshed::container::{DiskUsage, Engine};
+use cowshed::container::{DamagedRecords, DiskUsage, Engine};
 
 use super::system_df_details as details;
 use crate::cli::{
     format::Format,
-    report::Outcome,
+    report::{self, Outcome},
     template::{Labels, Row},
     text,
 };
@@ -38,12 +38,31 @@ pub(crate) fn run(engine: &Engine, args: &DfArgs) -> Outcome {
     let given = args.format.as_deref().filter(|given| !given.is_empty());
     let format = Format::new(given, TABLE, &HEADERS);
     let usage = engine.disk_usage()?;
+    tell_damaged(&usage.damaged);
+    // Docker has no row for it.
+    if let (volumes @ 1.., bytes) = usage.trash {
+        report::note(&format!(
+            "{volumes} volumes in the trash take {}: cowshed volume trash ls",
+            text::size(bytes, 4)
+        ));
+    }
     if args.verbose {
         details::print(engine, &usage, given)?;
         return Ok(ExitCode::SUCCESS);
     }
     format?.print(&rows(&usage))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn tell_damaged(damaged: &DamagedRecords) {
+    let images = damaged.images.iter();
+    let images: Vec<_> = images.map(|one| (one.manifest.short(), &one.why)).collect();
+    let images = images.iter().map(|(id, why)| (id.as_str(), why.as_str()));
+    report::note_damaged("images", "cowshed rmi", images);
+    report::note_damaged_containers(&damaged.containers);
+    let volumes = damaged.volumes.iter();
+    let volumes = volumes.map(|one| (one.volume.record.name.as_str(), one.why.as_str()));
+    report::note_damaged("volumes", "cowshed volume rm", volumes);
 }
 
 /// One kind of thing.

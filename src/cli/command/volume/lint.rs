@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use cowshed::{
     container::Engine,
-    volume::{Naming, check_name},
+    volume::{Looked, Naming, check_name},
 };
 use serde_json::{Map, Value, json};
 
@@ -48,8 +48,10 @@ pub(super) fn lint(engine: &Engine, args: &LintArgs) -> Outcome {
     let format = Format::new(args.format.as_deref(), TABLE, &HEADERS)?;
     let names = if args.names.is_empty() {
         let all = engine.volumes()?.list()?.into_iter();
-        let named = all.filter(|volume| !volume.record.is_anonymous());
-        named.map(|volume| volume.record.name.to_string()).collect()
+        // A damaged one has a name all the same.
+        let named =
+            all.filter(|one| !matches!(one, Looked::Whole(volume) if volume.record.is_anonymous()));
+        named.map(|one| one.name().to_string()).collect()
     } else {
         args.names.clone()
     };

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use cowshed::{
     container::{Engine, VolumeUse, VolumeUsers},
     ident::{Timestamp, VolumeName},
-    volume::{self, Volume, Volumes},
+    volume::{self, Looked, Volume, Volumes},
 };
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
 use crate::cli::{
     format::Format,
     output,
-    report::{Exit, Outcome},
+    report::{Exit, Outcome, note_damaged, note_damaged_containers},
     text::printable,
 };
 
@@ -56,6 +56,8 @@ enum Sort {
 #[derive(Debug)]
 pub(super) struct Listed<'u> {
     pub(super) volume: Volume,
+    /// Its record cannot be read, and `volume` says no more than its name.
+    pub(super) damage: Option<String>,
     pub(super) users: &'u [VolumeUse],
     pub(super) bytes: u64,
     pub(super) last_used: Option<Timestamp>,
@@ -84,7 +86,7 @@ pub(super) fn ls(engine: &Engine, args: &LsArgs) -> Outcome {
     let asks = |what: fn(&Filter) -> bool| filters.iter().any(what);
     let mut users = VolumeUsers::new();
     if args.long || args.sort == Sort::Used || asks(Filter::asks_for_users) {
-        users = engine.volume_users()?;
+        users = known_users(engine)?;
     }
     // Names first: there may be thousands, and to look at each takes its time.
     let mut names = volumes.names()?;
@@ -114,7 +116,7 @@ pub(super) fn ls(engine: &Engine, args: &LsArgs) -> Outcome {
         .iter()
         .any(|(field, _)| is_extra(field) && mentions(field));
     if extra && users.is_empty() {
-        users = engine.volume_users()?;
+        users = known_users(engine)?;
     }
     let long = args.long || extra;
     let wanted = Wanted {
@@ -127,6 +129,11 @@ pub(super) fn ls(engine: &Engine, args: &LsArgs) -> Outcome {
     };
     let mut listed = look(&volumes, &names, wanted, &users)?;
     listed.retain(|one| filters.iter().all(|filter| filter.fits(&one.subject())));
+    let damaged = listed.iter().filter_map(|one| {
+        let why = one.damage.as_ref()?;
+        Some((one.volume.record.name.as_str(), why.as_str()))
+    });
+    note_damaged("volumes", "cowshed volume rm", damaged);
     sort(&mut listed, args.sort, args.reverse);
     let rows: Vec<_> = listed
         .iter()
@@ -134,6 +141,13 @@ pub(super) fn ls(engine: &Engine, args: &LsArgs) -> Outcome {
         .collect();
     format.print(&rows)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Who is known to use them; a note tells of those of whom nothing is known.
+fn known_users(engine: &Engine) -> Result<VolumeUsers, Exit> {
+    let (users, damaged) = engine.known_volume_users()?;
+    note_damaged_containers(&damaged);
+    Ok(users)
 }
 
 /// Names, or Docker's table.
@@ -163,13 +177,16 @@ fn look<'u>(
     users: &'u VolumeUsers,
 ) -> Result<Vec<Listed<'u>>, volume::Error> {
     let one = |name: &_| {
-        let Some(volume) = volumes.find(name)? else {
-            return Ok(None);
+        let (volume, damage) = match volumes.look(name)? {
+            None => return Ok(None),
+            Some(Looked::Whole(volume)) => (volume, None),
+            Some(Looked::Damaged(one)) => (one.volume, Some(one.why)),
         };
-        let bytes = if wanted.sizes {
-            volumes.usage(name)?.bytes
-        } else {
-            0
+        let measured = wanted.sizes.then(|| volumes.usage(name)).transpose();
+        let bytes = match measured {
+            // Who knows what was done to it.
+            Err(_) if damage.is_some() => 0,
+            measured => measured?.map_or(0, |usage| usage.bytes),
         };
         let last_used = if wanted.last_uses {
             volumes.last_used(name)?
@@ -179,6 +196,7 @@ fn look<'u>(
         let users = users.get(name).map_or(&[][..], Vec::as_slice);
         Ok(Some(Listed {
             volume,
+            damage,
             users,
             bytes,
             last_used,

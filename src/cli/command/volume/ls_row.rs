@@ -52,6 +52,7 @@ pub(super) fn is_extra(field: &str) -> bool {
 pub(in crate::cli::command) fn measured_row(volume: &Volume, links: usize, bytes: u64) -> Row {
     let listed = Listed {
         volume: volume.clone(),
+        damage: None,
         users: &[],
         bytes,
         last_used: None,
@@ -113,6 +114,10 @@ fn extras(listed: &Listed<'_>) -> [Value; 10] {
         some => text::ago(some),
     };
     let mut notes: Vec<&str> = Vec::new();
+    let is_damaged = listed.damage.is_some();
+    if is_damaged {
+        notes.push("its record cannot be read");
+    }
     if record.protected {
         notes.push("protected");
     }
@@ -120,11 +125,15 @@ fn extras(listed: &Listed<'_>) -> [Value; 10] {
         notes.push(description);
     }
     [
-        json!(record.kind()),
+        json!(if is_damaged { "damaged" } else { record.kind() }),
         json!(listed.bytes),
         json!(users(listed).join(",")),
-        json!(record.created.to_string()),
-        json!(text::ago(Some(record.created))),
+        json!(if is_damaged {
+            String::new()
+        } else {
+            record.created.to_string()
+        }),
+        json!(text::ago(Some(record.created).filter(|_| !is_damaged))),
         json!(listed.last_used.map_or(String::new(), |at| at.to_string())),
         json!(last_used),
         json!(description),

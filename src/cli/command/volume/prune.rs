@@ -84,6 +84,13 @@ pub(crate) fn run(engine: &Engine, args: &PruneArgs) -> Outcome {
         let names: Vec<_> = unused.protected.iter().map(ToString::to_string).collect();
         report::remarks(&[format!("protected volumes stay: {}", names.join(", "))]);
     }
+    if !unused.damaged.is_empty() {
+        let names: Vec<_> = unused.damaged.iter().map(ToString::to_string).collect();
+        report::remarks(&[format!(
+            "volumes whose records cannot be read stay: {}; cowshed volume rm removes one",
+            names.join(", ")
+        )]);
+    }
     if args.dry_run {
         format.print(&rows(&chosen))?;
         return Ok(ExitCode::SUCCESS);

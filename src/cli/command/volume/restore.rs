@@ -19,7 +19,8 @@ use crate::cli::{
 /// Make a volume of a backup, or put one in the place of what a volume holds
 ///
 /// Everything is compared with the backup's list first; the volume has all of it or none. A new
-/// volume gets the labels and options of the one that was backed up.
+/// volume gets the labels and options of the one that was backed up. In a volume with driver options,
+/// which is mounted for it, the entries are swapped one by one when all of them are there.
 #[derive(Debug, Args)]
 pub(super) struct RestoreArgs {
     /// Into a volume that is there: what it holds goes

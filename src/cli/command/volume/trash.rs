@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::{
     format::Format,
     output,
-    report::{Exit, Outcome},
+    report::{Exit, Outcome, note_damaged},
     template::{Labels, Row},
     text,
 };
@@ -94,7 +94,13 @@ fn ls(engine: &Engine, args: &LsArgs) -> Outcome {
     let given = args.format.as_deref().filter(|given| !given.is_empty());
     let quiet = args.quiet.then_some("{{.ID}}");
     let format = Format::new(given.or(quiet), TABLE, &HEADERS)?;
-    format.print(&rows(engine, &engine.volumes()?.trash()?)?)?;
+    let all = engine.volumes()?.trash()?;
+    let damaged = all.iter().filter_map(|one| {
+        let why = one.damage.as_ref()?;
+        Some((one.id.as_str(), why.as_str()))
+    });
+    note_damaged("volumes", "cowshed volume trash empty", damaged);
+    format.print(&rows(engine, &all)?)?;
     Ok(ExitCode::SUCCESS)
 }
 

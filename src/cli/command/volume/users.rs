@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::{
     format::Format,
-    report::Outcome,
+    report::{self, Outcome},
     template::{Labels, Row},
 };
 
@@ -41,7 +41,11 @@ const TABLE: &str =
 pub(super) fn users(engine: &Engine, args: &UsersArgs) -> Outcome {
     let format = Format::new(args.format.as_deref(), TABLE, &HEADERS)?;
     let name = engine.volumes()?.get(&args.name)?.record.name;
-    let mut users = engine.volume_users()?.remove(&name).unwrap_or_default();
+    let mut users = {
+        let (mut users, damaged) = engine.known_volume_users()?;
+        report::note_damaged_containers(&damaged);
+        users.remove(&name).unwrap_or_default()
+    };
     // Those that run first, then by name.
     users.sort_by(|a, b| (a.pid == 0, &a.name).cmp(&(b.pid == 0, &b.name)));
     format.print(&users.iter().map(row).collect::<Vec<_>>())?;
