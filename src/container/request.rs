@@ -8,7 +8,7 @@ use crate::{
     ident::ContainerName,
     image::HealthCheck,
     log::LogOptions,
-    mount::{Access, MountRequest, VolumesFrom},
+    mount::{Access, MountRequest, UnionOptions, VolumesFrom},
     process::{Network, Ulimit},
 };
 
@@ -73,6 +73,8 @@ pub struct RunRequest {
     pub volumes_from: Vec<VolumesFrom>,
     /// `--image-volume`
     pub image_volumes: ImageVolumes,
+    /// `--storage-opt`
+    pub union: UnionOptions,
 }
 
 /// What becomes of the image's `VOLUME`s that no mount covers.
@@ -118,6 +120,7 @@ impl RunRequest {
             mounts: Vec::new(),
             volumes_from: Vec::new(),
             image_volumes: ImageVolumes::default(),
+            union: UnionOptions::default(),
         }
     }
 }

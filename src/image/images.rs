@@ -168,7 +168,7 @@ impl<'s> Images<'s> {
             Err(source) if source.is_damage() => Err(Error::Damaged {
                 what: manifest.to_string(),
                 manifest,
-                source,
+                source: Box::new(source),
             }),
             found => Ok(found?),
         }

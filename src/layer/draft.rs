@@ -5,7 +5,7 @@ use std::io;
 use nix::sys::stat::{major, minor};
 use tar::{EntryType, Header};
 
-use super::{Error, PathBytes};
+use super::{Error, PathBytes, pax};
 use crate::sys::{SysError, TimeSpec};
 
 /// A header and the PAX records that say what it cannot.
@@ -48,7 +48,8 @@ impl Draft {
 
     pub(super) fn xattrs(&mut self, xattrs: &[(PathBytes, Vec<u8>)]) {
         for (key, value) in xattrs {
-            self.record(&[b"SCHILY.xattr.", key.as_bytes()].concat(), value);
+            let key = pax::encode_keyword(key.as_bytes());
+            self.record(&[b"SCHILY.xattr.", &key[..]].concat(), value);
         }
     }
 
@@ -56,6 +57,20 @@ impl Draft {
         let narrow = |part: u64| u32::try_from(part).map_err(io::Error::other);
         self.header.set_device_major(narrow(major(device))?)?;
         self.header.set_device_minor(narrow(minor(device))?)
+    }
+
+    /// That the data begin with a map of what is not a hole (GNU.sparse 1.0).
+    pub(super) fn sparse(&mut self, path: &[u8], size: u64) {
+        let size = size.to_string();
+        let records: [(&[u8], &[u8]); 4] = [
+            (b"GNU.sparse.major", b"1"),
+            (b"GNU.sparse.minor", b"0"),
+            (b"GNU.sparse.name", path),
+            (b"GNU.sparse.realsize", size.as_bytes()),
+        ];
+        for (key, value) in records {
+            self.record(key, value);
+        }
     }
 
     /// The records and the header as they stand before the data.
@@ -82,7 +97,7 @@ impl Draft {
     }
 
     /// Adds `length key=value\n`; the length counts its own digits.
-    pub(super) fn record(&mut self, key: &[u8], value: &[u8]) {
+    fn record(&mut self, key: &[u8], value: &[u8]) {
         let rest = key.len() + value.len() + 3;
         let mut length = rest + 1;
         while length != rest + length.to_string().len() {
@@ -134,7 +149,7 @@ mod tests {
         let mut draft = Draft::new(EntryType::Regular, b"f");
         draft.record(b"path", b"a");
         draft.record(b"path", &[b'x'; 89]);
-        let pax = crate::layer::pax::parse(&draft.records).unwrap();
+        let pax = pax::parse(&draft.records).unwrap();
         assert_eq!(pax.path, Some(vec![b'x'; 89]));
     }
 

@@ -55,6 +55,16 @@ impl<'a> FileParts<'a> {
         Self { digester, ..self }
     }
 
+    /// The same for every hole, however small, as far as the map's size allows.
+    pub(super) fn exact(file: &'a File, size: u64) -> Result<Self> {
+        let mut parts = extents(file, size)?;
+        if parts == [(0, size)] || size == 0 || parts.len() > PARTS_MAX {
+            return Ok(Self::whole(file, size));
+        }
+        parts.push((size, 0));
+        Ok(Self::new(file, size, sparse::leading_text(&parts), parts))
+    }
+
     fn new(file: &'a File, size: u64, map: Vec<u8>, parts: Vec<(u64, u64)>) -> Self {
         let bytes: u64 = parts.iter().map(|(_, length)| length).sum();
         Self {

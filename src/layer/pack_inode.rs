@@ -101,17 +101,7 @@ impl<S: Sink> Packer<'_, S> {
             FileParts::whole(&file, size)
         };
         if parts.has_holes() {
-            let name = self.name_of(path);
-            let real_size = size.to_string();
-            let records: [(&[u8], &[u8]); 4] = [
-                (b"GNU.sparse.major", b"1"),
-                (b"GNU.sparse.minor", b"0"),
-                (b"GNU.sparse.name", &name),
-                (b"GNU.sparse.realsize", real_size.as_bytes()),
-            ];
-            for (key, value) in records {
-                draft.record(key, value);
-            }
+            draft.sparse(&self.name_of(path), size);
         }
         let stored = parts.stored();
         draft.header.set_size(stored);

@@ -239,6 +239,7 @@ impl MountPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mount::UnionOptions;
 
     fn overlay() -> Overlay {
         Overlay {
@@ -248,6 +249,7 @@ mod tests {
             work: "containers/c/work".into(),
             merged: "containers/c/merged".into(),
             volatile: false,
+            options: UnionOptions::default(),
         }
     }
 
