@@ -28,6 +28,9 @@ mod explain;
 mod export;
 mod fill;
 mod health;
+mod image_mount;
+mod image_prune;
+mod image_remove;
 mod images;
 mod info;
 mod inside;
@@ -77,7 +80,10 @@ pub use engine::Engine;
 pub use exec::ExecRequest;
 pub use explain::{Event, Explain, Listener};
 pub use health::{Health, HealthResult, HealthStatus};
-pub use images::{ImportRequest, Loaded, Untagged};
+pub use image_mount::{ImageMount, MountedView};
+pub use image_prune::UnusedImage;
+pub use image_remove::Untagged;
+pub use images::{ImportRequest, Loaded};
 pub use info::{Features, Info};
 pub use inside::LiveUsage;
 pub use launch::{Ran, Way};
@@ -235,6 +241,25 @@ pub enum Error {
         /// Why.
         why: String,
     },
+    /// The last name of an image that a container was made of. Docker's text.
+    #[error(
+        "conflict: unable to remove repository reference \"{name}\" (must force) - container \
+         {container} is using its referenced image {image}"
+    )]
+    NameInUse {
+        /// As asked for.
+        name: String,
+        /// Its short id.
+        container: String,
+        /// Its short id.
+        image: String,
+    },
+    /// An image, or a directory, that `image unmount` has nothing to do with.
+    #[error("unmount image {name}: it is not mounted in this mount namespace")]
+    NotMounted {
+        /// As asked for.
+        name: String,
+    },
     /// A container whose output is not kept. Docker's text.
     #[error("configured logging driver does not support reading")]
     NoLog,
@@ -325,13 +350,15 @@ pub enum Error {
 impl Failure for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Error::NotFound { .. } | Error::NoSource { .. } | Error::NoCreate { .. } => {
-                ErrorKind::NotFound
-            }
+            Error::NotFound { .. }
+            | Error::NoSource { .. }
+            | Error::NoCreate { .. }
+            | Error::NotMounted { .. } => ErrorKind::NotFound,
             Error::NameTaken { .. } => ErrorKind::AlreadyExists,
-            Error::State { .. } | Error::ImageInUse { .. } | Error::MustForce { .. } => {
-                ErrorKind::InUse
-            }
+            Error::State { .. }
+            | Error::ImageInUse { .. }
+            | Error::NameInUse { .. }
+            | Error::MustForce { .. } => ErrorKind::InUse,
             Error::Ambiguous { .. }
             | Error::NoCommand
             | Error::WorkingDirectory { .. }
@@ -383,7 +410,8 @@ impl Failure for Error {
             }
             Error::NoCreate { name } => format!("cowshed volume create {name}"),
             Error::ImageInUse { .. } => "remove what uses it first: cowshed ps -a".to_owned(),
-            Error::MustForce { .. } => "cowshed rmi -f".to_owned(),
+            Error::MustForce { .. } | Error::NameInUse { .. } => "cowshed rmi -f".to_owned(),
+            Error::NotMounted { .. } => "cowshed image mount lists what is mounted".to_owned(),
             Error::NoLog => "run it with --log-driver json-file".to_owned(),
             Error::StrictMounts { .. } => {
                 "COWSHED_STRICT_MOUNTS is set: make or name what is meant \

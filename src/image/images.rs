@@ -240,6 +240,9 @@ impl<'s> Images<'s> {
 
     /// Takes names away.
     pub fn untag(&self, names: &[Reference]) -> Result<(), Error> {
+        if names.is_empty() {
+            return Ok(());
+        }
         let _lease = self.lease()?;
         let mut all = self.names()?;
         all.retain(|name, _| !names.contains(name));
@@ -260,7 +263,18 @@ impl<'s> Images<'s> {
                 let what = format!("forget image {}", record.id);
                 Err(crate::store::Error::System { what, source }.into())
             }
-            _ => Ok(()),
+            _ => {
+                // Before its layers go, also in a power cut.
+                let what = || format!("forget image {}", record.id);
+                let synced = crate::sys::sync::directory(self.dir);
+                synced.map_err(|source| {
+                    crate::store::Error::System {
+                        what: what(),
+                        source,
+                    }
+                    .into()
+                })
+            }
         }
     }
 }

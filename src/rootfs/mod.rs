@@ -14,6 +14,7 @@
 
 mod apply;
 mod diff;
+mod image_view;
 mod import;
 mod init_layer;
 mod layers;
@@ -23,6 +24,7 @@ mod writeback;
 
 pub use apply::{Applying, apply, check_depth, forget};
 pub use diff::{Change, ChangeKind, diff, diff_dirs};
+pub use image_view::{MOUNTED, image_root, image_view, open_stack};
 pub use import::{Imported, LayerSource, Reader, Sync, import};
 pub use init_layer::{INIT, ensure_init};
 pub use layers::{LayerRecord, Layers};

@@ -12,6 +12,7 @@ pub mod control;
 mod copy;
 pub mod deadline;
 mod delete;
+mod delete_trees;
 mod dir;
 mod error;
 pub mod features;
@@ -45,6 +46,7 @@ pub mod xattr;
 
 pub use copy::{CopyReport, copy_entry, copy_own_metadata, copy_tree, extents, same_own_metadata};
 pub use delete::remove_tree;
+pub use delete_trees::remove_trees;
 pub use dir::{Dir, reopen};
 pub use error::{At, Result, SysError};
 pub use lines::Lines;

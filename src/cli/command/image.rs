@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use cowshed::container::Engine;
 
-use super::{images, import, inspect, load, rmi, tag};
+use super::{image_mount, image_prune, images, import, inspect, load, rmi, tag};
 use crate::cli::report::Outcome;
 
 #[derive(Debug, Args)]
@@ -29,6 +29,11 @@ enum ImageCommand {
     /// Remove images
     #[command(alias = "remove")]
     Rm(rmi::RmiArgs),
+    /// Remove images that nobody uses
+    Prune(image_prune::ImagePruneArgs),
+    Mount(image_mount::ImageMountArgs),
+    #[command(alias = "umount")]
+    Unmount(image_mount::ImageUnmountArgs),
 }
 
 pub(crate) fn run(engine: &Engine, args: ImageArgs) -> Outcome {
@@ -39,5 +44,8 @@ pub(crate) fn run(engine: &Engine, args: ImageArgs) -> Outcome {
         ImageCommand::Import(args) => import::run(engine, args),
         ImageCommand::Tag(args) => tag::run(engine, &args),
         ImageCommand::Rm(args) => rmi::run(engine, &args),
+        ImageCommand::Prune(args) => image_prune::run(engine, &args),
+        ImageCommand::Mount(args) => image_mount::mount(engine, &args),
+        ImageCommand::Unmount(args) => image_mount::unmount(engine, &args),
     }
 }

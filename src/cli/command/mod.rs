@@ -21,6 +21,8 @@ mod filter;
 pub(crate) mod generate;
 mod health_args;
 pub(crate) mod image;
+mod image_mount;
+mod image_prune;
 pub(crate) mod images;
 pub(crate) mod import;
 pub(crate) mod info;
