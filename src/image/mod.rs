@@ -21,7 +21,7 @@ mod synthesis;
 
 pub use bundle::{Bundle, Member};
 pub use change::apply as apply_change;
-pub use config::ImageConfig;
+pub use config::{History, ImageConfig};
 pub use health_change::health_change;
 pub use health_check::HealthCheck;
 pub use images::{ImageRecord, Images, LayerRef, Names};

@@ -13,21 +13,28 @@
 //! Not here: what an image says (`image`), how one layer is unpacked (`layer`).
 
 mod apply;
+mod content;
 mod diff;
+mod explain;
+mod image_diff;
 mod image_view;
 mod import;
 mod init_layer;
 mod layers;
+mod merged;
 mod prepare;
 mod view;
 mod writeback;
 
 pub use apply::{Applying, apply, check_depth, forget};
 pub use diff::{Change, ChangeKind, diff, diff_dirs};
+pub use explain::{CopyOnWrite, Explained, explain};
+pub use image_diff::{ImageChange, image_diff};
 pub use image_view::{MOUNTED, image_root, image_view, open_stack};
 pub use import::{Imported, LayerSource, Reader, Sync, import};
 pub use init_layer::{INIT, ensure_init};
 pub use layers::{LayerRecord, Layers};
+pub use merged::{Leaf, Merged, Seen};
 pub use prepare::{Snapshot, prepare, stack};
 pub use view::{has_directory, with_view};
 

@@ -18,6 +18,7 @@ mod error;
 pub mod features;
 pub mod fork;
 pub mod fs_context;
+pub mod handle;
 mod hint;
 pub mod inode;
 mod lines;

@@ -6,7 +6,7 @@ use clap::Args;
 use cowshed::container::{Engine, Error};
 use serde_json::Value;
 
-use super::inspect_json;
+use super::{inspect_image, inspect_json};
 use crate::cli::{
     output,
     report::{self, Exit, Outcome},
@@ -191,8 +191,8 @@ fn image(engine: &Engine, name: &str) -> Found {
     let images = engine.images()?;
     let record = images.resolve(name)?;
     let names = images.names()?;
-    let config = images.config(&record)?;
-    Ok(inspect_json::image(engine, &record, &config, &names))
+    let config = images.config_bytes(&record)?;
+    Ok(inspect_image::image(engine, &record, &config, &names)?)
 }
 
 fn volume(engine: &Engine, name: &str) -> Found {
