@@ -14,29 +14,45 @@ use crate::{
     image::ImageRecord,
     layer::Subject,
     rootfs::{self, Explained, ImageChange, Layers, Merged, Seen},
-    store::{Lease, Place, lease_place},
-    sys::Result as SysResult,
+    store::{Blobs, Lease, Place, lease_place},
+    sys::{Result as SysResult, lock::Lock},
 };
 
 fn chains(image: &ImageRecord) -> Vec<ChainId> {
     image.layers.iter().map(|layer| layer.chain).collect()
 }
 
+/// An image that nobody can take the layers and blobs of away.
+#[derive(Debug)]
+pub(super) struct HeldImage {
+    pub(super) record: ImageRecord,
+    _leases: Vec<Lease>,
+    _locks: Vec<Lock>,
+}
+
 impl Engine {
-    /// An image whose layers stay as long as the second part of the answer lives.
-    fn held_image(&self, name: &str) -> Result<(ImageRecord, Vec<Lease>), Error> {
+    /// An image whose layers and blobs stay as long as the answer lives; removals need not wait.
+    pub(super) fn held_image(&self, name: &str) -> Result<HeldImage, Error> {
+        crate::sys::process::raise_file_limit();
         let _lease = lease_place(self.store(), Place::Layers, false)?;
-        let image = self.images()?.resolve(name)?;
-        let layers = Layers::open(self.store())?;
-        let held = image.layers.iter().map(|layer| layers.hold(layer.chain));
-        let held = held.collect::<Result<Vec<_>, _>>()?;
-        Ok((image, held.into_iter().flatten().collect()))
+        let record = self.images()?.resolve(name)?;
+        let (layers, blobs) = (Layers::open(self.store())?, Blobs::open(self.store())?);
+        let held = record.layers.iter().map(|layer| layers.hold(layer.chain));
+        let leases = held.collect::<Result<Vec<_>, _>>()?;
+        let held = record.blobs().map(|digest| blobs.hold(digest));
+        let locks = held.collect::<Result<Vec<_>, _>>()?;
+        Ok(HeldImage {
+            record,
+            _leases: leases.into_iter().flatten().collect(),
+            _locks: locks.into_iter().flatten().map(|(_, lock)| lock).collect(),
+        })
     }
 
     /// Opens a regular file of an image; links are followed inside it.
     pub fn open_image_file(&self, name: &str, path: &OsStr) -> Result<File, Error> {
-        let (image, _held) = self.held_image(name)?;
-        let root = rootfs::image_root(self.store(), &chains(&image))?;
+        let held = self.held_image(name)?;
+        let image = &held.record;
+        let root = rootfs::image_root(self.store(), &chains(image))?;
         look::open_file(&root, path, &format!("image {name}"), |path| {
             let image = name.to_owned();
             CopyError::NotInImage { path, image }
@@ -46,8 +62,9 @@ impl Engine {
     /// What a directory of an image has, by name, or one file; each with the layer that it is of.
     /// Links on the way, and the last one of a path that ends in a slash, are followed inside it.
     pub fn image_files(&self, name: &str, path: &OsStr) -> Result<Vec<FileEntry>, Error> {
-        let (image, _held) = self.held_image(name)?;
-        let chains = chains(&image);
+        let held = self.held_image(name)?;
+        let image = &held.record;
+        let chains = chains(image);
         let root = rootfs::image_root(self.store(), &chains)?;
         let typed = inside(path);
         let found = copy_find::source(&root, &typed, false).map_err(|miss| {
@@ -103,8 +120,9 @@ impl Engine {
 
     /// What the second image's tree has otherwise than the first one's.
     pub fn diff_images(&self, old: &str, new: &str) -> Result<Vec<ImageChange>, Error> {
-        let ((old, _one), (new, _other)) = (self.held_image(old)?, self.held_image(new)?);
-        Ok(rootfs::image_diff(self.store(), &chains(&old), &chains(&new))?)
+        let (old, new) = (self.held_image(old)?, self.held_image(new)?);
+        let (old, new) = (chains(&old.record), chains(&new.record));
+        Ok(rootfs::image_diff(self.store(), &old, &new)?)
     }
 
     /// Why each path is in a container's upper dir, and what it cost.

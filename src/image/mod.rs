@@ -25,7 +25,7 @@ pub use config::{History, ImageConfig};
 pub use health_change::health_change;
 pub use health_check::HealthCheck;
 pub use images::{ImageRecord, Images, LayerRef, Names};
-pub use manifest::{CONFIG_MAX, MANIFEST_MAX};
+pub use manifest::{CONFIG_MAX, MANIFEST_MAX, named_by};
 pub use synthesis::{BlobRef, Synthesis};
 
 use crate::{

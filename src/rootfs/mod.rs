@@ -23,6 +23,8 @@ mod init_layer;
 mod layers;
 mod merged;
 mod prepare;
+mod tree_compare;
+mod verify;
 mod view;
 mod writeback;
 
@@ -36,6 +38,8 @@ pub use init_layer::{INIT, ensure_init};
 pub use layers::{LayerRecord, Layers};
 pub use merged::{Leaf, Merged, Seen};
 pub use prepare::{Snapshot, prepare, stack};
+pub use tree_compare::Difference;
+pub use verify::{LayerFault, verify_layer};
 pub use view::{has_directory, with_view};
 
 use crate::{
@@ -96,6 +100,14 @@ pub enum Error {
         /// Why.
         source: Box<dyn std::error::Error + Send + std::marker::Sync>,
     },
+    /// It could not be found out whether a layer is as it was.
+    #[error("verify layer {chain}")]
+    Verify {
+        /// Which one.
+        chain: ChainId,
+        /// Why.
+        source: layer::Error,
+    },
     /// A layer that an image or container needs is not there.
     #[error("find layer {chain}")]
     Missing {
@@ -120,7 +132,7 @@ pub enum Error {
 impl Failure for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Error::Unpack { source, .. } => source.kind(),
+            Error::Unpack { source, .. } | Error::Verify { source, .. } => source.kind(),
             Error::BlobDigest { .. } | Error::BlobSize { .. } | Error::DiffId { .. } => {
                 ErrorKind::Corrupt
             }
@@ -132,7 +144,7 @@ impl Failure for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Error::Unpack { source, .. } => source.hint(),
+            Error::Unpack { source, .. } | Error::Verify { source, .. } => source.hint(),
             Error::BlobDigest { .. } | Error::BlobSize { .. } | Error::DiffId { .. } => {
                 Some("the image is damaged: fetch or save it again".to_owned())
             }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use cowshed::container::Engine;
 
-use super::{history, image_diff, image_look, image_mount, image_prune, images, import, inspect, load, rmi, tag};
+use super::{history, image_diff, image_look, image_mount, image_prune, image_verify, images, import, inspect, load, rmi, tag};
 use crate::cli::report::Outcome;
 
 #[derive(Debug, Args)]
@@ -39,6 +39,7 @@ enum ImageCommand {
     Mount(image_mount::ImageMountArgs),
     #[command(alias = "umount")]
     Unmount(image_mount::ImageUnmountArgs),
+    Verify(image_verify::ImageVerifyArgs),
 }
 
 pub(crate) fn run(engine: &Engine, args: ImageArgs) -> Outcome {
@@ -56,5 +57,6 @@ pub(crate) fn run(engine: &Engine, args: ImageArgs) -> Outcome {
         ImageCommand::LsFiles(args) => image_look::ls_files(engine, &args),
         ImageCommand::Mount(args) => image_mount::mount(engine, &args),
         ImageCommand::Unmount(args) => image_mount::unmount(engine, &args),
+        ImageCommand::Verify(args) => image_verify::run(engine, &args),
     }
 }

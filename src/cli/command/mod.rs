@@ -28,6 +28,7 @@ mod image_diff;
 mod image_look;
 mod image_mount;
 mod image_prune;
+mod image_verify;
 pub(crate) mod images;
 mod images_filter;
 mod images_tree;
