@@ -15,7 +15,7 @@ use crate::{
     layer::Subject,
     rootfs::{self, Explained, ImageChange, Layers, Merged, Seen},
     store::{Blobs, Lease, Place, lease_place},
-    sys::{Result as SysResult, lock::Lock},
+    sys::{Result as SysResult, lock::Lock, process},
 };
 
 fn chains(image: &ImageRecord) -> Vec<ChainId> {
@@ -33,7 +33,7 @@ pub(super) struct HeldImage {
 impl Engine {
     /// An image whose layers and blobs stay as long as the answer lives; removals need not wait.
     pub(super) fn held_image(&self, name: &str) -> Result<HeldImage, Error> {
-        crate::sys::process::raise_file_limit();
+        process::raise_file_limit();
         let _lease = lease_place(self.store(), Place::Layers, false)?;
         let record = self.images()?.resolve(name)?;
         let (layers, blobs) = (Layers::open(self.store())?, Blobs::open(self.store())?);
@@ -82,13 +82,12 @@ impl Engine {
         };
         let list = || -> SysResult<Vec<FileEntry>> {
             let (above, names, as_typed) = match found.node.subject() {
-                Subject::Tree(dir) => (&*found.path, dir.sorted_entries()?, None),
-                Subject::Name(_, one) => {
-                    let above = found.path.parent().unwrap_or(Path::new("/"));
-                    (above, vec![one.to_owned()], Some(path.to_owned()))
-                }
+                Subject::Tree(dir) => (dir, dir.sorted_entries()?, None),
+                Subject::Name(dir, one) => (dir, vec![one.to_owned()], Some(path.to_owned())),
             };
-            let Some(here) = descend(top, above)? else {
+            // The union is mounted nowhere: its root is the first thing that a path can name.
+            let above = process::real_path_of(above)?;
+            let Some(here) = descend(top, &above)? else {
                 return Ok(Vec::new());
             };
             let mut files = Vec::new();

@@ -136,8 +136,9 @@ impl Engine {
     pub fn unmount_image(&self, text: &str) -> Result<Vec<PathBuf>, Error> {
         let views = self.image_mounts()?;
         let directory = std::fs::canonicalize(text).ok();
-        let on = |view: &&MountedView| directory.iter().any(|place| view.here.contains(place));
-        let chosen: Vec<_> = match views.iter().find(on) {
+        let on_top = directory.as_deref().map(topmost).transpose()?.flatten();
+        let is_it = |view: &&MountedView| on_top.as_ref() == Some(&view.mount.id);
+        let chosen: Vec<_> = match views.iter().find(is_it) {
             Some(view) => vec![view],
             None if text.contains('/') && directory.is_some() => Vec::new(),
             None => {
@@ -173,8 +174,14 @@ impl Engine {
 
     fn unmount_view(&self, view: &MountedView) -> Result<(), Error> {
         for place in view.here.iter().rev() {
-            mount::unmount(place)
-                .map_err(|source| failed(&format!("unmount image {}", view.mount.name), source))?;
+            let on_top = topmost(place)?.as_ref() == Some(&view.mount.id);
+            let done = if on_top {
+                mount::unmount(place)
+            } else {
+                let shown = format!("{}: something is mounted over it", place.display());
+                Err(SysError::new("umount2", shown, Errno::EBUSY))
+            };
+            done.map_err(|source| failed(&format!("unmount image {}", view.mount.name), source))?;
         }
         // A copy of the namespace may have it, too.
         if live(&[view.mount.clone()])?.is_empty() {
@@ -234,6 +241,14 @@ impl Engine {
 
 fn file_of(mount: &ImageMount) -> String {
     format!("{}.json", mount.id)
+}
+
+/// The name of the record of what lies uppermost on a directory; `None` if that is not ours.
+fn topmost(place: &Path) -> Result<Option<String>, Error> {
+    let mounts = mountinfo::read().map_err(|source| failed("list mounts", source))?;
+    // In the order in which they were made.
+    let last = mounts.iter().rfind(|info| info.mount_point == place);
+    Ok(last.and_then(|info| info.source.strip_prefix(LABEL)).map(str::to_owned))
 }
 
 /// Those of `records` that a mount tells of.

@@ -96,18 +96,36 @@ impl Engine {
             names: going,
             ..Untagged::default()
         };
+        let mut graves = Graves::new(self.store())?;
         if !all {
+            self.forget_nameless(&family, &mut graves)?;
+            drop(lease);
+            graves.empty_quickly()?;
             return Ok(untagged);
         }
         for record in &family.records {
             images.forget(record)?;
         }
-        let mut graves = Graves::new(self.store())?;
         self.bury_orphans(&family, &mut untagged, &mut graves)?;
         drop(lease);
         self.tell_image("delete", &family.id, None);
         graves.empty_quickly()?;
         Ok(untagged)
+    }
+
+    /// Of an image that came in several forms and keeps a name, the forms that nobody calls it by go.
+    fn forget_nameless(&self, family: &Family, graves: &mut Graves<'_>) -> Result<(), Error> {
+        let images = self.images()?;
+        let names = images.names()?;
+        let is_named = |record: &&ImageRecord| names.values().any(|to| *to == record.manifest);
+        let (named, nameless): (Vec<_>, Vec<_>) = family.records.iter().partition(is_named);
+        if named.is_empty() || nameless.is_empty() {
+            return Ok(());
+        }
+        for record in nameless {
+            images.forget(record)?;
+        }
+        self.bury_the_rest(&self.needed()?, graves)
     }
 
     pub(super) fn users_of(&self, family: &Family) -> Result<Users, Error> {

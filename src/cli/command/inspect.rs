@@ -190,7 +190,10 @@ fn container(engine: &Engine, name: &str, size: bool) -> Found {
 fn image(engine: &Engine, name: &str) -> Found {
     let images = engine.images()?;
     let record = images.resolve(name)?;
-    let names = images.names()?;
+    let forms = images.list()?.into_iter().filter(|one| one.id == record.id);
+    let forms: Vec<_> = forms.map(|one| one.manifest).collect();
+    let mut names = images.names()?;
+    names.retain(|_, manifest| forms.contains(manifest));
     let config = images.config_bytes(&record)?;
     Ok(inspect_image::image(engine, &record, &config, &names)?)
 }

@@ -10,7 +10,7 @@ use cowshed::{
 };
 use serde_json::{Map, Value, json};
 
-/// `config` is the config document as it came.
+/// `config` is the config document as it came, `names` are the image's own.
 pub(crate) fn image(
     engine: &Engine,
     record: &ImageRecord,
@@ -22,9 +22,8 @@ pub(crate) fn image(
         source,
     })?;
     let text = |key: &str| config[key].as_str().unwrap_or_default().to_owned();
-    let own = names.iter().filter(|(_, manifest)| **manifest == record.manifest);
     let (digests, tags): (Vec<_>, Vec<_>) =
-        own.map(|(name, _)| name).partition(|name| name.digest().is_some());
+        names.keys().partition(|name| name.digest().is_some());
     let familiar = |names: Vec<&Reference>| {
         names.into_iter().map(Reference::familiar).collect::<Vec<_>>()
     };
