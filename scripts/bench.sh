@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bench.sh start|import|logs|volumes|backup|all [--quick]: what cowshed costs beside the least it could cost and beside other tools, on a
+# bench.sh start|import|remove|logs|volumes|backup|all [--quick]: what cowshed costs beside the least it could cost and beside other tools, on a
 # scratch ext4 with a journal. Commands are run in turn; judge by the ratio to the first line, not by milliseconds.
 # $COWSHED names the binary to measure (default: the one that build.sh makes).
 set -euo pipefail
@@ -8,7 +8,7 @@ bench=$here/target/bench
 
 what=${1:-} quick=
 [[ ${2:-} != --quick ]] || quick=yes
-if [[ ! $what =~ ^(start|import|logs|volumes|backup|all)$ || ${2:---quick} != --quick ]]; then
+if [[ ! $what =~ ^(start|import|remove|logs|volumes|backup|all)$ || ${2:---quick} != --quick ]]; then
 	sed -n '2,4s/^# //p' "$0" && exit 2
 fi
 if [[ $EUID -ne 0 ]]; then exec sudo --preserve-env=COWSHED,CARGO_TARGET_DIR -- "$0" "$@"; fi
@@ -96,6 +96,8 @@ about_machine
 if [[ $what == start || $what == all ]]; then . "$here/scripts/bench-start.sh"; fi
 # shellcheck source=scripts/bench-import.sh
 if [[ $what == import || $what == all ]]; then . "$here/scripts/bench-import.sh"; fi
+# shellcheck source=scripts/bench-remove.sh
+if [[ $what == remove || $what == all ]]; then . "$here/scripts/bench-remove.sh"; fi
 # shellcheck source=scripts/bench-logs.sh
 if [[ $what == logs || $what == all ]]; then . "$here/scripts/bench-logs.sh"; fi
 # shellcheck source=scripts/bench-volumes.sh

@@ -14,7 +14,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use cowshed::container::Engine;
 
-use command::{image, images, import, info, inspect, life, load, ps, rmi, tag, volume};
+use command::{history, image, images, import, info, inspect, life, load, ps, rmi, tag, volume};
 use report::{Exit, Outcome};
 
 const DEFAULT_ROOT: &str = "/var/lib/cowshed";
@@ -108,6 +108,8 @@ enum Command {
     Tag(tag::TagArgs),
     /// Remove images
     Rmi(rmi::RmiArgs),
+    /// Show the layers of an image and how they came to be
+    History(history::HistoryArgs),
     /// Manage images
     Image(image::ImageArgs),
     /// Manage containers
@@ -178,6 +180,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Images(args) => images::run(&open_tidy()?, &args),
         Command::Tag(args) => tag::run(&open_tidy()?, &args),
         Command::Rmi(args) => rmi::run(&open_tidy()?, &args),
+        Command::History(args) => history::run(&open_tidy()?, &args),
         Command::Image(args) => image::run(&open_tidy()?, args),
         Command::Container(args) => command::container::run(&open_tidy()?, args),
         Command::Volume(args) => volume::run(&open_tidy()?, args),

@@ -52,6 +52,12 @@ pub(crate) fn printable(text: &str) -> String {
         .collect()
 }
 
+/// A path of a stranger's tree: whatever is not printable, or no UTF-8, is escaped (`\x1b`).
+pub(crate) fn path(path: &std::path::Path) -> String {
+    use std::os::unix::ffi::OsStrExt as _;
+    cowshed::layer::PathBytes::new(path.as_os_str().as_bytes()).to_string()
+}
+
 /// Columns that a terminal gives a text: two for Korean and other wide characters.
 pub(crate) fn width(text: &str) -> usize {
     text.chars().map(char_width).sum()

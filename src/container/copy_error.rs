@@ -33,8 +33,11 @@ pub enum CopyError {
     #[error("no {path} in volume {volume}")]
     NotInVolume { path: String, volume: String },
     /// Something else than a file, to be read as one.
-    #[error("{path} in volume {volume} is no regular file")]
-    NotAFile { path: String, volume: String },
+    #[error("{path} in {holder} is no regular file")]
+    NotAFile { path: String, holder: String },
+    /// A path that an image does not have.
+    #[error("no {path} in image {image}")]
+    NotInImage { path: String, image: String },
     /// A path that the host does not have, or that leads through a file.
     #[error("{call} {path}: {why}")]
     Host {
@@ -195,6 +198,7 @@ impl Failure for CopyError {
         match self {
             Self::NotInContainer { .. }
             | Self::NotInVolume { .. }
+            | Self::NotInImage { .. }
             | Self::Host { .. }
             | Self::NoOutputDirectory { .. }
             | Self::NoSuchDirectory => ErrorKind::NotFound,
@@ -225,6 +229,7 @@ impl Failure for CopyError {
             Self::NoContainer => "one side is CONTAINER:PATH",
             Self::NoVolume => "a whole volume: cowshed volume cp OLD NEW",
             Self::NotInVolume { .. } => "cowshed volume ls-files lists what is there",
+            Self::NotInImage { .. } => "cowshed image ls-files lists what is there",
             Self::BetweenContainers => {
                 "a host path that holds ':' needs ./ in front; between containers: \
                  cowshed cp A:PATH - | cowshed cp - B:DIRECTORY"

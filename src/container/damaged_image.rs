@@ -21,6 +21,7 @@ impl Engine {
         Ok(Untagged {
             names: own,
             deleted: vec![manifest],
+            ..Untagged::default()
         })
     }
 

@@ -1,7 +1,6 @@
-//! What a command line asks of images: load, import, tag, remove.
+//! What a command line asks of images: load, import, tag.
 
 use std::{
-    collections::HashSet,
     fs::File,
     io::{BufWriter, Read as _},
     os::fd::AsFd as _,
@@ -10,11 +9,11 @@ use std::{
 
 use super::{Engine, Error, containers::failed};
 use crate::{
-    ident::{ChainId, Digest, Reference, Timestamp},
-    image::{self, Bundle, ImageRecord, Names, Offered, Synthesis, apply_change, health_change},
+    ident::{Reference, Timestamp},
+    image::{self, Bundle, ImageRecord, Offered, Synthesis, apply_change, health_change},
     layer::{self, Compression, Limits},
-    rootfs::{self, Imported, LayerSource, Layers, Sync},
-    store::{Blobs, NewBlob, Place, Staging, Tried, lease_place, sweep, try_lease},
+    rootfs::{self, Imported, LayerSource, Sync},
+    store::{Blobs, NewBlob, Staging, sweep},
     sys::{At as _, Dir, metadata_of, reopen},
 };
 
@@ -40,15 +39,6 @@ pub struct ImportRequest {
     pub message: Option<String>,
     /// What the image shall be called.
     pub name: Option<Reference>,
-}
-
-/// What `rmi` did.
-#[derive(Debug, Default)]
-pub struct Untagged {
-    /// Names that were taken away.
-    pub names: Vec<Reference>,
-    /// Image id and chains that were deleted, topmost first.
-    pub deleted: Vec<Digest>,
 }
 
 impl Engine {
@@ -158,44 +148,10 @@ impl Engine {
     ///
     /// Not while others import: theirs look just the same. Then the next removal does it.
     pub(super) fn clean_after<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
-        if done.is_err()
-            && let Some(layers) = Place::Layers.path().to_str()
-            && let Ok(Tried::Got(_lease)) = try_lease(self.store().root(), layers)
-        {
-            // The first error is the one to tell.
-            self.remove_orphans().ok();
+        if done.is_err() {
+            self.try_remove_orphans();
         }
         done
-    }
-
-    /// The caller holds the layers' exclusive lease.
-    pub(super) fn remove_orphans(&self) -> Result<(), Error> {
-        let (chains, needed) = self.needed()?;
-        let layers = Layers::open(self.store())?;
-        for chain in layers.list()?.iter().rev() {
-            if !chains.contains(chain) {
-                layers.remove(*chain)?;
-            }
-        }
-        let blobs = Blobs::open(self.store())?;
-        for blob in blobs.list()? {
-            if !needed.contains(&blob) {
-                blobs.remove(blob)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Layers and blobs that a record of an image or container names.
-    fn needed(&self) -> Result<(HashSet<ChainId>, HashSet<Digest>), Error> {
-        let images = self.images()?.list()?;
-        let containers = self.containers()?;
-        let of_images = images.iter().flat_map(|image| &image.layers);
-        let of_images = of_images.map(|layer| layer.chain);
-        let of_containers = containers.iter().flat_map(|one| one.record.all_chains());
-        let chains = of_images.chain(of_containers.copied()).collect();
-        let blobs = images.iter().flat_map(ImageRecord::blobs).collect();
-        Ok((chains, blobs))
     }
 
     /// Gives an image another name.
@@ -216,117 +172,6 @@ impl Engine {
                 self.tell_image("tag", &record.id, Some(&name.familiar()));
             }
         }
-    }
-
-    /// Takes names of an image away, and the image itself when the last one goes.
-    ///
-    /// # Errors
-    ///
-    /// An image that a container needs; an id of an image with several names, without `force`.
-    pub fn remove_image(&self, text: &str, force: bool) -> Result<Untagged, Error> {
-        // Nobody who looks at layers or makes a container of them is in between.
-        let _lease = lease_place(self.store(), Place::Layers, true)?;
-        let images = self.images()?;
-        let record = match images.resolve(text) {
-            Err(image::Error::Damaged { manifest, .. }) => {
-                return self.remove_damaged_image(manifest);
-            }
-            record => record?,
-        };
-        // Without names it is named by its id.
-        let all = match images.names() {
-            Err(image::Error::Names { .. }) => Names::new(),
-            names => names?,
-        };
-        let own: Vec<_> = all
-            .iter()
-            .filter(|(_, to)| **to == record.manifest)
-            .map(|(name, _)| name.clone())
-            .collect();
-        let named = text
-            .parse::<Reference>()
-            .ok()
-            .filter(|name| own.contains(name));
-        let going = match named {
-            Some(name) => vec![name],
-            None if own.len() > 1 && !force => {
-                let why = "image is referenced in multiple repositories".to_owned();
-                return Err(Error::MustForce {
-                    image: record.id.short(),
-                    why,
-                });
-            }
-            None => own.clone(),
-        };
-        let last = going.len() == own.len();
-        if last {
-            self.refuse_used(&record, text, force)?;
-        }
-        images.untag(&going)?;
-        for name in &going {
-            self.tell_image("untag", &record.id, Some(&name.familiar()));
-        }
-        let mut untagged = Untagged {
-            names: going,
-            deleted: Vec::new(),
-        };
-        // A container keeps the layers of an image whose names were taken by force.
-        if last && !self.is_used(&record)? {
-            images.forget(record.manifest)?;
-            untagged.deleted = vec![record.id];
-            let rest = self.unless_damaged(self.collect_garbage(&record))?;
-            untagged.deleted.extend(rest);
-            self.tell_image("delete", &record.id, None);
-        }
-        Ok(untagged)
-    }
-
-    fn is_used(&self, record: &ImageRecord) -> Result<bool, Error> {
-        Ok(self
-            .containers()?
-            .iter()
-            .any(|container| container.record.uses_image(&record.id)))
-    }
-
-    fn refuse_used(&self, record: &ImageRecord, text: &str, force: bool) -> Result<(), Error> {
-        let containers = self.containers()?;
-        let user = containers
-            .iter()
-            .find(|container| container.record.uses_image(&record.id));
-        let Some(user) = user else { return Ok(()) };
-        let id = user.record.id.short();
-        if user.status.is_live() {
-            let why = format!("image is being used by running container {id}");
-            return Err(Error::ImageInUse {
-                image: text.to_owned(),
-                why,
-            });
-        }
-        if force {
-            return Ok(());
-        }
-        let why = format!("image is being used by stopped container {id}");
-        Err(Error::MustForce {
-            image: text.to_owned(),
-            why,
-        })
-    }
-
-    /// Removes the layers and blobs of an image that is forgotten, as far as nobody else needs
-    /// them. The caller holds the layers' exclusive lease.
-    fn collect_garbage(&self, gone: &ImageRecord) -> Result<Vec<Digest>, Error> {
-        let (needed, _) = self.needed()?;
-        let layers = Layers::open(self.store())?;
-        let mut deleted = Vec::new();
-        for chain in gone.layers.iter().rev().map(|layer| layer.chain) {
-            if !needed.contains(&chain) && layers.find(chain)?.is_some() {
-                layers.remove(chain)?;
-                deleted.push(chain.0);
-            }
-        }
-        // Its blobs, and what imports left that were killed.
-        self.remove_orphans()?;
-        Ok(deleted)
     }
 }
 

@@ -31,6 +31,11 @@ mod explain;
 mod export;
 mod fill;
 mod health;
+mod image_look;
+mod image_mount;
+mod image_prune;
+mod image_remove;
+mod image_verify;
 mod images;
 mod info;
 mod inside;
@@ -38,6 +43,7 @@ mod keeper;
 mod launch;
 mod live;
 mod logs;
+mod look;
 mod monitor;
 mod new_image;
 mod notices;
@@ -83,10 +89,15 @@ pub use engine::Engine;
 pub use exec::ExecRequest;
 pub use explain::{Event, Explain, Listener};
 pub use health::{Health, HealthResult, HealthStatus};
-pub use images::{ImportRequest, Loaded, Untagged};
+pub use image_mount::{ImageMount, MountedView};
+pub use image_prune::UnusedImage;
+pub use image_remove::Untagged;
+pub use image_verify::{ImageFault, Verification, VerifiedImage};
+pub use images::{ImportRequest, Loaded};
 pub use info::{Features, Info};
 pub use inside::LiveUsage;
 pub use launch::{Ran, Way};
+pub use look::{FileEntry, FileLayer};
 pub use new_image::ImageStep;
 pub use overlay_changes::AppliedOverlay;
 pub use plan::{DryRun, VolumeMount};
@@ -103,7 +114,7 @@ pub use told::Cause;
 pub use usage::ContainerSize;
 pub use volume_backup::{BackupOutput, BackupReport};
 pub use volume_history::{Deed, VolumeHistory};
-pub use volume_look::{FileEntry, FileUse};
+pub use volume_look::FileUse;
 pub use volume_quiesce::Quiesce;
 pub use volume_restore::{Compared, Into as RestoreInto, RestoreReport};
 pub use volume_use::{VolumeUse, VolumeUsers};
@@ -242,6 +253,25 @@ pub enum Error {
         /// Why.
         why: String,
     },
+    /// The last name of an image that a container was made of. Docker's text.
+    #[error(
+        "conflict: unable to remove repository reference \"{name}\" (must force) - container \
+         {container} is using its referenced image {image}"
+    )]
+    NameInUse {
+        /// As asked for.
+        name: String,
+        /// Its short id.
+        container: String,
+        /// Its short id.
+        image: String,
+    },
+    /// An image, or a directory, that `image unmount` has nothing to do with.
+    #[error("unmount image {name}: it is not mounted in this mount namespace")]
+    NotMounted {
+        /// As asked for.
+        name: String,
+    },
     /// A container whose output is not kept. Docker's text.
     #[error("configured logging driver does not support reading")]
     NoLog,
@@ -332,13 +362,15 @@ pub enum Error {
 impl Failure for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Error::NotFound { .. } | Error::NoSource { .. } | Error::NoCreate { .. } => {
-                ErrorKind::NotFound
-            }
+            Error::NotFound { .. }
+            | Error::NoSource { .. }
+            | Error::NoCreate { .. }
+            | Error::NotMounted { .. } => ErrorKind::NotFound,
             Error::NameTaken { .. } => ErrorKind::AlreadyExists,
-            Error::State { .. } | Error::ImageInUse { .. } | Error::MustForce { .. } => {
-                ErrorKind::InUse
-            }
+            Error::State { .. }
+            | Error::ImageInUse { .. }
+            | Error::NameInUse { .. }
+            | Error::MustForce { .. } => ErrorKind::InUse,
             Error::Ambiguous { .. }
             | Error::NoCommand
             | Error::WorkingDirectory { .. }
@@ -390,7 +422,8 @@ impl Failure for Error {
             }
             Error::NoCreate { name } => format!("cowshed volume create {name}"),
             Error::ImageInUse { .. } => "remove what uses it first: cowshed ps -a".to_owned(),
-            Error::MustForce { .. } => "cowshed rmi -f".to_owned(),
+            Error::MustForce { .. } | Error::NameInUse { .. } => "cowshed rmi -f".to_owned(),
+            Error::NotMounted { .. } => "cowshed image mount lists what is mounted".to_owned(),
             Error::NoLog => "run it with --log-driver json-file".to_owned(),
             Error::StrictMounts { .. } => {
                 "COWSHED_STRICT_MOUNTS is set: make or name what is meant \

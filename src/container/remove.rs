@@ -182,6 +182,10 @@ impl Engine {
         if volumes {
             self.remove_anonymous(record)?;
         }
+        // The last one that needed the layers of an image that was removed by force.
+        if !self.has_image(&record.image_id)? {
+            self.try_remove_orphans();
+        }
         Ok(())
     }
 

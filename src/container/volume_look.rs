@@ -5,31 +5,25 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     fs::File,
-    os::fd::AsFd as _,
     path::{Path, PathBuf},
 };
 
 use nix::errno::Errno;
 
-use super::{CopyError, Engine, Error, containers::failed, copy::inside, copy_find};
+use super::{
+    CopyError, Engine, Error, FileEntry,
+    containers::failed,
+    copy::inside,
+    copy_find,
+    look::{self, entry},
+};
 use crate::{
     layer::Subject,
-    sys::{self, Dir, FileKind, Metadata, RootDir, metadata_of, reopen},
+    sys::{self, Dir, RootDir},
     volume::OpenVolume,
 };
-
-/// One entry of a directory in a volume.
-#[derive(Debug, Clone)]
-pub struct FileEntry {
-    /// Its name; the path as it was asked for where that is no directory.
-    pub name: OsString,
-    /// What stat(2) tells of it.
-    pub metadata: Metadata,
-    /// Where a symbolic link leads.
-    pub target: Option<OsString>,
-}
 
 /// What a file or a directory with all below it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,29 +65,12 @@ impl Engine {
     /// the answer's first part.
     pub fn open_volume_file(&self, name: &str, path: &OsStr) -> Result<(OpenVolume, File), Error> {
         let volume = self.volumes()?.open_volume(name)?;
-        let place = inside(path);
-        let open = || -> sys::Result<Option<File>> {
-            let handle = root(&volume)?.locate(&place.clean)?;
-            if metadata_of(&handle)?.kind() != FileKind::File {
-                return Ok(None);
-            }
-            reopen(handle.as_fd()).map(Some)
-        };
-        let (path, volume_name) = (place.shown(), name.to_owned());
-        match open() {
-            Ok(Some(file)) if !place.asserts_directory => Ok((volume, file)),
-            Ok(_) => Err(CopyError::NotAFile {
-                path,
-                volume: volume_name,
-            }
-            .into()),
-            Err(error) if copy_find::is_absent(&error) => Err(CopyError::NotInVolume {
-                path,
-                volume: volume_name,
-            }
-            .into()),
-            Err(source) => Err(failed(&format!("open {path} in volume {name}"), source)),
-        }
+        let root = root(&volume).map_err(|source| failed("open volume", source))?;
+        let file = look::open_file(&root, path, &format!("volume {name}"), |path| {
+            let volume = name.to_owned();
+            CopyError::NotInVolume { path, volume }
+        })?;
+        Ok((volume, file))
     }
 
     /// What everything below a path takes, children before their directory.
@@ -131,23 +108,6 @@ fn find(volume: &OpenVolume, path: &OsStr) -> Result<copy_find::Source, Error> {
         }
         failed(&format!("find {}", miss.path.display()), miss.source)
     })
-}
-
-/// `None` for what was removed meanwhile.
-fn entry(dir: &Dir, name: &OsStr) -> sys::Result<Option<FileEntry>> {
-    let Some(metadata) = dir.find(name)? else {
-        return Ok(None);
-    };
-    let target = if metadata.kind() == FileKind::Symlink {
-        dir.read_symlink(name).ok()
-    } else {
-        None
-    };
-    Ok(Some(FileEntry {
-        name: name.to_owned(),
-        metadata,
-        target,
-    }))
 }
 
 /// Walks by paths, not by open directories: a tree may be deeper than descriptors are many.

@@ -334,7 +334,18 @@ impl<'s> Images<'s> {
                 let what = format!("forget image {manifest}");
                 Err(crate::store::Error::System { what, source }.into())
             }
-            _ => Ok(()),
+            _ => {
+                // Before its layers go, also in a power cut.
+                let what = || format!("forget image {manifest}");
+                let synced = crate::sys::sync::directory(self.dir);
+                synced.map_err(|source| {
+                    crate::store::Error::System {
+                        what: what(),
+                        source,
+                    }
+                    .into()
+                })
+            }
         }
     }
 }

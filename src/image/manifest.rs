@@ -92,6 +92,26 @@ pub(super) fn parse(what: &str, bytes: &[u8], media_type: &str) -> Result<Manife
     Ok(Manifest { config, layers })
 }
 
+/// The config that a manifest names, and the layers with their sizes in bytes; whatever kind of
+/// manifest it is.
+pub fn named_by(manifest: &[u8]) -> Result<(Digest, Vec<(Digest, u64)>), Error> {
+    let manifest: ImageManifest =
+        serde_json::from_slice(manifest).map_err(|source| Error::Parse {
+            what: "manifest".to_owned(),
+            source,
+        })?;
+    let digest = |descriptor: &Descriptor| {
+        let digest = descriptor.digest().to_string().parse::<Digest>();
+        digest.map_err(|error| malformed("manifest", error.to_string()))
+    };
+    let layers = manifest.layers().iter();
+    let layers = layers.map(|layer| Ok((digest(layer)?, layer.size())));
+    Ok((
+        digest(manifest.config())?,
+        layers.collect::<Result<_, Error>>()?,
+    ))
+}
+
 /// Parses an image index.
 pub(super) fn parse_index(what: &str, bytes: &[u8]) -> Result<Vec<Descriptor>, Error> {
     refuse_both_kinds(what, bytes)?;

@@ -23,11 +23,11 @@ mod synthesis;
 
 pub use bundle::{Bundle, Member};
 pub use change::apply as apply_change;
-pub use config::ImageConfig;
+pub use config::{History, ImageConfig};
 pub use health_change::health_change;
 pub use health_check::HealthCheck;
 pub use images::{DamagedImage, ImageRecord, Images, LayerRef, Names};
-pub use manifest::{CONFIG_MAX, MANIFEST_MAX};
+pub use manifest::{CONFIG_MAX, MANIFEST_MAX, named_by};
 pub use next::NextImage;
 pub use run_config::RunConfig;
 pub use synthesis::{BlobRef, Synthesis};

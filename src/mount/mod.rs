@@ -35,6 +35,7 @@ mod volumes_from;
 
 pub use action::{Action, Narration};
 pub use apply::{FindUser, Stage};
+pub use apply_forms::read_only_union;
 pub use forms::{ImageRequest, OverlayRequest, Stored, Upper};
 pub use idmap::{IdMap, Mapping};
 pub use mount_flag::parse_mount_flag;

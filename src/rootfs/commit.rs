@@ -135,7 +135,8 @@ pub fn commit(
     let (unpacked, remarks) = std::thread::scope(|scope| {
         let (stop, until) = channel::<()>();
         if durability == Sync::Full {
-            scope.spawn(move || writeback::keep_going(blobs.dir(), &until));
+            let dir = blobs.dir();
+            scope.spawn(move || writeback::keep_going(dir, &until));
         }
         let made = layer::make(write, &diff, &Limits::default(), &blob.file);
         drop(stop);
@@ -153,6 +154,7 @@ pub fn commit(
     layer::settle(&diff, &unpacked.notes, &lowers).map_err(failed)?;
     let new = New {
         layers: &layers,
+        blobs,
         chains,
         unpacked,
     };
@@ -167,6 +169,7 @@ pub fn commit(
 /// A layer that is unpacked and has no name yet.
 struct New<'a, 's> {
     layers: &'a Layers<'s>,
+    blobs: Blobs<'s>,
     chains: &'a [ChainId],
     unpacked: Unpacked,
 }
@@ -184,7 +187,7 @@ impl New<'_, '_> {
         let chain = ChainId::extend(parent, unpacked.diff_id);
         let made = LayerRecord::new(chain, parent, unpacked);
         record::create(staging.dir(), RECORD, &made)?;
-        let blobs = Blobs::open(self.layers.store)?;
+        let blobs = self.blobs;
         if durability == Sync::Full {
             sync::file_system(blobs.dir()).map_err(system)?;
         }

@@ -4,13 +4,16 @@
 //! it differs, nothing is listed (semantics 67).
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     path::{Path, PathBuf},
 };
 
 use nix::errno::Errno;
 
-use super::{Error, Snapshot};
+use super::{
+    Error, Snapshot,
+    merged::{Leaf, Merged, Seen},
+};
 use crate::sys::{Dir, FileKind, Metadata, Result as SysResult, SysError, xattr};
 
 /// What happened to a path.
@@ -44,15 +47,15 @@ pub struct Change {
 
 /// The changes in a snapshot's upper dir, parents before children, in byte order.
 pub fn diff(snapshot: &Snapshot) -> Result<Vec<Change>, Error> {
-    let walk = || -> SysResult<Vec<Change>> {
+    let look = || -> SysResult<Vec<Change>> {
         let overlay = &snapshot.overlay;
         let upper = Dir::open(&overlay.base.join(&overlay.upper))?;
         let lowers = snapshot.lower_paths();
         let open = lowers.iter().map(|lower| Dir::open(lower));
         let lowers = open.collect::<SysResult<Vec<_>>>()?;
-        diff_dirs(&upper, &lowers.iter().collect::<Vec<_>>())
+        walk(&upper, lowers.into_iter().enumerate().collect())
     };
-    walk().map_err(|source| Error::System {
+    look().map_err(|source| Error::System {
         what: "compare upper dir".to_owned(),
         source,
     })
@@ -60,11 +63,17 @@ pub fn diff(snapshot: &Snapshot) -> Result<Vec<Change>, Error> {
 
 /// The changes in an upper dir over these lower dirs, topmost first.
 pub fn diff_dirs(upper: &Dir, lowers: &[&Dir]) -> SysResult<Vec<Change>> {
+    let lowers = lowers.iter().map(|dir| dir.try_clone()).enumerate();
+    let lowers = lowers.map(|(number, dir)| Ok((number, dir?)));
+    walk(upper, lowers.collect::<SysResult<_>>()?)
+}
+
+fn walk(upper: &Dir, lowers: Vec<(usize, Dir)>) -> SysResult<Vec<Change>> {
     let mut walk = Walk {
         changes: Vec::new(),
         depth: 0,
     };
-    walk.directory(upper, lowers, Path::new("/"))?;
+    walk.directory(upper, &Merged::new(lowers), Path::new("/"))?;
     Ok(walk.changes)
 }
 
@@ -77,18 +86,9 @@ struct Walk {
 /// A container can make directories in directories without an end, and our stack has one.
 const DEPTH_MAX: usize = 1000;
 
-/// What the layers below show at a name.
-enum Below {
-    Nothing,
-    /// A directory, of these layers.
-    Directory(Vec<Dir>, Metadata),
-    /// Something else, in this directory.
-    Leaf(Dir, Metadata),
-}
-
 impl Walk {
     /// Whether anything at or below `path` changed.
-    fn directory(&mut self, upper: &Dir, lowers: &[&Dir], path: &Path) -> SysResult<bool> {
+    fn directory(&mut self, upper: &Dir, lowers: &Merged, path: &Path) -> SysResult<bool> {
         if self.depth > DEPTH_MAX {
             let detail = format!("more than {DEPTH_MAX} directories deep");
             return Err(SysError::new("openat", detail, Errno::ELOOP));
@@ -109,33 +109,33 @@ impl Walk {
         });
     }
 
-    fn entry(&mut self, upper: &Dir, lowers: &[&Dir], name: &OsStr, path: &Path) -> SysResult<()> {
+    fn entry(&mut self, upper: &Dir, lowers: &Merged, name: &OsStr, path: &Path) -> SysResult<()> {
         let metadata = upper.metadata(name)?;
-        let below = find(lowers, name)?;
+        let below = lowers.find(name)?;
         if metadata.is_whiteout() {
-            if !matches!(below, Below::Nothing) {
+            if !matches!(below, Seen::Nothing) {
                 self.push(path, ChangeKind::Deleted);
             }
             return Ok(());
         }
         match below {
-            Below::Nothing => {
+            Seen::Nothing => {
                 self.push(path, ChangeKind::Added);
                 self.added_children(upper, name, &metadata, path)
             }
-            Below::Directory(dirs, old) if metadata.is_dir() => {
+            Seen::Directory(dirs, old) if metadata.is_dir() => {
                 self.merged(upper, name, path, (&dirs, &old, &metadata))
             }
-            Below::Directory(..) => {
+            Seen::Directory(..) => {
                 self.push(path, ChangeKind::Modified);
                 Ok(())
             }
-            Below::Leaf(dir, old) => {
+            Seen::Leaf(old) => {
                 if metadata.is_dir() {
                     self.push(path, ChangeKind::Modified);
                     return self.added_children(upper, name, &metadata, path);
                 }
-                if differs(upper, &metadata, &dir, &old, name)? {
+                if differs(upper, &metadata, &old, name)? {
                     self.push(path, ChangeKind::Modified);
                 }
                 Ok(())
@@ -151,7 +151,7 @@ impl Walk {
         path: &Path,
     ) -> SysResult<()> {
         if metadata.is_dir() {
-            self.directory(&upper.open_dir(name)?, &[], path)?;
+            self.directory(&upper.open_dir(name)?, &Merged::empty(), path)?;
         }
         Ok(())
     }
@@ -162,7 +162,7 @@ impl Walk {
         upper: &Dir,
         name: &OsStr,
         path: &Path,
-        (dirs, old, new): (&[Dir], &Metadata, &Metadata),
+        (dirs, old, new): (&Merged, &Metadata, &Metadata),
     ) -> SysResult<()> {
         let here = upper.open_dir(name)?;
         let at = self.changes.len();
@@ -170,9 +170,10 @@ impl Walk {
         let mut changed = if opaque {
             self.replaced(&here, dirs, path)?
         } else {
-            self.directory(&here, &dirs.iter().collect::<Vec<_>>(), path)?
+            self.directory(&here, dirs, path)?
         };
-        changed |= opaque || !same_metadata(old, new) || old.mtime() != new.mtime();
+        // Docker does not look at a directory's time: it says no more than its content.
+        changed |= opaque || !same_metadata(old, new);
         if changed {
             let kind = ChangeKind::Modified;
             self.changes.insert(
@@ -187,18 +188,15 @@ impl Walk {
     }
 
     /// An opaque directory: every old child is deleted or modified, every other one added.
-    fn replaced(&mut self, here: &Dir, dirs: &[Dir], path: &Path) -> SysResult<bool> {
+    fn replaced(&mut self, here: &Dir, dirs: &Merged, path: &Path) -> SysResult<bool> {
         let before = self.changes.len();
-        let lowers: Vec<_> = dirs.iter().collect();
-        let mut names: Vec<OsString> = here.entries()?;
-        for dir in dirs {
-            names.extend(dir.entries()?);
-        }
+        let mut names = dirs.names()?;
+        names.extend(here.entries()?);
         names.sort();
         names.dedup();
         for name in names {
             let child = path.join(&name);
-            let hidden = !matches!(find(&lowers, &name)?, Below::Nothing);
+            let hidden = !matches!(dirs.find(&name)?, Seen::Nothing);
             match (here.find(&name)?, hidden) {
                 (None, true) => self.push(&child, ChangeKind::Deleted),
                 (None, false) => {}
@@ -218,37 +216,6 @@ impl Walk {
     }
 }
 
-/// What the stack shows at `name`.
-fn find(lowers: &[&Dir], name: &OsStr) -> SysResult<Below> {
-    let mut found: Option<(Vec<Dir>, Metadata)> = None;
-    for dir in lowers {
-        let Some(metadata) = dir.find(name)? else {
-            continue;
-        };
-        if metadata.is_whiteout() {
-            break;
-        }
-        if !metadata.is_dir() {
-            if found.is_none() {
-                return Ok(Below::Leaf(dir.try_clone()?, metadata));
-            }
-            break;
-        }
-        let below = dir.open_dir(name)?;
-        let opaque = xattr::is_opaque(&below);
-        found
-            .get_or_insert_with(|| (Vec::new(), metadata))
-            .0
-            .push(below);
-        if opaque {
-            break;
-        }
-    }
-    Ok(found.map_or(Below::Nothing, |(dirs, metadata)| {
-        Below::Directory(dirs, metadata)
-    }))
-}
-
 fn same_metadata(old: &Metadata, new: &Metadata) -> bool {
     (old.kind(), old.mode(), old.uid(), old.gid(), old.rdev())
         == (new.kind(), new.mode(), new.uid(), new.gid(), new.rdev())
@@ -256,13 +223,8 @@ fn same_metadata(old: &Metadata, new: &Metadata) -> bool {
 
 /// Whether a file copied up is another one by now. A different time alone makes it one only when
 /// size or bytes differ, too: a copy-up keeps the time.
-fn differs(
-    upper: &Dir,
-    new: &Metadata,
-    lower: &Dir,
-    old: &Metadata,
-    name: &OsStr,
-) -> SysResult<bool> {
+fn differs(upper: &Dir, new: &Metadata, below: &Leaf, name: &OsStr) -> SysResult<bool> {
+    let (lower, old) = (&below.dir, &below.metadata);
     if !same_metadata(old, new) || old.mtime() != new.mtime() {
         return Ok(true);
     }

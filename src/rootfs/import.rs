@@ -7,7 +7,7 @@
 
 use std::{
     io::{Cursor, Read},
-    sync::Mutex,
+    sync::{Mutex, PoisonError},
 };
 
 use super::{
@@ -20,7 +20,7 @@ use crate::{
     image::{BlobRef, LayerRef},
     layer::{self, Compression, Limits, Unpacked},
     store::{Blobs, Lease, NewBlob, Place, Staging, Store, lease_place, record},
-    sys::{Dir, SysError, sync},
+    sys::{Dir, SysError, lock::Lock, sync},
 };
 
 /// Reader of a layer's bytes from their start.
@@ -86,12 +86,12 @@ pub fn import<'a>(
     // Each layer has a handful of files open until all are committed.
     crate::sys::process::raise_file_limit();
     let layers = Layers::open(store)?;
-    let lease = lease_place(store, Place::Layers, false)?;
     let blobs = Blobs::open(store)?;
     let import = Import {
         store,
         layers,
         blobs,
+        held: Mutex::default(),
         sources,
         limits: Limits::default(),
         durability,
@@ -99,19 +99,29 @@ pub fn import<'a>(
     let diff_ids: Vec<_> = sources.iter().map(|source| source.diff_id).collect();
     let chains = ChainId::stack(&diff_ids);
     let done = import.unpack_all(&chains)?;
-    let committed = import
-        .settle(&chains, &done)
-        .and_then(|()| import.commit(&chains, done, durability));
-    committed.map(|layers| Imported { layers, lease })
+    import.settle(&chains, &done)?;
+    // What is published is nobody's until a record names it.
+    let lease = lease_place(store, Place::Layers, false)?;
+    let layers = import.commit(&chains, done, durability)?;
+    Ok(Imported { layers, lease })
 }
 
 struct Import<'s, 'a> {
     store: &'s Store,
     layers: Layers<'s>,
     blobs: Blobs<'s>,
+    /// Keeps what was found from being removed while the rest is unpacked: removals need not wait.
+    held: Mutex<Vec<Held>>,
     sources: &'a [LayerSource<'a>],
     limits: Limits,
     durability: Sync,
+}
+
+/// A layer or a blob that is there.
+#[expect(dead_code, reason = "held until it is dropped")]
+enum Held {
+    Layer(Lease),
+    Blob(Lock),
 }
 
 /// What one layer needs.
@@ -123,7 +133,25 @@ enum Need {
 }
 
 impl<'s> Import<'s, '_> {
+    fn hold(&self, held: Held) {
+        let all = self.held.lock();
+        all.unwrap_or_else(PoisonError::into_inner).push(held);
+    }
+
+    /// The size of a blob that stays from now on.
+    fn hold_blob(&self, digest: Digest) -> Result<Option<u64>, Error> {
+        let found = self.blobs.hold(digest)?;
+        Ok(found.map(|(size, lock)| {
+            self.hold(Held::Blob(lock));
+            size
+        }))
+    }
+
     fn need(&self, source: &LayerSource<'_>, chain: ChainId) -> Result<Need, Error> {
+        let Some(lease) = self.layers.hold(chain)? else {
+            return Ok(Need::Everything);
+        };
+        self.hold(Held::Layer(lease));
         let Some(layer) = self.layers.find(chain)? else {
             return Ok(Need::Everything);
         };
@@ -131,7 +159,7 @@ impl<'s> Import<'s, '_> {
         let had = (layer.blob, layer.blob_size);
         let wanted = source.blob.as_ref();
         let (digest, size) = wanted.map_or(had, |blob| (blob.digest, blob.size));
-        let there = self.blobs.size(digest)? == Some(size);
+        let there = self.hold_blob(digest)? == Some(size);
         Ok(if there { Need::Nothing } else { Need::Blob })
     }
 
@@ -164,7 +192,7 @@ impl<'s> Import<'s, '_> {
             }
             drop(stop);
         });
-        let unpoison = |error: std::sync::PoisonError<_>| error.into_inner();
+        let unpoison = |error: PoisonError<_>| error.into_inner();
         let done: Vec<_> = done
             .into_iter()
             .map(|slot| slot.into_inner().unwrap_or_else(unpoison))
@@ -205,7 +233,7 @@ impl<'s> Import<'s, '_> {
         let known = source
             .blob
             .as_ref()
-            .map(|blob| self.blobs.size(blob.digest))
+            .map(|blob| self.hold_blob(blob.digest))
             .transpose()?;
         // One of another size is damaged, and written again.
         let wanted = source.blob.as_ref().map(|blob| blob.size);

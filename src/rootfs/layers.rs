@@ -8,7 +8,7 @@ use super::Error;
 use crate::{
     ident::{ChainId, DiffId, Digest},
     layer::Notes,
-    store::{Place, Store, record},
+    store::{Graves, Lease, Place, Store, Tried, record, try_lease},
     sys::{Dir, SysError},
 };
 
@@ -66,17 +66,14 @@ impl LayerRecord {
 /// The layers of a store.
 #[derive(Debug)]
 pub struct Layers<'s> {
-    pub(super) store: &'s Store,
     pub(super) dir: &'s Dir,
 }
 
 impl<'s> Layers<'s> {
     /// The layers of a store.
     pub fn open(store: &'s Store) -> Result<Self, Error> {
-        Ok(Self {
-            store,
-            dir: store.open_dir(Place::Layers)?,
-        })
+        let dir = store.open_dir(Place::Layers)?;
+        Ok(Self { dir })
     }
 
     /// Whether the layer of this chain is unpacked.
@@ -126,10 +123,22 @@ impl<'s> Layers<'s> {
         Ok(names.iter().filter_map(chain).collect())
     }
 
-    /// Removes an unpacked layer. The caller holds the exclusive lease on the layers and knows
-    /// that nobody needs it.
-    pub fn remove(&self, chain: ChainId) -> Result<(), Error> {
-        Ok(self.store.discard(self.dir, &chain.0.hex())?)
+    /// Keeps an unpacked layer from being removed as long as the answer lives; `None` where there is
+    /// none.
+    pub fn hold(&self, chain: ChainId) -> Result<Option<Lease>, Error> {
+        Ok(Lease::shared(self.dir, &chain.0.hex())?)
+    }
+
+    /// Removes an unpacked layer that nobody holds; tells whether it is gone. The caller holds the
+    /// exclusive lease on the layers and knows that no record names it.
+    pub fn bury(&self, chain: ChainId, graves: &mut Graves<'_>) -> Result<bool, Error> {
+        let name = chain.0.hex();
+        match try_lease(self.dir, &name)? {
+            Tried::Got(_lease) => graves.bury(self.dir, &name)?,
+            Tried::Busy => return Ok(false),
+            Tried::Absent => {}
+        }
+        Ok(true)
     }
 }
 

@@ -14,21 +14,34 @@
 
 mod apply;
 mod commit;
+mod content;
 mod diff;
+mod explain;
+mod image_diff;
+mod image_view;
 mod import;
 mod init_layer;
 mod layers;
+mod merged;
 mod prepare;
+mod tree_compare;
+mod verify;
 mod view;
 mod writeback;
 
 pub use apply::{Applying, apply, check_depth, forget};
 pub use commit::{NewLayer, Source, commit, commit_snapshot};
 pub use diff::{Change, ChangeKind, diff, diff_dirs};
+pub use explain::{CopyOnWrite, Explained, explain};
+pub use image_diff::{ImageChange, image_diff};
+pub use image_view::{MOUNTED, image_root, image_view, open_stack};
 pub use import::{Imported, LayerSource, Reader, Sync, import};
 pub use init_layer::{INIT, ensure_init};
 pub use layers::{LayerRecord, Layers};
+pub use merged::{Leaf, Merged, Seen};
 pub use prepare::{Snapshot, prepare, stack};
+pub use tree_compare::Difference;
+pub use verify::{LayerFault, verify_layer};
 pub use view::{has_directory, with_view};
 
 use crate::{
@@ -89,6 +102,14 @@ pub enum Error {
         /// Why.
         source: Box<dyn std::error::Error + Send + std::marker::Sync>,
     },
+    /// It could not be found out whether a layer is as it was.
+    #[error("verify layer {chain}")]
+    Verify {
+        /// Which one.
+        chain: ChainId,
+        /// Why.
+        source: layer::Error,
+    },
     /// A layer that an image or container needs is not there.
     #[error("find layer {chain}")]
     Missing {
@@ -119,7 +140,9 @@ pub enum Error {
 impl Failure for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Error::Unpack { source, .. } | Error::Commit { source } => source.kind(),
+            Error::Unpack { source, .. }
+            | Error::Verify { source, .. }
+            | Error::Commit { source } => source.kind(),
             Error::BlobDigest { .. } | Error::BlobSize { .. } | Error::DiffId { .. } => {
                 ErrorKind::Corrupt
             }
@@ -131,7 +154,9 @@ impl Failure for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Error::Unpack { source, .. } | Error::Commit { source } => source.hint(),
+            Error::Unpack { source, .. }
+            | Error::Verify { source, .. }
+            | Error::Commit { source } => source.hint(),
             Error::BlobDigest { .. } | Error::BlobSize { .. } | Error::DiffId { .. } => {
                 Some("the image is damaged: fetch or save it again".to_owned())
             }

@@ -5,10 +5,12 @@ use std::{
     io::{Read as _, Write as _},
 };
 
-use super::{Error, Place, Store, staging};
+use nix::errno::Errno;
+
+use super::{Error, Graves, Place, Store, staging};
 use crate::{
     ident::Digest,
-    sys::{At as _, Dir, SysError, lock::Lock, random_bytes, sync},
+    sys::{At as _, Dir, SysError, lock::Lock, metadata_of, random_bytes, sync},
 };
 
 /// `blobs/sha256`.
@@ -131,14 +133,35 @@ impl<'s> Blobs<'s> {
         sync::directory(self.dir).map_err(failed)
     }
 
-    /// Removes a blob; none of this digest is fine.
-    pub fn remove(&self, digest: Digest) -> Result<(), Error> {
-        match self.dir.remove_file(digest.hex()) {
-            Err(error) if error.errno() != Some(nix::errno::Errno::ENOENT) => Err(Error::Blob {
-                digest,
-                source: error,
-            }),
-            _ => Ok(()),
+    /// Keeps a blob from being removed as long as the answer lives; with its size in bytes. `None`
+    /// where there is none of this digest.
+    pub fn hold(&self, digest: Digest) -> Result<Option<(u64, Lock)>, Error> {
+        let failed = |source| Error::Blob { digest, source };
+        loop {
+            let file = match self.dir.open_file(digest.hex()) {
+                Err(error) if error.errno() == Some(Errno::ENOENT) => return Ok(None),
+                file => file.map_err(failed)?,
+            };
+            let own = metadata_of(&file).map_err(failed)?;
+            let lock = Lock::shared(file).map_err(failed)?;
+            // It may have gone while we waited, and another may have come.
+            let now = self.dir.find(digest.hex()).map_err(failed)?;
+            if now.is_some_and(|now| (now.dev(), now.ino()) == (own.dev(), own.ino())) {
+                return Ok(Some((own.size(), lock)));
+            }
+        }
+    }
+
+    /// Removes a blob that nobody holds; tells whether it is gone.
+    pub fn bury(&self, digest: Digest, graves: &mut Graves<'_>) -> Result<bool, Error> {
+        let failed = |source| Error::Blob { digest, source };
+        let file = match self.dir.open_file(digest.hex()) {
+            Err(error) if error.errno() == Some(Errno::ENOENT) => return Ok(true),
+            file => file.map_err(failed)?,
+        };
+        match Lock::try_exclusive(file).map_err(failed)? {
+            Some(_lock) => graves.bury(self.dir, &digest.hex()).map(|()| true),
+            None => Ok(false),
         }
     }
 

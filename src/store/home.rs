@@ -7,7 +7,7 @@ use std::{
 
 use nix::errno::Errno;
 
-use super::{Durability, Error, format, record};
+use super::{Durability, Error, Graves, format, record};
 use crate::sys::Dir;
 
 /// The journal that is written, in the root.
@@ -15,9 +15,6 @@ pub const EVENTS: &str = "events";
 
 /// What was the journal before it grew too large.
 pub const EVENTS_OLD: &str = "events.1";
-
-/// How much of its name a directory keeps in the trash; names are ASCII.
-const GRAVE_NAME: usize = 200;
 
 /// A top-level directory of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,17 +182,9 @@ impl Store {
     ///
     /// A crash in between leaves it in `trash/`, where anybody may finish.
     pub fn discard(&self, from: &Dir, name: &str) -> Result<(), Error> {
-        let failed = |source| Error::System {
-            what: format!("remove {name}"),
-            source,
-        };
-        let trash = self.open_dir(Place::Trash)?;
-        let random = crate::sys::random_bytes().map_err(failed)?;
-        // A name may be as long as names can be.
-        let head = name.get(..GRAVE_NAME).unwrap_or(name);
-        let grave = format!("{head}.{}", crate::ident::Digest::of(&random).short());
-        from.rename(name, trash, &grave).map_err(failed)?;
-        crate::sys::remove_tree(trash, &grave).map_err(failed)
+        let mut graves = Graves::new(self)?;
+        graves.bury(from, name)?;
+        graves.empty()
     }
 }
 

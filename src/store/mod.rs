@@ -26,7 +26,8 @@
 //!
 //! | lock | shared by | exclusive for | waits |
 //! |---|---|---|---|
-//! | `overlay2/` | whoever relies on a layer that no record of its own names yet | removing layers and blobs | both |
+//! | `overlay2/` | whoever relies on a layer that no record of its own names yet, for a moment | removing layers and blobs | both |
+//! | `overlay2/<chain>/`, `blobs/sha256/<hex>` | whoever relies on it for longer: an import, a verification | removing it | users only |
 //! | `images/` | – | changing names and image records | yes |
 //! | `tmp/` | whoever begins something in it, until that is locked | sweeping | makers only |
 //! | `tmp/<x>` | – | whoever fills it | no: it is new |
@@ -44,6 +45,7 @@
 
 mod blob;
 mod format;
+mod graves;
 mod home;
 mod lease;
 pub mod record;
@@ -52,6 +54,7 @@ mod sweep;
 
 pub use blob::{Blobs, NewBlob};
 pub use format::{DRIVER, FORMAT};
+pub use graves::Graves;
 pub use home::{EVENTS, EVENTS_OLD, Place, Store};
 pub use lease::{Lease, Tried, lease_place, try_lease};
 pub use record::Durability;

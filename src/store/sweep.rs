@@ -79,6 +79,10 @@ fn sweep_trash(trash: &Dir, age: i64) -> SysResult<()> {
         if now - metadata.changed() < age {
             continue;
         }
+        if !metadata.is_dir() {
+            trash.remove_file(&name)?;
+            continue;
+        }
         // Locked while it goes, so that of two sweepers one goes on to the next.
         if let Some((name, _lock)) = dead_dir(trash, &name) {
             remove_tree(trash, &name)?;
@@ -137,8 +141,10 @@ mod tests {
         let trash = store.open_dir(Place::Trash).unwrap();
         trash.make_dir("half-removed", 0o700).unwrap();
         trash.make_dir(KEPT, 0o700).unwrap();
+        trash.create_file("blob", 0o600).unwrap();
         sweep(&store).unwrap();
-        assert_eq!(trash.sorted_entries().unwrap(), ["half-removed", KEPT]);
+        let left = trash.sorted_entries().unwrap();
+        assert_eq!(left, ["blob", "half-removed", KEPT]);
         sweep_trash(trash, 0).unwrap();
         assert_eq!(trash.entries().unwrap(), [KEPT]);
     }

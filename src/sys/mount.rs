@@ -163,6 +163,12 @@ pub fn detach(path: &Path) -> Result<()> {
     umount2(path, flags).at("umount2", || format!("{}, MNT_DETACH", path.display()))
 }
 
+/// Takes the topmost mount off `path`, unless somebody uses it: then EBUSY.
+pub fn unmount(path: &Path) -> Result<()> {
+    let flags = MntFlags::UMOUNT_NOFOLLOW;
+    umount2(path, flags).at("umount2", || path.display().to_string())
+}
+
 /// Changes how every mount of this namespace propagates.
 #[doc(alias = "mount")]
 pub fn set_namespace_propagation(propagation: PropagationType) -> Result<()> {

@@ -1,6 +1,7 @@
 //! /proc/PID/mountinfo: parsing (pure) and reading (proc_pid_mountinfo(5)).
 
 use std::{
+    collections::HashSet,
     ffi::{OsStr, OsString},
     fs,
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
@@ -26,6 +27,8 @@ pub struct MountInfo {
     pub slave: bool,
     /// File system type.
     pub kind: String,
+    /// What it was made of, in the words of whoever mounted it.
+    pub source: String,
     /// Whether the mount is read-only here.
     pub read_only: bool,
     /// Options of the file system itself, separated by commas.
@@ -56,7 +59,8 @@ fn parse_line(line: &[u8]) -> Option<MountInfo> {
         }
     }
     let kind = String::from_utf8_lossy(fields.next()?).into_owned();
-    let super_options = fields.nth(1).unwrap_or_default();
+    let source = path(fields.next().unwrap_or_default());
+    let super_options = fields.next().unwrap_or_default();
     Some(MountInfo {
         id,
         parent,
@@ -65,6 +69,7 @@ fn parse_line(line: &[u8]) -> Option<MountInfo> {
         shared,
         slave,
         kind,
+        source: source.to_string_lossy().into_owned(),
         read_only: read_only || is_read_only(super_options),
         super_options: String::from_utf8_lossy(super_options).into_owned(),
     })
@@ -106,6 +111,29 @@ pub fn points_below(dir: &Path) -> Result<Vec<PathBuf>> {
 pub fn read() -> Result<Vec<MountInfo>> {
     let file = "/proc/self/mountinfo";
     fs::read(file).at("read", || file).map(|text| parse(&text))
+}
+
+/// The mounts of every mount namespace that a process is in; each namespace once.
+pub fn read_all() -> Result<Vec<MountInfo>> {
+    let failed = || "/proc".to_owned();
+    let (mut seen, mut all) = (HashSet::new(), Vec::new());
+    for entry in fs::read_dir("/proc").at("open", failed)?.flatten() {
+        let name = entry.file_name();
+        if !name.as_bytes().iter().all(u8::is_ascii_digit) {
+            continue;
+        }
+        // Whoever ends while we look has nothing to tell.
+        let Ok(namespace) = fs::read_link(entry.path().join("ns/mnt")) else {
+            continue;
+        };
+        if !seen.insert(namespace) {
+            continue;
+        }
+        if let Ok(text) = fs::read(entry.path().join("mountinfo")) {
+            all.extend(parse(&text));
+        }
+    }
+    Ok(all)
 }
 
 /// The mount that holds `path`: the last one at its longest prefix.

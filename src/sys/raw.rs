@@ -167,6 +167,38 @@ pub(super) fn flistxattr(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize>
     Ok(Errno::result(ret)?.unsigned_abs())
 }
 
+/// The type and the bytes of a name's handle; a link is not followed.
+pub(super) fn name_to_handle(dir: BorrowedFd<'_>, name: &CStr) -> Result<(i32, Vec<u8>)> {
+    /// `struct file_handle` with room for the largest one (`MAX_HANDLE_SZ`).
+    #[repr(C)]
+    struct Room {
+        length: c_uint,
+        kind: c_int,
+        bytes: [u8; 128],
+    }
+    let mut room = Room {
+        length: 128,
+        kind: 0,
+        bytes: [0; 128],
+    };
+    let mut mount: c_int = 0;
+    // SAFETY: `name` ends with NUL; `room` has the layout of `struct file_handle` followed by the
+    // 128 bytes that its length promises; all are live for the call.
+    let ret = unsafe {
+        libc::syscall(
+            libc::SYS_name_to_handle_at,
+            dir.as_raw_fd(),
+            name.as_ptr(),
+            &raw mut room,
+            &raw mut mount,
+            0,
+        )
+    };
+    Errno::result(ret)?;
+    let length = (room.length as usize).min(room.bytes.len());
+    Ok((room.kind, room.bytes[..length].to_vec()))
+}
+
 pub(super) fn getrandom(buffer: &mut [u8]) -> Result<usize> {
     // SAFETY: `buffer` is that many writable bytes and borrowed mutably for the call.
     let ret = unsafe { libc::getrandom(buffer.as_mut_ptr().cast(), buffer.len(), 0) };

@@ -290,6 +290,6 @@ fn root_several_images_of_one_archive_are_all_taken() {
     ];
     assert_eq!(lines[..3], named);
     assert!(lines[3].starts_with("Loaded image ID: sha256:"), "{out}");
-    assert_eq!(home.ok(&["images", "-q"]).lines().count(), 3);
+    assert_eq!(home.ok(&["images", "-q"]).lines().count(), 4);
     assert_eq!(home.tree("b:2"), SAMPLE_TREE);
 }

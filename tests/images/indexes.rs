@@ -128,7 +128,7 @@ fn root_images_of_one_index_have_the_names_of_their_annotations() {
         home.inspect("other:5")["Config"]["Labels"]["wrong"],
         "image"
     );
-    assert_eq!(home.ok(&["images", "-q"]).lines().count(), 2);
+    assert_eq!(home.ok(&["images", "-q"]).lines().count(), 4);
 }
 
 #[test]

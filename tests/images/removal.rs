@@ -91,15 +91,36 @@ fn root_an_image_of_a_stopped_container_needs_force() {
         "-c",
         "echo kept >/kept",
     ]);
-    let stopped = "image is being used by stopped container";
-    home.refused(&["rmi", "sample:1"], &[stopped, "-f"]);
+    let id = id_of(&home, "sample:1");
+    let reference = format!(
+        "conflict: unable to remove repository reference \"sample:1\" (must force) - container {} is \
+         using its referenced image {}",
+        container_of(&home),
+        &id[7..19]
+    );
+    home.refused(&["rmi", "sample:1"], &[&reference, "-f"]);
+    let stopped = format!(
+        "conflict: unable to delete {} (must be forced) - image is being used by stopped container",
+        &id[7..19]
+    );
+    home.refused(&["rmi", &id[7..19]], &[&stopped, "-f"]);
     home.ok(&["tag", "sample:1", "b:1"]);
     assert_eq!(home.ok(&["rmi", "b:1"]), "Untagged: b:1\n");
-    home.ok(&["rmi", "-f", "sample:1"]);
+    let out = home.ok(&["rmi", "-f", "sample:1"]);
+    assert_eq!(out, format!("Untagged: sample:1\nDeleted: {id}\n"));
+    assert_eq!(home.ok(&["images", "-aq"]), "");
     // Its layers are the container's as long as there is one.
     assert_eq!(home.layers().len(), 2);
     assert!(home.ok(&["diff", "user"]).contains("A /kept"));
+    home.ok(&["start", "-a", "user"]);
     home.ok(&["rm", "user"]);
+    nothing_is_left(&home);
+}
+
+/// The short id of the container `user`.
+fn container_of(home: &Home) -> String {
+    let id = home.ok(&["inspect", "-f", "{{.Id}}", "user"]);
+    id[..12].to_owned()
 }
 
 #[test]
@@ -110,10 +131,20 @@ fn root_an_image_goes_after_its_container() {
         "run", "--name", "user", "sample:1", "/bin/sh", "-c", "exit 0",
     ]);
     let id = id_of(&home, "sample:1");
-    home.ok(&["rmi", "-f", "sample:1"]);
     home.ok(&["rm", "user"]);
     home.ok(&["rmi", &id]);
     nothing_is_left(&home);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_what_is_not_there_is_what_force_wants() {
+    let home = Home::new();
+    let done = home.cowshed(&["rmi", "absent"]);
+    assert_eq!(done.code, Some(1));
+    let done = home.cowshed(&["rmi", "-f", "absent"]);
+    assert_eq!(done.code, Some(0));
+    assert!(done.err.contains("No such image: absent"), "{done:?}");
 }
 
 #[test]
@@ -137,20 +168,35 @@ fn root_an_image_of_a_running_container_stays() {
         .unwrap();
     let mut up = [0; 3];
     child.stdout.as_mut().unwrap().read_exact(&mut up).unwrap();
-    for args in [&["rmi", "sample:1"][..], &["rmi", "-f", "sample:1"]] {
+    let id = id_of(&home, "sample:1");
+    let running = "(cannot be forced) - image is being used by running container";
+    for (args, said) in [
+        (
+            &["rmi", "sample:1"][..],
+            "unable to remove repository reference",
+        ),
+        (&["rmi", &id], running),
+        (&["rmi", "-f", &id], running),
+    ] {
         let done = home.cowshed(args);
         assert_eq!(done.code, Some(1), "{done:?}");
-        assert!(
-            done.err
-                .contains("image is being used by running container"),
-            "{done:?}"
-        );
+        assert!(done.err.contains(said), "{done:?}");
     }
+    // Docker takes the name and keeps the image.
+    assert_eq!(home.ok(&["rmi", "-f", "sample:1"]), "Untagged: sample:1\n");
+    assert_eq!(
+        home.ok(&["images", "-q", "-f", "dangling=true"]),
+        format!("{}\n", &id[7..19])
+    );
+    assert_eq!(
+        home.ok(&["image", "prune", "-f"]),
+        "Total reclaimed space: 0B\n"
+    );
     assert_eq!(home.layers().len(), 2);
     drop(child.stdin.take());
     child.wait().unwrap();
     home.ok(&["rm", "user"]);
-    home.ok(&["rmi", "sample:1"]);
+    home.ok(&["rmi", &id]);
     nothing_is_left(&home);
 }
 

@@ -12,6 +12,7 @@ mod copy_in;
 mod copy_out;
 mod copy_scene;
 mod copy_streams;
+mod diff_explain;
 mod disk_usage;
 mod events;
 mod exit_codes;

@@ -3,7 +3,10 @@
 use clap::{Args, Subcommand};
 use cowshed::container::Engine;
 
-use super::{images, import, inspect, load, rmi, tag};
+use super::{
+    history, image_diff, image_look, image_mount, image_prune, image_verify, images, import,
+    inspect, load, rmi, tag,
+};
 use crate::cli::report::Outcome;
 
 #[derive(Debug, Args)]
@@ -29,6 +32,17 @@ enum ImageCommand {
     /// Remove images
     #[command(alias = "remove")]
     Rm(rmi::RmiArgs),
+    /// Remove images that nobody uses
+    Prune(image_prune::ImagePruneArgs),
+    /// Show the layers of an image and how they came to be
+    History(history::HistoryArgs),
+    Diff(image_diff::ImageDiffArgs),
+    Cat(image_look::ImageCatArgs),
+    LsFiles(image_look::ImageLsFilesArgs),
+    Mount(image_mount::ImageMountArgs),
+    #[command(alias = "umount")]
+    Unmount(image_mount::ImageUnmountArgs),
+    Verify(image_verify::ImageVerifyArgs),
 }
 
 pub(crate) fn run(engine: &Engine, args: ImageArgs) -> Outcome {
@@ -39,5 +53,13 @@ pub(crate) fn run(engine: &Engine, args: ImageArgs) -> Outcome {
         ImageCommand::Import(args) => import::run(engine, args),
         ImageCommand::Tag(args) => tag::run(engine, &args),
         ImageCommand::Rm(args) => rmi::run(engine, &args),
+        ImageCommand::Prune(args) => image_prune::run(engine, &args),
+        ImageCommand::History(args) => history::run(engine, &args),
+        ImageCommand::Diff(args) => image_diff::run(engine, &args),
+        ImageCommand::Cat(args) => image_look::cat(engine, &args),
+        ImageCommand::LsFiles(args) => image_look::ls_files(engine, &args),
+        ImageCommand::Mount(args) => image_mount::mount(engine, &args),
+        ImageCommand::Unmount(args) => image_mount::unmount(engine, &args),
+        ImageCommand::Verify(args) => image_verify::run(engine, &args),
     }
 }

@@ -1,6 +1,9 @@
 //! `cowshed images`
 
-use std::{collections::BTreeMap, process::ExitCode};
+use std::{
+    collections::{BTreeMap, HashSet},
+    process::ExitCode,
+};
 
 use clap::Args;
 use cowshed::{
@@ -10,6 +13,10 @@ use cowshed::{
     image::{self, ImageConfig, ImageRecord, Names},
 };
 
+use super::{
+    images_filter::{Filter, any_reference},
+    images_tree,
+};
 use crate::cli::{
     format::Format,
     output,
@@ -33,18 +40,26 @@ pub(crate) struct ImagesArgs {
     /// All images (there are no hidden ones)
     #[arg(short, long, hide = true)]
     all: bool,
+    /// Show images on the layers that they share, with what each one takes alone
+    #[arg(long, conflicts_with_all = ["quiet", "digests", "format"])]
+    tree: bool,
+    /// dangling=true|false, label=KEY[=VALUE], before=IMAGE, since=IMAGE, until=MOMENT,
+    /// reference=PATTERN
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    filter: Vec<String>,
     /// table, json, or a Go template: `{{.Repository}}:{{.Tag}}`
     #[arg(long, value_name = "FORMAT")]
     format: Option<String>,
-    /// Only this repository, or repository and tag
+    /// Only this repository, or repository and tag; `*` and `?` stand for others
     repository: Option<String>,
 }
 
+#[derive(Debug)]
 pub(super) struct Line {
     pub(super) record: ImageRecord,
-    name: Option<Reference>,
-    created: Option<Timestamp>,
-    labels: BTreeMap<String, String>,
+    pub(super) name: Option<Reference>,
+    pub(super) created: Option<Timestamp>,
+    pub(super) labels: BTreeMap<String, String>,
 }
 
 /// Fields in the order of Docker's JSON, and what stands above their columns.
@@ -67,17 +82,29 @@ const TABLE_WITH_DIGESTS: &str =
     "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
 
 pub(crate) fn run(engine: &Engine, args: &ImagesArgs) -> Outcome {
-    let (lines, damaged) = lines(engine, args.repository.as_deref())?;
+    let filter = Filter::parse(engine, &args.filter)?;
+    let repository: Vec<_> = args.repository.iter().cloned().collect();
+    let mut lines = Vec::new();
+    let (all, damaged) = self::lines(engine)?;
     let told = damaged.iter();
     let told = told.map(|(name, why)| (name.as_str(), why.as_str()));
     note_damaged("images", "cowshed rmi", told);
+    for line in all {
+        if any_reference(&repository, line.name.as_ref())? && filter.fits(&line)? {
+            lines.push(line);
+        }
+    }
+    if args.tree {
+        for line in images_tree::lines(&lines) {
+            output::line(&line)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let given = args.format.as_deref().filter(|given| !given.is_empty());
     // Docker lets a format win over -q here.
     if args.quiet && given.is_none() {
-        let mut ids: Vec<_> = lines.iter().map(|line| id(line, args.no_trunc)).collect();
-        ids.dedup();
-        for id in ids {
-            output::line(&id)?;
+        for line in &lines {
+            output::line(&id(line, args.no_trunc))?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -94,11 +121,8 @@ pub(crate) fn run(engine: &Engine, args: &ImagesArgs) -> Outcome {
 /// A damaged thing: its name, and what is wrong with it.
 type Told = (String, String);
 
-/// What there is, and what of it is damaged.
-pub(super) fn lines(
-    engine: &Engine,
-    wanted: Option<&str>,
-) -> Result<(Vec<Line>, Vec<Told>), cowshed::container::Error> {
+/// Every name of every image, and the images without one, newest first; and what is damaged.
+pub(super) fn lines(engine: &Engine) -> Result<(Vec<Line>, Vec<Told>), cowshed::container::Error> {
     let images = engine.images()?;
     let mut told = Vec::new();
     let names = match images.names() {
@@ -113,8 +137,15 @@ pub(super) fn lines(
         told.push((one.manifest.short(), one.why));
         stand_in(one.manifest)
     }));
+    let is_named = |record: &ImageRecord| names.values().any(|to| *to == record.manifest);
+    let named = records.iter().filter(|one| is_named(one)).map(|one| one.id);
+    let named: HashSet<_> = named.collect();
     let mut lines = Vec::new();
     for record in records {
+        // The same image with another manifest, and nobody calls it by that one.
+        if named.contains(&record.id) && !is_named(&record) {
+            continue;
+        }
         let config = if record.layers.is_empty() {
             ImageConfig::default()
         } else {
@@ -137,19 +168,6 @@ pub(super) fn lines(
             created,
             labels: config.labels.clone(),
         }));
-    }
-    if let Some(wanted) = wanted {
-        let has_tag = wanted
-            .rsplit('/')
-            .next()
-            .is_some_and(|last| last.contains(':'));
-        // As one would name it to `run`: with or without Docker's own registry before it.
-        let wanted: Reference = wanted.parse()?;
-        let fits = |name: &Reference| {
-            name.familiar_repository() == wanted.familiar_repository()
-                && (!has_tag || name.tag() == wanted.tag())
-        };
-        lines.retain(|line| line.name.as_ref().is_some_and(fits));
     }
     lines.sort_by_key(|line| std::cmp::Reverse(line.created));
     Ok((lines, told))

@@ -6,7 +6,7 @@ use clap::Args;
 use cowshed::container::{Engine, Error};
 use serde_json::Value;
 
-use super::inspect_json;
+use super::{inspect_image, inspect_json};
 use crate::cli::{
     output,
     report::{self, Exit, Outcome},
@@ -190,9 +190,12 @@ fn container(engine: &Engine, name: &str, size: bool) -> Found {
 fn image(engine: &Engine, name: &str) -> Found {
     let images = engine.images()?;
     let record = images.resolve(name)?;
-    let names = images.names()?;
-    let config = images.config(&record)?;
-    Ok(inspect_json::image(engine, &record, &config, &names))
+    let forms = images.list()?.into_iter().filter(|one| one.id == record.id);
+    let forms: Vec<_> = forms.map(|one| one.manifest).collect();
+    let mut names = images.names()?;
+    names.retain(|_, manifest| forms.contains(manifest));
+    let config = images.config_bytes(&record)?;
+    Ok(inspect_image::image(engine, &record, &config, &names)?)
 }
 
 fn volume(engine: &Engine, name: &str) -> Found {

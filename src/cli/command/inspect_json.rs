@@ -1,4 +1,4 @@
-//! Containers, images and volumes as the JSON of Docker's `inspect`.
+//! Containers and volumes as the JSON of Docker's `inspect`.
 
 use std::path::PathBuf;
 
@@ -7,12 +7,10 @@ use cowshed::{
         AttachedMount, Container, ContainerSize, Engine, Error, State, Status, VolumeUse,
         signal_name,
     },
-    ident::{Reference, Timestamp},
-    image::{ImageConfig, ImageRecord, Names},
+    ident::Timestamp,
     log::LogDriver,
     mount::{Access, Overlay},
     process::Network,
-    rootfs::Layers,
     store::Place,
     volume::{Volume, redacted},
 };
@@ -162,75 +160,6 @@ fn graph_data(overlay: &Overlay) -> Value {
         "MergedDir": path(&overlay.merged),
         "UpperDir": path(&overlay.upper),
         "WorkDir": path(&overlay.work),
-    })
-}
-
-pub(crate) fn image(
-    engine: &Engine,
-    record: &ImageRecord,
-    config: &ImageConfig,
-    names: &Names,
-) -> Value {
-    let own = names
-        .iter()
-        .filter(|(_, manifest)| **manifest == record.manifest);
-    let tags: Vec<_> = own.map(|(name, _)| Reference::familiar(name)).collect();
-    let root = engine.store().path();
-    let mut diffs: Vec<_> = record.layers.iter().rev().collect();
-    let upper = (!diffs.is_empty()).then(|| diffs.remove(0));
-    let path = |layer: &cowshed::image::LayerRef| {
-        root.join(Layers::relative(layer.chain))
-            .display()
-            .to_string()
-    };
-    let mut data = Map::new();
-    if !diffs.is_empty() {
-        let lowers: Vec<_> = diffs.iter().map(|layer| path(layer)).collect();
-        data.insert("LowerDir".to_owned(), json!(lowers.join(":")));
-    }
-    data.insert("UpperDir".to_owned(), json!(upper.map(path)));
-    let mut value = json!({
-        "Id": record.id,
-        "RepoTags": tags,
-        "RepoDigests": [],
-        "Comment": config.history.last().and_then(|line| line.comment.clone()).unwrap_or_default(),
-        "Created": config.created,
-        "Config": {
-            "User": config.user,
-            "ExposedPorts": set(&config.exposed_ports),
-            "Env": list_or_null(&config.env),
-            "Cmd": list_or_null(&config.cmd),
-            "Volumes": set(&config.volumes),
-            "WorkingDir": config.working_dir,
-            "Entrypoint": list_or_null(&config.entrypoint),
-            "Labels": if config.labels.is_empty() { Value::Null } else { json!(config.labels) },
-            "StopSignal": config.stop_signal,
-        },
-        "Architecture": config.architecture,
-        "Os": config.os,
-        "Size": record.bytes(),
-        "GraphDriver": { "Data": data, "Name": "overlay2" },
-        "RootFS": {
-            "Type": "layers",
-            "Layers": record.layers.iter().map(|layer| layer.diff_id).collect::<Vec<_>>(),
-        },
-        "Metadata": { "LastTagTime": record.imported },
-        "Manifest": record.manifest,
-        "Layers": record.layers.iter().map(layer).collect::<Vec<_>>(),
-    });
-    inspect_health::add_check(&mut value["Config"], config.health.as_ref());
-    value
-}
-
-/// What Docker does not tell: where each layer came from and what its directory is called.
-fn layer(layer: &cowshed::image::LayerRef) -> Value {
-    json!({
-        "ChainID": layer.chain,
-        "DiffID": layer.diff_id,
-        "Blob": layer.blob.digest,
-        "BlobSize": layer.blob.size,
-        "MediaType": layer.blob.media_type,
-        "Size": layer.bytes,
     })
 }
 

@@ -84,7 +84,7 @@ pub(super) fn print(engine: &Engine, usage: &DiskUsage, given: Option<&str>) -> 
 
 /// An image by its first name, as Docker's.
 fn image_rows(engine: &Engine, usage: &DiskUsage, whole: bool) -> Result<Vec<Row>, Exit> {
-    let (mut lines, _told) = images::lines(engine, None)?;
+    let (mut lines, _told) = images::lines(engine)?;
     let mut seen = std::collections::BTreeSet::<Digest>::new();
     lines.retain(|line| seen.insert(line.record.manifest));
     let rows = lines.iter().filter_map(|line| {

@@ -3,16 +3,17 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use cowshed::container::{Disposal, Engine, Pruned, PrunedContainer};
+use cowshed::container::{Disposal, Engine, Pruned, PrunedContainer, UnusedImage};
 
 use super::{
     container_prune,
     filter::by_key,
+    image_prune,
     volume::{Filter as VolumeFilter, prune as volume_prune},
 };
 use crate::cli::{
     output,
-    report::{self, Exit, Outcome},
+    report::{Exit, Outcome},
     text,
 };
 
@@ -21,7 +22,7 @@ pub(crate) struct PruneArgs {
     /// Do not ask
     #[arg(short, long)]
     force: bool,
-    /// Images that no container uses, too: this version leaves images alone
+    /// All images that no container uses, not only those without a name
     #[arg(short, long)]
     all: bool,
     /// Volumes that nobody named, too
@@ -45,10 +46,11 @@ pub(crate) fn run(engine: &Engine, args: &PruneArgs) -> Outcome {
     } else {
         Vec::new()
     };
-    if args.all {
-        report::remarks(&["images are left alone: cowshed rmi removes them".to_owned()]);
-    }
-    if !args.force && !is_agreed(args, &containers, &volumes)? {
+    let filter = image_prune::Filter::parse(&args.filter, false)?;
+    let going: Vec<_> = containers.iter().map(id).collect();
+    let mut images = engine.unused_images(args.all, &going)?;
+    images.retain(|image| filter.fits(image));
+    if !args.force && !is_agreed(args, &containers, &volumes, &images)? {
         return Ok(ExitCode::SUCCESS);
     }
     engine.expire_trash()?;
@@ -63,6 +65,9 @@ pub(crate) fn run(engine: &Engine, args: &PruneArgs) -> Outcome {
         tell("Deleted Volumes:", names)?;
         bytes += removed.iter().map(|pruned| pruned.usage.bytes).sum::<u64>();
     }
+    let removed = engine.prune_images(&images)?;
+    image_prune::tell(&removed)?;
+    bytes += removed.iter().map(|one| one.bytes).sum::<u64>();
     output::line(&format!("Total reclaimed space: {}", text::size(bytes, 4)))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -91,12 +96,14 @@ fn is_agreed(
     args: &PruneArgs,
     containers: &[PrunedContainer],
     volumes: &[Pruned],
+    images: &[UnusedImage],
 ) -> Result<bool, Exit> {
     output::line("WARNING! This will remove:")?;
     output::line("  - all stopped containers")?;
     if args.volumes {
         output::line("  - all anonymous volumes not used by at least one container")?;
     }
+    output::line(&format!("  - {}", image_prune::what(args.all)))?;
     output::line("")?;
     if !containers.is_empty() {
         container_prune::list(containers)?;
@@ -104,6 +111,10 @@ fn is_agreed(
     }
     if !volumes.is_empty() {
         volume_prune::list(volumes, Disposal::Delete)?;
+        output::line("")?;
+    }
+    if !images.is_empty() {
+        image_prune::list(images)?;
         output::line("")?;
     }
     output::raw("Are you sure you want to continue? [y/N] ")?;
