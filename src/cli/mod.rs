@@ -108,6 +108,14 @@ enum Command {
     Tag(tag::TagArgs),
     /// Remove images
     Rmi(rmi::RmiArgs),
+    /// Fetch images from a registry
+    Pull(command::pull::PullArgs),
+    /// Send images to a registry
+    Push(command::push::PushArgs),
+    /// Keep a name and a password for a registry
+    Login(command::login::LoginArgs),
+    /// Forget the password of a registry
+    Logout(command::login::LogoutArgs),
     /// Manage images
     Image(image::ImageArgs),
     /// Manage containers
@@ -178,6 +186,10 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Images(args) => images::run(&open_tidy()?, &args),
         Command::Tag(args) => tag::run(&open_tidy()?, &args),
         Command::Rmi(args) => rmi::run(&open_tidy()?, &args),
+        Command::Pull(args) => command::pull::run(&open_tidy()?, &args),
+        Command::Push(args) => command::push::run(&open_tidy()?, &args),
+        Command::Login(args) => command::login::run(&args),
+        Command::Logout(args) => command::login::logout(&args),
         Command::Image(args) => image::run(&open_tidy()?, args),
         Command::Container(args) => command::container::run(&open_tidy()?, args),
         Command::Volume(args) => volume::run(&open_tidy()?, args),

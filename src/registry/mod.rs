@@ -41,7 +41,7 @@ pub use login::login;
 pub use repository::{Fetched, Repository};
 pub use settings::Settings;
 pub use slots::Slots;
-pub use upload::Sent;
+pub use upload::{Open, Sent};
 
 use std::path::PathBuf;
 

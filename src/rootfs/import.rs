@@ -75,6 +75,9 @@ struct Done<'s> {
     blob: Option<NewBlob<'s>>,
 }
 
+/// A blob that is begun elsewhere and written by whoever reads it; `None` for most.
+type Begun<'a, 's> = &'a (dyn Fn(usize) -> Result<Option<NewBlob<'s>>, Error> + std::marker::Sync);
+
 /// Imports what is missing of `sources` (lowest first).
 ///
 /// On an error nothing of it stays in the store.
@@ -83,22 +86,39 @@ pub fn import<'a>(
     sources: &'a [LayerSource<'a>],
     durability: Sync,
 ) -> Result<Imported, Error> {
+    import_begun(store, sources, &|_| Ok(None), durability)
+}
+
+/// The same with blobs that may be there in part: `begun` gives the one of a source, which holds the
+/// whole when the source was read to its end.
+///
+/// Others may remove layers as long as sources are read; what they took is read once more.
+pub fn import_begun<'s, 'a>(
+    store: &'s Store,
+    sources: &'a [LayerSource<'a>],
+    begun: Begun<'a, 's>,
+    durability: Sync,
+) -> Result<Imported, Error> {
     // Each layer has a handful of files open until all are committed.
     crate::sys::process::raise_file_limit();
     let layers = Layers::open(store)?;
-    let lease = lease_place(store, Place::Layers, false)?;
     let blobs = Blobs::open(store)?;
     let import = Import {
         store,
         layers,
         blobs,
         sources,
+        begun,
         limits: Limits::default(),
         durability,
     };
     let diff_ids: Vec<_> = sources.iter().map(|source| source.diff_id).collect();
     let chains = ChainId::stack(&diff_ids);
-    let done = import.unpack_all(&chains)?;
+    let nothing = chains.iter().map(|_| None).collect();
+    let done = import.unpack_all(&chains, nothing)?;
+    // Not before: a source may be a network away, and whoever removes something waits.
+    let lease = lease_place(store, Place::Layers, false)?;
+    let done = import.unpack_all(&chains, done)?;
     let committed = import
         .settle(&chains, &done)
         .and_then(|()| import.commit(&chains, done, durability));
@@ -110,6 +130,7 @@ struct Import<'s, 'a> {
     layers: Layers<'s>,
     blobs: Blobs<'s>,
     sources: &'a [LayerSource<'a>],
+    begun: Begun<'a, 's>,
     limits: Limits,
     durability: Sync,
 }
@@ -135,20 +156,49 @@ impl<'s> Import<'s, '_> {
         Ok(if there { Need::Nothing } else { Need::Blob })
     }
 
-    /// `None` for a layer that is there already.
-    fn unpack_all(&self, chains: &[ChainId]) -> Result<Vec<Option<Done<'s>>>, Error> {
+    /// Whether the blob is there that the manifest names.
+    fn has_blob(&self, source: &LayerSource<'_>) -> Result<bool, Error> {
+        let Some(wanted) = &source.blob else {
+            return Ok(false);
+        };
+        // One of another size is damaged, and written again.
+        Ok(self.blobs.size(wanted.digest)? == Some(wanted.size))
+    }
+
+    /// Unpacks what is neither there nor done; `None` for a layer that is there.
+    fn unpack_all(
+        &self,
+        chains: &[ChainId],
+        mut done: Vec<Option<Done<'s>>>,
+    ) -> Result<Vec<Option<Done<'s>>>, Error> {
         let mut queue = Vec::new();
         for (number, source) in self.sources.iter().enumerate() {
+            if done[number]
+                .as_ref()
+                .is_some_and(|done| done.blob.is_some())
+            {
+                continue;
+            }
+            if done[number].is_some() {
+                // Its blob was there; is it still?
+                if self.has_blob(source)? {
+                    continue;
+                }
+                done[number] = None;
+            }
             match self.need(source, chains[number])? {
                 Need::Nothing => {}
                 need @ (Need::Blob | Need::Everything) => queue.push((source.size, number, need)),
             }
         }
+        if queue.is_empty() {
+            return Ok(done);
+        }
         // The largest is popped first.
         queue.sort_unstable_by_key(|(size, number, _)| (*size, *number));
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let workers = queue.len().min(2 * cores).min(8);
-        let done: Vec<Mutex<Option<Done<'s>>>> = chains.iter().map(|_| Mutex::new(None)).collect();
+        let done: Vec<Mutex<Option<Done<'s>>>> = done.into_iter().map(Mutex::new).collect();
         let (queue, failure) = (Mutex::new(queue), Mutex::new(None));
         let (stop, until) = std::sync::mpsc::channel::<()>();
         std::thread::scope(|scope| {
@@ -202,19 +252,16 @@ impl<'s> Import<'s, '_> {
 
     fn unpack(&self, number: usize, need: Need) -> Result<Done<'s>, Error> {
         let source = &self.sources[number];
-        let known = source
-            .blob
-            .as_ref()
-            .map(|blob| self.blobs.size(blob.digest))
-            .transpose()?;
-        // One of another size is damaged, and written again.
-        let wanted = source.blob.as_ref().map(|blob| blob.size);
-        let blob = if known.flatten().is_some() && known.flatten() == wanted {
-            None
+        let (blob, writes_itself) = if self.has_blob(source)? {
+            (None, false)
         } else {
-            Some(self.blobs.begin()?)
+            match (self.begun)(number)? {
+                Some(begun) => (Some(begun), true),
+                None => (Some(self.blobs.begin()?), false),
+            }
         };
-        let (unpacked, compression, staging) = self.unpack_into(number, need, blob.as_ref())?;
+        let copy_to = blob.as_ref().filter(|_| !writes_itself);
+        let (unpacked, compression, staging) = self.unpack_into(number, need, copy_to)?;
         Ok(Done {
             unpacked,
             compression,

@@ -23,7 +23,7 @@ mod writeback;
 
 pub use apply::{Applying, apply, check_depth, forget};
 pub use diff::{Change, ChangeKind, diff, diff_dirs};
-pub use import::{Imported, LayerSource, Reader, Sync, import};
+pub use import::{Imported, LayerSource, Reader, Sync, import, import_begun};
 pub use init_layer::{INIT, ensure_init};
 pub use layers::{LayerRecord, Layers};
 pub use prepare::{Snapshot, prepare, stack};

@@ -26,6 +26,8 @@
 //!
 //! | lock | shared by | exclusive for | waits |
 //! |---|---|---|---|
+//! | `tmp/turn-<x>` | – | whoever fetches the image x from a registry | yes |
+//! | `tmp/part-<x>` | – | whoever fetches the blob x | no |
 //! | `overlay2/` | whoever relies on a layer that no record of its own names yet | removing layers and blobs | both |
 //! | `images/` | – | changing names and image records | yes |
 //! | `tmp/` | whoever begins something in it, until that is locked | sweeping | makers only |
@@ -46,6 +48,7 @@ mod blob;
 mod format;
 mod home;
 mod lease;
+mod part;
 pub mod record;
 mod staging;
 mod sweep;
@@ -54,6 +57,7 @@ pub use blob::{Blobs, NewBlob};
 pub use format::{DRIVER, FORMAT};
 pub use home::{EVENTS, EVENTS_OLD, Place, Store};
 pub use lease::{Lease, Tried, lease_place, try_lease};
+pub use part::Turn;
 pub use record::Durability;
 pub use staging::Staging;
 pub use sweep::{KEPT, sweep};
