@@ -239,8 +239,8 @@ impl Engine {
             .ok()
             .filter(|name| own.contains(name));
         let going = match named {
-            Some(name) => vec![name],
-            None if own.len() > 1 && !force => {
+            Some(name) => with_digests(name, &own),
+            None if !is_single(&own) && !force => {
                 let why = "image is referenced in multiple repositories".to_owned();
                 return Err(Error::MustForce {
                     image: record.id.short(),
@@ -317,6 +317,25 @@ impl Engine {
         self.remove_orphans()?;
         Ok(deleted)
     }
+}
+
+/// A repository's digests go with its last tag.
+fn with_digests(name: Reference, own: &[Reference]) -> Vec<Reference> {
+    let others = own.iter().filter(|other| **other != name);
+    let go_along = name.digest().is_none()
+        && others.clone().all(|other| {
+            other.digest().is_some() && other.familiar_repository() == name.familiar_repository()
+        });
+    let others: Vec<_> = others.filter(|_| go_along).cloned().collect();
+    [vec![name], others].concat()
+}
+
+/// Docker's rule: one tag at most, and digests of the same repository.
+fn is_single(own: &[Reference]) -> bool {
+    let tagged = own.iter().filter(|name| name.digest().is_none()).count();
+    let mut repositories: Vec<_> = own.iter().map(Reference::familiar_repository).collect();
+    repositories.dedup();
+    own.len() <= 1 || tagged <= 1 && repositories.len() == 1
 }
 
 fn standard_input() -> Result<File, Error> {

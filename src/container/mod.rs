@@ -344,7 +344,13 @@ pub enum Error {
     },
     /// A registry did not do what was wanted.
     #[error(transparent)]
-    Registry(#[from] registry::Error),
+    Registry(Box<registry::Error>),
+}
+
+impl From<registry::Error> for Error {
+    fn from(error: registry::Error) -> Self {
+        Self::Registry(Box::new(error))
+    }
 }
 
 impl Failure for Error {

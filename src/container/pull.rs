@@ -75,15 +75,17 @@ impl Engine {
         sweep(self.store())?;
         let found = find(client, &reference, request.platform.as_ref())?;
         let host = found.repository.host();
-        let pulled = self.take_from(found, &reference, request, listener);
-        let pulled = self.clean_after(pulled).map_err(|error| match error {
-            // It names the host itself.
-            Error::Registry(error) => Error::Registry(error),
-            error => Error::Pull {
+        let pulled = self.take_from(&found, &reference, request, listener);
+        let pulled = self.clean_after(pulled).map_err(|error| {
+            // A registry's error names the host itself.
+            if matches!(error, Error::Registry(_)) {
+                return error;
+            }
+            Error::Pull {
                 reference: reference.familiar(),
                 host,
                 source: Box::new(error),
-            },
+            }
         })?;
         let repository = reference.familiar_repository();
         let name = [("name", repository.as_str())];
@@ -105,7 +107,7 @@ impl Engine {
 
     fn take_from(
         &self,
-        found: Found,
+        found: &Found,
         reference: &Reference,
         request: &PullRequest,
         listener: &Listener,
@@ -127,11 +129,11 @@ impl Engine {
         check(&config, found.layers.len())?;
         let images = self.images()?;
         let known = images.find(found.manifest.digest)?.is_some();
-        let named = images.names()?.get(reference) == Some(&found.manifest.digest);
+        let is_named = images.names()?.get(reference) == Some(&found.manifest.digest);
         let fetch = Fetch {
             engine: self,
             blobs: &blobs,
-            found: &found,
+            found,
             config: &config,
             listener,
             resumed: AtomicBool::new(false),
@@ -149,7 +151,7 @@ impl Engine {
             record,
             name: reference.clone(),
             digest: found.digest,
-            is_new: !known || !named,
+            is_new: !known || !is_named,
         })
     }
 }
@@ -240,7 +242,7 @@ impl<'f> Fetch<'f> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        let error = from_registry.map_or(first, Error::Registry);
+        let error = from_registry.map_or(first, Error::from);
         if error.kind() != ErrorKind::Corrupt {
             return Err(error);
         }
@@ -259,7 +261,7 @@ impl<'f> Fetch<'f> {
         self.try_import(&failure, durability).map_err(|error| {
             forget().ok();
             let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
-            failure.take().map_or(error, Error::Registry)
+            failure.take().map_or(error, Error::from)
         })
     }
 

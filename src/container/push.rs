@@ -72,7 +72,7 @@ impl Engine {
         let config = images.config_bytes(&record)?;
         let manifest = blobs.read(record.manifest)?;
         let repository = client.target(reference)?;
-        let outgoing = self.outgoing(&images, &record, reference, listener)?;
+        let outgoing = outgoing(&images, &record, reference, listener)?;
         send_all(&repository, &outgoing, listener)?;
         let own: Vec<_> = outgoing.iter().map(|one| one.blob.clone()).collect();
         let stored: Vec<_> = record.layers.iter().map(|one| &one.blob).collect();
@@ -112,40 +112,39 @@ impl Engine {
             |name: &Reference| name.familiar_repository() == repository && name.digest().is_none();
         Ok(names.filter(own).collect())
     }
+}
 
-    fn outgoing<'s>(
-        &'s self,
-        images: &Images<'s>,
-        record: &ImageRecord,
-        reference: &Reference,
-        listener: &Listener,
-    ) -> Result<Vec<Outgoing<'s>>, Error> {
-        // Of a made-up manifest only the config must stay as it is.
-        let may_compress = images.is_made_up(record)?;
-        let mut outgoing = Vec::new();
-        for one in &record.layers {
-            let id = one.diff_id.0.short();
-            layer(listener, &id, LayerState::Wanted);
-            let others = elsewhere(images, one.blob.digest, reference)?;
-            let file = images.blobs().open_blob(one.blob.digest)?;
-            let (blob, file, made) = if may_compress && !is_readable_by_all(&one.blob.media_type) {
-                layer(listener, &id, LayerState::Compressing);
-                let (blob, made) = compress(images.blobs(), one, &file)?;
-                let again = reopen(made.file.as_fd()).map_err(|source| failed(&blob, source))?;
-                (blob, again, Some(made))
-            } else {
-                (one.blob.clone(), file, None)
-            };
-            outgoing.push(Outgoing {
-                id,
-                blob,
-                file,
-                _made: made,
-                others,
-            });
-        }
-        Ok(outgoing)
+fn outgoing<'s>(
+    images: &Images<'s>,
+    record: &ImageRecord,
+    reference: &Reference,
+    listener: &Listener,
+) -> Result<Vec<Outgoing<'s>>, Error> {
+    // Of a made-up manifest only the config must stay as it is.
+    let may_compress = images.is_made_up(record)?;
+    let mut outgoing = Vec::new();
+    for one in &record.layers {
+        let id = one.diff_id.0.short();
+        layer(listener, &id, LayerState::Wanted);
+        let others = elsewhere(images, one.blob.digest, reference)?;
+        let file = images.blobs().open_blob(one.blob.digest)?;
+        let (blob, file, made) = if may_compress && !is_readable_by_all(&one.blob.media_type) {
+            layer(listener, &id, LayerState::Compressing);
+            let (blob, made) = compress(images.blobs(), one, &file)?;
+            let again = reopen(made.file.as_fd()).map_err(|source| failed(&blob, source))?;
+            (blob, again, Some(made))
+        } else {
+            (one.blob.clone(), file, None)
+        };
+        outgoing.push(Outgoing {
+            id,
+            blob,
+            file,
+            _made: made,
+            others,
+        });
     }
+    Ok(outgoing)
 }
 
 fn failed(blob: &BlobRef, source: crate::sys::SysError) -> Error {

@@ -77,7 +77,7 @@ fn has_own_type(bytes: &[u8]) -> bool {
 }
 
 fn build(descriptor: &Descriptor) -> Option<Build> {
-    let kind = media::of(&descriptor.media_type().to_string());
+    let kind = media::of(descriptor.media_type().as_ref());
     let kind = kind.filter(|kind| matches!(kind, Media::Index | Media::Manifest))?;
     let platform = descriptor.platform().as_ref().map(|platform| Platform {
         os: platform.os().to_string(),

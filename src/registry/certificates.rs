@@ -33,7 +33,7 @@ pub(super) struct OfHost {
     pub(super) client: Option<ClientCert>,
 }
 
-fn bad(path: &Path, why: impl ToString) -> Error {
+fn bad(path: &Path, why: &impl ToString) -> Error {
     Error::BadSettings {
         path: path.to_owned(),
         why: why.to_string(),
@@ -60,7 +60,7 @@ fn certificates(path: &Path) -> Result<Certificates, Error> {
     let items = parse_pem(&bytes).filter_map(|item| match item {
         Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
         Ok(_) => None,
-        Err(error) => Some(Err(bad(path, error))),
+        Err(error) => Some(Err(bad(path, &error))),
     });
     items.collect()
 }
@@ -99,6 +99,6 @@ pub(super) fn of_host(dirs: &[PathBuf]) -> Result<OfHost, Error> {
 fn client(path: &Path) -> Result<ClientCert, Error> {
     let chain = certificates(path)?;
     let key_path = path.with_extension("key");
-    let key = PrivateKey::from_pem(&read(&key_path)?).map_err(|error| bad(&key_path, error))?;
+    let key = PrivateKey::from_pem(&read(&key_path)?).map_err(|error| bad(&key_path, &error))?;
     Ok(ClientCert::new_with_certs(&chain, key))
 }

@@ -28,11 +28,12 @@ pub(super) fn parse(header: &str) -> Vec<Challenge> {
         match scheme.to_ascii_lowercase().as_str() {
             "basic" => challenges.push(Challenge::Basic),
             "bearer" => {
-                challenges.extend(parameters.remove("realm").map(|realm| Challenge::Bearer {
+                let realm = parameters.remove("realm");
+                challenges.extend(realm.map(|realm| Challenge::Bearer {
                     realm,
                     service: parameters.remove("service"),
                     scope: parameters.remove("scope"),
-                }))
+                }));
             }
             _ => {}
         }

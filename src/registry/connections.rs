@@ -30,7 +30,7 @@ use crate::sys::addresses_of;
 const CONNECT: Duration = Duration::from_secs(15);
 
 /// For the next bytes to come or go.
-const STALL: Duration = Duration::from_secs(60);
+const STALL: Duration = Duration::from_mins(1);
 
 /// More addresses than this are of no use.
 const ADDRESSES: usize = 16;
@@ -50,7 +50,8 @@ impl Resolver for SystemResolver {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let secure = uri.scheme_str() == Some("https");
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let addresses = addresses_of(host).map_err(|error| ureq::Error::Other(Box::new(error)))?;
+        let addresses = addresses_of(host)
+            .map_err(|error| ureq::Error::Other(format!("lookup {}", error.detail()).into()))?;
         let mut found = self.empty();
         for address in addresses.into_iter().take(ADDRESSES) {
             found.push(SocketAddr::new(address, port));
@@ -121,12 +122,11 @@ impl Connections {
             let nobody = RootCerts::new_with_certs(&[]);
             return Ok(tls.disable_verification(true).root_certs(nobody).build());
         }
-        let system = match self.system.get() {
-            Some(system) => system,
-            None => {
-                let system = certificates::of_system()?;
-                self.system.get_or_init(|| system)
-            }
+        let system = if let Some(system) = self.system.get() {
+            system
+        } else {
+            let system = certificates::of_system()?;
+            self.system.get_or_init(|| system)
         };
         let roots = [own.roots.as_slice(), system].concat();
         Ok(tls.root_certs(RootCerts::new_with_certs(&roots)).build())

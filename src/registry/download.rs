@@ -91,7 +91,7 @@ impl Download {
         format!("blob {}", self.blob.digest)
     }
 
-    fn from_part(&self, buffer: &mut [u8]) -> Result<usize, Error> {
+    fn read_part(&self, buffer: &mut [u8]) -> Result<usize, Error> {
         let Some(part) = &self.part else {
             return Ok(0);
         };
@@ -127,13 +127,12 @@ impl Download {
             };
             match stream.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(0) if self.at == self.blob.size => self.stream = None,
+                // All of it came: how the connection ends does not matter.
+                Ok(0) | Err(_) if self.at == self.blob.size => self.stream = None,
                 Ok(0) => {
                     let early = io::ErrorKind::UnexpectedEof.into();
                     self.break_off(early)?;
                 }
-                // All of it came: how the connection ends does not matter.
-                Err(_) if self.at == self.blob.size => self.stream = None,
                 Err(error) => self.break_off(error)?,
                 Ok(count) => return self.take(&buffer[..count]),
             }
@@ -240,7 +239,7 @@ impl Read for Download {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let known = self.part.as_ref().map_or(0, |part| part.length);
         let read = if self.at < known {
-            match self.from_part(buffer) {
+            match self.read_part(buffer) {
                 Ok(0) if !buffer.is_empty() => {
                     Err(self.system("pread", &io::ErrorKind::UnexpectedEof.into()))
                 }

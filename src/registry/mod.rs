@@ -56,12 +56,12 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No answer at all.
-    #[error("{operation}")]
+    #[error("{operation}: {}", reason(cause))]
     Connection {
         /// Method and URL.
         operation: String,
         /// Why.
-        source: Box<ureq::Error>,
+        cause: Box<ureq::Error>,
     },
     /// An answer that is a refusal.
     #[error("{operation}: {host} answers {status}{}", told(said))]
@@ -212,7 +212,7 @@ pub enum Error {
         /// What was asked for.
         what: String,
         /// Why.
-        source: image::Error,
+        source: Box<image::Error>,
     },
     /// No build of the image for this platform. Docker's text.
     #[error("no matching manifest for {platform} in the manifest list entries of {what} at {host}")]
@@ -280,6 +280,17 @@ pub enum Error {
     },
 }
 
+/// Without the library's own words.
+fn reason(error: &ureq::Error) -> String {
+    if let ureq::Error::Io(error) = error {
+        return error.to_string();
+    }
+    if let ureq::Error::Other(error) = error {
+        return error.to_string();
+    }
+    error.to_string()
+}
+
 /// What a registry gave as its reasons, for the end of a line.
 fn told(said: &[(String, String)]) -> String {
     let shown = said
@@ -342,7 +353,7 @@ impl Failure for Error {
             }
             Error::NoPlatform { .. } => "--platform OS/ARCHITECTURE names another",
             Error::Cut { .. } => "pull it again: what came is kept for a day",
-            Error::Connection { source, .. } => return connection_hint(source),
+            Error::Connection { cause, .. } => return connection_hint(cause),
             Error::BadCredential { .. } => "cowshed login HOST writes it again",
             Error::Proxy { .. } => "it is http://HOST:PORT or https://HOST:PORT",
             Error::Name { .. } => "it is HOST or HOST:PORT, such as localhost:5000",
@@ -350,22 +361,36 @@ impl Failure for Error {
                 return source.hint();
             }
             Error::Document { source, .. } => return source.hint(),
-            _ => return None,
+            Error::Refused { .. }
+            | Error::ManifestUnknown { .. }
+            | Error::Nonsense { .. }
+            | Error::RedirectLoop { .. }
+            | Error::Downgrade { .. }
+            | Error::Html { .. }
+            | Error::TooLarge { .. }
+            | Error::Digest { .. }
+            | Error::Length { .. }
+            | Error::BadSettings { .. }
+            | Error::CredentialProgram { .. } => return None,
         };
         Some(hint.to_owned())
     }
 }
 
 fn connection_hint(error: &ureq::Error) -> Option<String> {
-    let hint = match error {
-        ureq::Error::Rustls(_) => {
-            "a certificate of its own goes to /etc/docker/certs.d/HOST/ca.crt; one without TLS is \
-             named under insecure-registries"
-        }
-        ureq::Error::Other(_) | ureq::Error::Io(_) | ureq::Error::Timeout(_) => {
-            "without a network, cowshed load takes images from files"
-        }
-        _ => return None,
-    };
-    Some(hint.to_owned())
+    let is = |kinds: bool, hint: &str| kinds.then(|| hint.to_owned());
+    is(
+        matches!(error, ureq::Error::Rustls(_)),
+        "a certificate of its own goes to /etc/docker/certs.d/HOST/ca.crt; one without TLS is named \
+         under insecure-registries",
+    )
+    .or_else(|| {
+        is(
+            matches!(
+                error,
+                ureq::Error::Other(_) | ureq::Error::Io(_) | ureq::Error::Timeout(_)
+            ),
+            "without a network, cowshed load takes images from files",
+        )
+    })
 }

@@ -70,19 +70,21 @@ impl Repository {
     /// A refusal in Docker's words where it has some.
     pub(super) fn refused(&self, response: Response, operation: String) -> Error {
         let error = response.refusal(operation);
-        match error {
-            Error::Refused {
-                status: 401 | 403,
+        if let Error::Refused {
+            status: 401 | 403,
+            host,
+            said,
+            ..
+        } = error
+        {
+            let repository = self.reference.familiar_repository();
+            return Error::Denied {
+                repository,
                 host,
                 said,
-                ..
-            } => Error::Denied {
-                repository: self.reference.familiar_repository(),
-                host,
-                said,
-            },
-            error => error,
+            };
         }
+        error
     }
 
     /// The manifest or index of a tag or digest.
@@ -185,7 +187,7 @@ impl Repository {
         Error::Document {
             host: self.host(),
             what: what.to_owned(),
-            source,
+            source: Box::new(source),
         }
     }
 

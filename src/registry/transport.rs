@@ -192,9 +192,7 @@ impl Transport {
                 && request.method != Method::POST;
             let wait = match &sent {
                 Ok(response) if is_busy(response.status) && is_repeatable => retry_after(response),
-                Err(Error::Connection { source, .. }) if is_repeatable && is_dropped(source) => {
-                    None
-                }
+                Err(Error::Connection { cause, .. }) if is_repeatable && is_dropped(cause) => None,
                 _ => return sent,
             };
             if left == 0 {
@@ -245,9 +243,9 @@ impl Transport {
         url: &Url,
         authorization: Option<&str>,
     ) -> Result<Response, Error> {
-        let failed = |source| Error::Connection {
+        let failed = |cause| Error::Connection {
             operation: format!("{} {}", request.method, without_query(url)),
-            source: Box::new(source),
+            cause: Box::new(cause),
         };
         let agent = self.connections.to(&url.origin)?;
         let mut builder = http::Request::builder()

@@ -45,7 +45,9 @@ pub fn set_window_size(tty: impl AsFd, rows: u16, columns: u16) -> Result<()> {
 
 /// A terminal that does not show what is typed; dropping it gives the old mode back.
 #[derive(Debug)]
-pub struct HiddenInput(RawMode);
+pub struct HiddenInput {
+    _mode: RawMode,
+}
 
 impl HiddenInput {
     /// Whole lines are still edited, and their end is shown.
@@ -55,7 +57,9 @@ impl HiddenInput {
         let mut wanted = before.clone();
         wanted.local_flags.remove(termios::LocalFlags::ECHO);
         termios::tcsetattr(&tty, SetArg::TCSADRAIN, &wanted).at("tcsetattr", || "-ECHO")?;
-        Ok(Self(RawMode { tty, before }))
+        Ok(Self {
+            _mode: RawMode { tty, before },
+        })
     }
 }
 

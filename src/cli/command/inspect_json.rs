@@ -174,7 +174,9 @@ pub(crate) fn image(
     let own = names
         .iter()
         .filter(|(_, manifest)| **manifest == record.manifest);
-    let tags: Vec<_> = own.map(|(name, _)| Reference::familiar(name)).collect();
+    let tagged = own.filter(|(name, _)| name.digest().is_none());
+    let tags: Vec<_> = tagged.map(|(name, _)| Reference::familiar(name)).collect();
+    let digests: Vec<_> = record.sources.iter().map(Reference::familiar).collect();
     let root = engine.store().path();
     let mut diffs: Vec<_> = record.layers.iter().rev().collect();
     let upper = (!diffs.is_empty()).then(|| diffs.remove(0));
@@ -192,7 +194,7 @@ pub(crate) fn image(
     let mut value = json!({
         "Id": record.id,
         "RepoTags": tags,
-        "RepoDigests": [],
+        "RepoDigests": digests,
         "Comment": config.history.last().and_then(|line| line.comment.clone()).unwrap_or_default(),
         "Created": config.created,
         "Config": {

@@ -4,7 +4,7 @@
 //! what is over by then.
 
 use std::{
-    os::fd::AsFd as _,
+    os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
     process::{Command, Stdio},
 };
 
@@ -42,26 +42,26 @@ impl Fetching {
         &self,
         engine: &Engine,
         request: RunRequest,
-        mut make: impl FnMut(RunRequest) -> Result<T, Error>,
+        mut attempt: impl FnMut(RunRequest) -> Result<T, Error>,
         failed: impl Fn(Error) -> Exit,
     ) -> Result<T, Exit> {
         let image = request.image.clone();
         if self.when == PullArg::Always {
             self.fetch(engine, &image)?;
-            return make(request).map_err(failed);
+            return attempt(request).map_err(failed);
         }
         if !self.is_of_platform(engine, &image)? {
             self.fetch_missing(engine, &image)?;
-            return make(request).map_err(failed);
+            return attempt(request).map_err(failed);
         }
-        match make(request.clone()) {
+        match attempt(request.clone()) {
             Err(Error::Image(image::Error::NotFound { name }))
                 if name == image && self.may_fetch(&image) =>
             {
                 self.fetch_missing(engine, &image)?;
-                make(request).map_err(failed)
+                attempt(request).map_err(failed)
             }
-            made => made.map_err(failed),
+            done => done.map_err(failed),
         }
     }
 
@@ -126,8 +126,12 @@ impl Fetching {
             .stdout(stderr);
         match pull.status() {
             Ok(status) if status.success() => Ok(()),
-            // It has said why.
-            Ok(_) => Err(Exit::said().or_code(125)),
+            // It has said why, or somebody has stopped it.
+            Ok(status) => {
+                let by_signal = status.signal().map(|signal| 128 + signal);
+                let code = by_signal.and_then(|code| u8::try_from(code).ok());
+                Err(Exit::said().or_code(code.unwrap_or(125)))
+            }
             Err(error) => Err(Exit::usage(format!("start a pull: {error}"))),
         }
     }

@@ -1,7 +1,7 @@
 //! How far layers are: a line for each that is drawn anew on a terminal, or a line for each change.
 
 use std::{
-    io::{self, Write},
+    io::{self, Write as _},
     os::fd::AsFd as _,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},

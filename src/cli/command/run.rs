@@ -106,8 +106,8 @@ pub(crate) fn run(engine: &Engine, args: RunArgs) -> Outcome {
     let fetching = args.create.fetching();
     let mut request = args.create.request()?;
     request.stdin_once = way != Way::Detached;
-    let make = |request| engine.make(request, &mut explain);
-    let made = fetching.make(engine, request, make, start_failed)?;
+    let attempt = |request| engine.make(request, &mut explain);
+    let made = fetching.make(engine, request, attempt, start_failed)?;
     cidfile.keep(made.id())?;
     let ran = engine
         .launch(made, way, &mut explain)
