@@ -25,13 +25,14 @@
 //! | `store` | the on-disk home: layout, format version, locks, records, blobs | `ident` `sys` |
 //! | `layer` | one tar stream to one directory in overlay form, and a directory to a tar | `ident` `sys` |
 //! | `image` | from a reference to a verified config and layers: load, import, tag | `ident` `sys` `store` `layer` |
+//! | `registry` | images over HTTP: manifests, blobs, tokens, passwords, mirrors | `ident` `sys` `image` |
 //! | `rootfs` | the storage driver: stack layers, hand out the union mount, diff, usage | `ident` `sys` `mount` `store` `layer` `image` |
 //! | `volume` | named data that outlives containers: the local driver, populate, use, backup | `ident` `sys` `mount` `store` `layer` |
 //! | `process` | from a spec to a running, waited-for process in namespaces | `ident` `sys` `mount` `cgroup` |
 //! | `log` | a container's output on disk: written, rotated, read, followed | `ident` `sys` |
 //! | `event` | the store's journal of what was done | `ident` `sys` `store` |
 //! | `control` | the conversation with a running container: its socket, its clients, the supervisor's loop | `sys` `process` `log` |
-//! | `container` | the whole story, in order, with supervision, undo and recovery | `ident` `sys` `mount` `cgroup` `store` `layer` `image` `rootfs` `volume` `process` `log` `event` `control` |
+//! | `container` | the whole story, in order, with supervision, undo and recovery | `ident` `sys` `mount` `cgroup` `store` `layer` `image` `registry` `rootfs` `volume` `process` `log` `event` `control` |
 
 pub mod cgroup;
 pub mod container;
@@ -44,6 +45,7 @@ pub mod layer;
 pub mod log;
 pub mod mount;
 pub mod process;
+pub mod registry;
 pub mod rootfs;
 pub mod store;
 pub mod sys;

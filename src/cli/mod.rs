@@ -110,6 +110,14 @@ enum Command {
     Rmi(rmi::RmiArgs),
     /// Show the layers of an image and how they came to be
     History(history::HistoryArgs),
+    /// Fetch images from a registry
+    Pull(command::pull::PullArgs),
+    /// Send images to a registry
+    Push(command::push::PushArgs),
+    /// Keep a name and a password for a registry
+    Login(command::login::LoginArgs),
+    /// Forget the password of a registry
+    Logout(command::login::LogoutArgs),
     /// Manage images
     Image(image::ImageArgs),
     /// Manage containers
@@ -181,6 +189,10 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Tag(args) => tag::run(&open_tidy()?, &args),
         Command::Rmi(args) => rmi::run(&open_tidy()?, &args),
         Command::History(args) => history::run(&open_tidy()?, &args),
+        Command::Pull(args) => command::pull::run(&open_tidy()?, &args),
+        Command::Push(args) => command::push::run(&open_tidy()?, &args),
+        Command::Login(args) => command::login::run(&args),
+        Command::Logout(args) => command::login::logout(&args),
         Command::Image(args) => image::run(&open_tidy()?, args),
         Command::Container(args) => command::container::run(&open_tidy()?, args),
         Command::Volume(args) => volume::run(&open_tidy()?, args),

@@ -101,6 +101,7 @@ from_failures!(
     cowshed::image::Error,
     cowshed::log::Error,
     cowshed::mount::Error,
+    cowshed::registry::Error,
     cowshed::volume::Error,
     super::template::Error
 );

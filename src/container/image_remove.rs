@@ -88,12 +88,13 @@ impl Engine {
         let by_name = text.parse().ok().filter(|name| family.names.contains(name));
         let (going, all) = match by_name {
             Some(name) => {
-                let last = family.names.len() == 1;
+                let going = with_digests(name, &family.names);
+                let last = going.len() == family.names.len();
                 if last {
                     refuse_name(text, &family, &users, force)?;
                 }
                 // A container that runs keeps the image without a name.
-                (vec![name], last && users.running.is_none())
+                (going, last && users.running.is_none())
             }
             None => {
                 refuse_id(&family, &users, force)?;
@@ -252,6 +253,25 @@ struct Needed {
     blobs: HashSet<Digest>,
 }
 
+/// A repository's digests go with its last tag.
+fn with_digests(name: Reference, own: &[Reference]) -> Vec<Reference> {
+    let others = own.iter().filter(|other| **other != name);
+    let go_along = name.digest().is_none()
+        && others.clone().all(|other| {
+            other.digest().is_some() && other.familiar_repository() == name.familiar_repository()
+        });
+    let others: Vec<_> = others.filter(|_| go_along).cloned().collect();
+    [vec![name], others].concat()
+}
+
+/// Docker's rule: one tag at most, and digests of the same repository.
+fn is_single(own: &[Reference]) -> bool {
+    let tagged = own.iter().filter(|name| name.digest().is_none()).count();
+    let mut repositories: Vec<_> = own.iter().map(Reference::familiar_repository).collect();
+    repositories.dedup();
+    own.len() <= 1 || tagged <= 1 && repositories.len() == 1
+}
+
 fn in_use(family: &Family, why: String) -> Error {
     Error::ImageInUse {
         image: family.id.short(),
@@ -283,7 +303,7 @@ fn refuse_id(family: &Family, users: &Users, force: bool) -> Result<(), Error> {
     if let Some(place) = &users.mounted {
         return Err(in_use(family, format!("image is mounted at {place}")));
     }
-    let why = if family.names.len() > 1 {
+    let why = if !is_single(&family.names) {
         "image is referenced in multiple repositories".to_owned()
     } else if let Some(container) = &users.stopped {
         format!("image is being used by stopped container {container}")

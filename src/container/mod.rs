@@ -53,6 +53,8 @@ mod pause;
 mod plan;
 mod probe;
 mod prune;
+mod pull;
+mod push;
 mod record;
 mod remove;
 mod rename;
@@ -65,6 +67,7 @@ mod signal;
 mod state;
 mod supervisor;
 mod told;
+mod transfer;
 mod usage;
 mod volume_backup;
 mod volume_copy;
@@ -102,6 +105,8 @@ pub use new_image::ImageStep;
 pub use overlay_changes::AppliedOverlay;
 pub use plan::{DryRun, VolumeMount};
 pub use prune::PrunedContainer;
+pub use pull::{PullRequest, Pulled};
+pub use push::Pushed;
 pub use record::{AttachedMount, ContainerRecord, DEFAULT_STOP_TIMEOUT, MountedImage};
 pub use remove::Removal;
 pub use request::{ImageVolumes, RunRequest};
@@ -111,6 +116,7 @@ pub use sharing::LockedVolume;
 pub use signal::{name as signal_name, parse as parse_signal};
 pub use state::State;
 pub use told::Cause;
+pub use transfer::{LayerState, Listener as TransferListener, Transfer};
 pub use usage::ContainerSize;
 pub use volume_backup::{BackupOutput, BackupReport};
 pub use volume_history::{Deed, VolumeHistory};
@@ -125,7 +131,7 @@ use std::path::PathBuf;
 use crate::{
     cgroup, control,
     error::{ErrorKind, Failure},
-    event, ident, image, log, mount, process, rootfs, store,
+    event, ident, image, log, mount, process, registry, rootfs, store,
     sys::SysError,
     volume,
 };
@@ -357,6 +363,31 @@ pub enum Error {
     /// The process did not start.
     #[error(transparent)]
     Process(#[from] process::Error),
+    /// No image of this name to send. Docker's text.
+    #[error("An image does not exist locally with the tag: {repository}")]
+    NothingToPush {
+        /// As asked for.
+        repository: String,
+    },
+    /// An image that a registry gave cannot be taken in.
+    #[error("pull {reference} from {host}")]
+    Pull {
+        /// As asked for.
+        reference: String,
+        /// Who gave it.
+        host: String,
+        /// Why.
+        source: Box<Error>,
+    },
+    /// A registry did not do what was wanted.
+    #[error(transparent)]
+    Registry(Box<registry::Error>),
+}
+
+impl From<registry::Error> for Error {
+    fn from(error: registry::Error) -> Self {
+        Self::Registry(Box::new(error))
+    }
 }
 
 impl Failure for Error {
@@ -365,7 +396,8 @@ impl Failure for Error {
             Error::NotFound { .. }
             | Error::NoSource { .. }
             | Error::NoCreate { .. }
-            | Error::NotMounted { .. } => ErrorKind::NotFound,
+            | Error::NotMounted { .. }
+            | Error::NothingToPush { .. } => ErrorKind::NotFound,
             Error::NameTaken { .. } => ErrorKind::AlreadyExists,
             Error::State { .. }
             | Error::ImageInUse { .. }
@@ -398,6 +430,8 @@ impl Failure for Error {
             Error::Event(error) => error.kind(),
             Error::Copy(error) => error.kind(),
             Error::Process(error) => error.kind(),
+            Error::Pull { source, .. } => source.kind(),
+            Error::Registry(error) => error.kind(),
         }
     }
 
@@ -447,6 +481,11 @@ impl Failure for Error {
             Error::Event(error) => return error.hint(),
             Error::Copy(error) => return error.hint(),
             Error::Process(error) => return error.hint(),
+            Error::NothingToPush { .. } => {
+                "cowshed images lists what is here; cowshed tag gives a name".to_owned()
+            }
+            Error::Pull { source, .. } => return source.hint(),
+            Error::Registry(error) => return error.hint(),
         })
     }
 }

@@ -32,6 +32,35 @@ impl Reference {
         }
     }
 
+    /// The registry's host, with its port where that was given: `docker.io`, `localhost:5000`.
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    /// The repository below its registry: `library/alpine`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The same repository with this tag and no digest; `None` where it is no tag.
+    pub fn with_tag(&self, tag: &str) -> Option<Self> {
+        is_tag(tag).then(|| Self {
+            tag: Some(tag.to_owned()),
+            digest: None,
+            ..self.clone()
+        })
+    }
+
+    /// The same repository with this digest and no tag.
+    #[must_use]
+    pub fn with_digest(&self, digest: Digest) -> Self {
+        Self {
+            tag: None,
+            digest: Some(digest),
+            ..self.clone()
+        }
+    }
+
     /// The tag; `None` only when the reference names a digest.
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
@@ -140,6 +169,14 @@ fn is_tag(tag: &str) -> bool {
 }
 
 fn is_domain(domain: &str) -> bool {
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some((address, rest)) = domain
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+    {
+        let port = rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port);
+        return port && address.parse::<std::net::Ipv6Addr>().is_ok();
+    }
     let (host, port) = domain.split_once(':').unwrap_or((domain, "0"));
     let label = |label: &str| {
         let edge = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
@@ -149,7 +186,7 @@ fn is_domain(domain: &str) -> bool {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
-    host.split('.').all(label) && !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
+    host.split('.').all(label) && is_port(port)
 }
 
 /// `[a-z0-9]+` joined by one `.`, one or two `_`, or any number of `-`.
@@ -209,6 +246,7 @@ mod tests {
                 "docker.io/library/a:latest",
                 "a:latest",
             ),
+            ("[::1]:5000/a", "[::1]:5000/a:latest", "[::1]:5000/a:latest"),
             (
                 "a__b--c.d",
                 "docker.io/library/a__b--c.d:latest",
@@ -233,8 +271,22 @@ mod tests {
     #[test]
     fn bad_references_are_refused() {
         for text in [
-            "", "A", "a:", "a:-x", "../x", "a//b", "/a", "a/", "a..b", "a___b", "a b", "http://a",
+            "",
+            "A",
+            "a:",
+            "a:-x",
+            "../x",
+            "a//b",
+            "/a",
+            "a/",
+            "a..b",
+            "a___b",
+            "a b",
+            "http://a",
             "한글",
+            "[::1/a",
+            "[1]/a",
+            "[::1]5000/a",
         ] {
             assert!(
                 matches!(text.parse::<Reference>(), Err(Error::Reference { .. })),

@@ -26,6 +26,9 @@ pub struct ImageRecord {
     pub layers: Vec<LayerRef>,
     /// When it was imported.
     pub imported: Timestamp,
+    /// Where a registry has it, and by which digest: of a manifest or of an index.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Reference>,
 }
 
 /// One layer of an image.
@@ -182,7 +185,7 @@ impl<'s> Images<'s> {
         let mut unnamed = missing();
         if let Ok(reference) = text.parse::<Reference>() {
             let named = match (reference.digest(), self.names()) {
-                (Some(digest), _) => Some(digest),
+                (Some(digest), _) => Some(self.manifest_at(&reference, digest)?),
                 (None, Ok(names)) => names.get(&reference).copied(),
                 // It may be meant by its id.
                 (None, Err(error @ Error::Names { .. })) => {
@@ -224,6 +227,47 @@ impl<'s> Images<'s> {
         }
     }
 
+    /// The manifest that a digest means: its own, or that of an index it was chosen from.
+    fn manifest_at(&self, reference: &Reference, digest: Digest) -> Result<Digest, Error> {
+        if self.find(digest)?.is_some() {
+            return Ok(digest);
+        }
+        let wanted = reference.with_digest(digest);
+        let mut known = self.all()?.0.into_iter();
+        let found = known.find(|record| record.sources.contains(&wanted));
+        Ok(found.map_or(digest, |record| record.manifest))
+    }
+
+    /// Notes where a registry has an image; `source` has a digest and no tag.
+    pub fn note_source(&self, manifest: Digest, source: &Reference) -> Result<(), Error> {
+        let _lease = self.lease()?;
+        let Some(mut record) = self.find(manifest)? else {
+            return Ok(());
+        };
+        if record.sources.contains(source) {
+            return Ok(());
+        }
+        record.sources.push(source.clone());
+        Ok(record::replace(
+            self.store,
+            self.dir,
+            &record_name(manifest),
+            &record,
+            Durability::Synced,
+        )?)
+    }
+
+    /// Whether an image came without a manifest, so that its own was made up here.
+    pub fn is_made_up(&self, record: &ImageRecord) -> Result<bool, Error> {
+        let blobs: Vec<_> = record
+            .layers
+            .iter()
+            .map(|layer| layer.blob.clone())
+            .collect();
+        let made_up = synthesis::manifest(&self.config_bytes(record)?, &blobs)?;
+        Ok(Digest::of(&made_up) == record.manifest)
+    }
+
     /// The config document of an image as stored.
     pub fn config_bytes(&self, record: &ImageRecord) -> Result<Vec<u8>, Error> {
         Ok(self.blobs.read(record.id)?)
@@ -262,6 +306,9 @@ impl<'s> Images<'s> {
             imported: known
                 .as_ref()
                 .map_or_else(Timestamp::now, |old| old.imported),
+            sources: known
+                .as_ref()
+                .map_or_else(Vec::new, |old| old.sources.clone()),
         };
         let file = record_name(manifest);
         if known.as_ref() != Some(&record) {

@@ -21,7 +21,7 @@ pub(super) struct Manifest {
     pub layers: Vec<BlobRef>,
 }
 
-fn malformed(what: &str, why: impl Into<String>) -> Error {
+pub(super) fn malformed(what: &str, why: impl Into<String>) -> Error {
     Error::Malformed {
         what: what.to_owned(),
         why: why.into(),

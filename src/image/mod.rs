@@ -11,6 +11,7 @@ mod bundle;
 mod change;
 mod config;
 mod docker_archive;
+mod document;
 mod health_change;
 mod health_check;
 mod images;
@@ -18,17 +19,21 @@ mod manifest;
 mod media;
 mod next;
 mod oci_layout;
+mod platform;
 mod run_config;
 mod synthesis;
 
 pub use bundle::{Bundle, Member};
 pub use change::apply as apply_change;
 pub use config::{History, ImageConfig};
+pub use document::{Build, DOCUMENT_TYPES, Document, choose, own_media_type, with_layers};
 pub use health_change::health_change;
 pub use health_check::HealthCheck;
 pub use images::{DamagedImage, ImageRecord, Images, LayerRef, Names};
 pub use manifest::{CONFIG_MAX, MANIFEST_MAX, named_by};
 pub use next::NextImage;
+pub use oci_layout::check_count;
+pub use platform::Platform;
 pub use run_config::RunConfig;
 pub use synthesis::{BlobRef, Synthesis};
 
@@ -170,6 +175,12 @@ pub enum Error {
         /// The rule it breaks.
         why: String,
     },
+    /// Not a platform.
+    #[error("invalid platform {text:?}: it is os/architecture[/variant], such as linux/arm64")]
+    Platform {
+        /// As given.
+        text: String,
+    },
     /// A name, digest or reference that is not one.
     #[error(transparent)]
     Ident(#[from] ident::Error),
@@ -190,9 +201,10 @@ impl Failure for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Error::NotFound { .. } => ErrorKind::NotFound,
-            Error::Ambiguous { .. } | Error::Change { .. } | Error::NotAnImage { .. } => {
-                ErrorKind::Invalid
-            }
+            Error::Ambiguous { .. }
+            | Error::Change { .. }
+            | Error::Platform { .. }
+            | Error::NotAnImage { .. } => ErrorKind::Invalid,
             Error::Open { source, .. } => source.kind(),
             Error::Missing { .. }
             | Error::Parse { .. }
@@ -237,6 +249,7 @@ impl Failure for Error {
                 "changes: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, STOPSIGNAL, USER, VOLUME, \
                  WORKDIR"
             }
+            Error::Platform { .. } => return None,
             Error::Ident(error) => return error.hint(),
             Error::Tar { source, .. } => return source.hint(),
             Error::Store(error) => return error.hint(),

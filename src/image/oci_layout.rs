@@ -155,7 +155,7 @@ fn from_manifest(
 }
 
 /// A layer without DiffID, or the reverse, could never be verified.
-pub(super) fn check_count(layers: usize, diff_ids: usize) -> Result<(), Error> {
+pub fn check_count(layers: usize, diff_ids: usize) -> Result<(), Error> {
     if layers == diff_ids {
         return Ok(());
     }

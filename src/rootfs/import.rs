@@ -75,12 +75,26 @@ struct Done<'s> {
     blob: Option<NewBlob<'s>>,
 }
 
+/// A blob that is begun elsewhere and written by whoever reads it; `None` for most.
+type Begun<'a, 's> = &'a (dyn Fn(usize) -> Result<Option<NewBlob<'s>>, Error> + std::marker::Sync);
+
 /// Imports what is missing of `sources` (lowest first).
 ///
 /// On an error nothing of it stays in the store.
 pub fn import<'a>(
     store: &Store,
     sources: &'a [LayerSource<'a>],
+    durability: Sync,
+) -> Result<Imported, Error> {
+    import_begun(store, sources, &|_| Ok(None), durability)
+}
+
+/// The same with blobs that may be there in part: `begun` gives the one of a source, which holds the
+/// whole when the source was read to its end.
+pub fn import_begun<'s, 'a>(
+    store: &'s Store,
+    sources: &'a [LayerSource<'a>],
+    begun: Begun<'a, 's>,
     durability: Sync,
 ) -> Result<Imported, Error> {
     // Each layer has a handful of files open until all are committed.
@@ -93,6 +107,7 @@ pub fn import<'a>(
         blobs,
         held: Mutex::default(),
         sources,
+        begun,
         limits: Limits::default(),
         durability,
     };
@@ -113,6 +128,7 @@ struct Import<'s, 'a> {
     /// Keeps what was found from being removed while the rest is unpacked: removals need not wait.
     held: Mutex<Vec<Held>>,
     sources: &'a [LayerSource<'a>],
+    begun: Begun<'a, 's>,
     limits: Limits,
     durability: Sync,
 }
@@ -161,6 +177,15 @@ impl<'s> Import<'s, '_> {
         let (digest, size) = wanted.map_or(had, |blob| (blob.digest, blob.size));
         let there = self.hold_blob(digest)? == Some(size);
         Ok(if there { Need::Nothing } else { Need::Blob })
+    }
+
+    /// Whether the blob is there that the manifest names.
+    fn has_blob(&self, source: &LayerSource<'_>) -> Result<bool, Error> {
+        let Some(wanted) = &source.blob else {
+            return Ok(false);
+        };
+        // One of another size is damaged, and written again.
+        Ok(self.hold_blob(wanted.digest)? == Some(wanted.size))
     }
 
     /// `None` for a layer that is there already.
@@ -230,19 +255,16 @@ impl<'s> Import<'s, '_> {
 
     fn unpack(&self, number: usize, need: Need) -> Result<Done<'s>, Error> {
         let source = &self.sources[number];
-        let known = source
-            .blob
-            .as_ref()
-            .map(|blob| self.hold_blob(blob.digest))
-            .transpose()?;
-        // One of another size is damaged, and written again.
-        let wanted = source.blob.as_ref().map(|blob| blob.size);
-        let blob = if known.flatten().is_some() && known.flatten() == wanted {
-            None
+        let (blob, writes_itself) = if self.has_blob(source)? {
+            (None, false)
         } else {
-            Some(self.blobs.begin()?)
+            match (self.begun)(number)? {
+                Some(begun) => (Some(begun), true),
+                None => (Some(self.blobs.begin()?), false),
+            }
         };
-        let (unpacked, compression, staging) = self.unpack_into(number, need, blob.as_ref())?;
+        let copy_to = blob.as_ref().filter(|_| !writes_itself);
+        let (unpacked, compression, staging) = self.unpack_into(number, need, copy_to)?;
         Ok(Done {
             unpacked,
             compression,

@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Blobs<'s> {
     dir: &'s Dir,
-    tmp: &'s Dir,
+    pub(super) tmp: &'s Dir,
 }
 
 /// A blob that is being written; its name is only known at the end. Dropped without
@@ -26,10 +26,12 @@ pub struct Blobs<'s> {
 pub struct NewBlob<'s> {
     /// Write here.
     pub file: File,
-    name: String,
-    tmp: Option<&'s Dir>,
+    pub(super) name: String,
+    pub(super) tmp: Option<&'s Dir>,
+    /// From this length on it stays when it is dropped, for whoever goes on with it.
+    pub(super) kept_from: Option<u64>,
     /// Tells sweepers that somebody writes it.
-    _lock: Lock,
+    pub(super) _lock: Lock,
 }
 
 /// What names in `tmp/` begin with.
@@ -37,6 +39,10 @@ pub(super) const PREFIX: &str = "blob-";
 
 impl Drop for NewBlob<'_> {
     fn drop(&mut self) {
+        let length = || metadata_of(&self.file).map_or(0, |metadata| metadata.size());
+        if self.kept_from.is_some_and(|least| length() >= least) {
+            return;
+        }
         if let Some(tmp) = self.tmp {
             // The last resort of an error path: what stays is swept by a later command.
             tmp.remove_file(&self.name).ok();
@@ -98,6 +104,7 @@ impl<'s> Blobs<'s> {
             file,
             name,
             tmp,
+            kept_from: None,
             _lock: lock,
         })
     }
@@ -108,6 +115,8 @@ impl<'s> Blobs<'s> {
             .rename(&blob.name, self.dir, digest.hex())
             .map_err(|source| Error::Blob { digest, source })?;
         blob.tmp = None;
+        // It is no longer in `tmp/`.
+        blob.kept_from = Some(0);
         Ok(())
     }
 
@@ -178,7 +187,7 @@ impl<'s> Blobs<'s> {
     }
 }
 
-fn failed(source: SysError) -> Error {
+pub(super) fn failed(source: SysError) -> Error {
     Error::System {
         what: "write blob".to_owned(),
         source,

@@ -26,6 +26,8 @@
 //!
 //! | lock | shared by | exclusive for | waits |
 //! |---|---|---|---|
+//! | `tmp/turn-<x>` | – | whoever fetches the image x from a registry | yes |
+//! | `tmp/part-<x>` | – | whoever fetches the blob x | no |
 //! | `overlay2/` | whoever relies on a layer that no record of its own names yet, for a moment | removing layers and blobs | both |
 //! | `overlay2/<chain>/`, `blobs/sha256/<hex>` | whoever relies on it for longer: an import, a verification | removing it | users only |
 //! | `images/` | – | changing names and image records | yes |
@@ -48,6 +50,7 @@ mod format;
 mod graves;
 mod home;
 mod lease;
+mod part;
 pub mod record;
 mod staging;
 mod sweep;
@@ -57,6 +60,7 @@ pub use format::{DRIVER, FORMAT};
 pub use graves::Graves;
 pub use home::{EVENTS, EVENTS_OLD, Place, Store};
 pub use lease::{Lease, Tried, lease_place, try_lease};
+pub use part::Turn;
 pub use record::Durability;
 pub use staging::Staging;
 pub use sweep::{KEPT, sweep};

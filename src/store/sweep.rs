@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::{BLOB_PREFIX, Error, Place, Store, record};
+use super::{BLOB_PREFIX, Error, Place, Store, part, record};
 use crate::{
     ident::Timestamp,
     sys::{Dir, FileKind, Result as SysResult, lock::Lock, remove_tree},
@@ -11,6 +11,9 @@ use crate::{
 /// What is removed is moved to the trash first and deleted within seconds; older than this, in
 /// seconds, its remover is dead.
 const TRASH_AGE: i64 = 60;
+
+/// A part of a blob may be gone on with for so long, in seconds.
+const PART_AGE: i64 = 24 * 60 * 60;
 
 /// What in `trash/` is no leftover: what prune removed and can still be undone.
 pub const KEPT: &str = "volumes";
@@ -21,12 +24,12 @@ pub fn sweep(store: &Store) -> Result<(), Error> {
         what: "sweep tmp and trash".to_owned(),
         source,
     };
-    sweep_tmp(store.open_dir(Place::Tmp)?).map_err(failed)?;
+    sweep_tmp(store.open_dir(Place::Tmp)?, PART_AGE).map_err(failed)?;
     sweep_trash(store.open_dir(Place::Trash)?, TRASH_AGE).map_err(failed)
 }
 
 /// Never waits: while anybody begins something in `tmp/`, another command will do it.
-fn sweep_tmp(tmp: &Dir) -> SysResult<()> {
+fn sweep_tmp(tmp: &Dir, part_age: i64) -> SysResult<()> {
     let Some(gate) = Lock::try_exclusive(tmp.reopen()?.into_fd().into())? else {
         return Ok(());
     };
@@ -34,7 +37,7 @@ fn sweep_tmp(tmp: &Dir) -> SysResult<()> {
     for name in tmp.entries()? {
         match tmp.find(&name)?.map(|found| found.kind()) {
             Some(FileKind::Directory) => dead.extend(dead_dir(tmp, &name)),
-            Some(FileKind::File) => sweep_file(tmp, &name)?,
+            Some(FileKind::File) => sweep_file(tmp, &name, part_age)?,
             _ => {}
         }
     }
@@ -53,10 +56,14 @@ fn dead_dir(dir: &Dir, name: &OsStr) -> Option<(OsString, Lock)> {
 }
 
 /// Blobs are locked by their writers, records are written behind the gate.
-fn sweep_file(tmp: &Dir, name: &OsStr) -> SysResult<()> {
+fn sweep_file(tmp: &Dir, name: &OsStr, part_age: i64) -> SysResult<()> {
     let text = name.to_string_lossy();
-    let is_dead = if text.starts_with(BLOB_PREFIX) {
-        Lock::try_exclusive(tmp.open_file(name)?)?.is_some()
+    let is_unlocked = || Ok(Lock::try_exclusive(tmp.open_file(name)?)?.is_some());
+    let is_dead = if text.starts_with(BLOB_PREFIX) || text.starts_with(part::TURN_PREFIX) {
+        is_unlocked()?
+    } else if text.starts_with(part::PREFIX) {
+        let changed = tmp.find(name)?.map_or(i64::MAX, |found| found.changed());
+        Timestamp::now().as_second().saturating_sub(changed) >= part_age && is_unlocked()?
     } else {
         text.starts_with(record::PREFIX)
     };
@@ -119,6 +126,23 @@ mod tests {
         sweep(&store).unwrap();
         assert_eq!(tmp.sorted_entries().unwrap(), living);
         drop((busy, blob));
+        assert!(tmp.entries().unwrap().is_empty());
+    }
+
+    #[test]
+    fn parts_wait_for_a_day_and_turns_for_nobody() {
+        let (_scratch, store) = store();
+        let tmp = store.open_dir(Place::Tmp).unwrap();
+        for name in ["part-1", "turn-1"] {
+            tmp.create_file(name, 0o600).unwrap();
+        }
+        sweep(&store).unwrap();
+        assert_eq!(tmp.entries().unwrap(), ["part-1"]);
+        let lock = Lock::exclusive(tmp.open_file("part-1").unwrap()).unwrap();
+        sweep_tmp(tmp, 0).unwrap();
+        assert_eq!(tmp.entries().unwrap(), ["part-1"]);
+        drop(lock);
+        sweep_tmp(tmp, 0).unwrap();
         assert!(tmp.entries().unwrap().is_empty());
     }
 

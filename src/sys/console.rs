@@ -43,6 +43,26 @@ pub fn set_window_size(tty: impl AsFd, rows: u16, columns: u16) -> Result<()> {
     raw::set_window_size(tty.as_fd(), &size).at("ioctl", || "TIOCSWINSZ")
 }
 
+/// A terminal that does not show what is typed; dropping it gives the old mode back.
+#[derive(Debug)]
+pub struct HiddenInput {
+    _mode: RawMode,
+}
+
+impl HiddenInput {
+    /// Whole lines are still edited, and their end is shown.
+    pub fn begin(tty: impl AsFd) -> Result<Self> {
+        let tty = tty.as_fd().try_clone_to_owned().at("dup", String::new)?;
+        let before = termios::tcgetattr(&tty).at("tcgetattr", String::new)?;
+        let mut wanted = before.clone();
+        wanted.local_flags.remove(termios::LocalFlags::ECHO);
+        termios::tcsetattr(&tty, SetArg::TCSADRAIN, &wanted).at("tcsetattr", || "-ECHO")?;
+        Ok(Self {
+            _mode: RawMode { tty, before },
+        })
+    }
+}
+
 /// A terminal in raw mode; dropping it gives the old mode back.
 #[derive(Debug)]
 pub struct RawMode {

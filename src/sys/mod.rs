@@ -28,6 +28,7 @@ pub mod memory;
 mod metadata;
 pub mod mount;
 pub mod mountinfo;
+mod name_lookup;
 pub mod namespace;
 mod packet;
 mod piped;
@@ -52,6 +53,7 @@ pub use dir::{Dir, reopen};
 pub use error::{At, Result, SysError};
 pub use lines::Lines;
 pub use metadata::{FileKind, Metadata, TimeSpec, metadata_at, metadata_of};
+pub use name_lookup::addresses_of;
 pub use packet::{
     accept, connect_in, listen_in, packet_pair, receive_packet, receive_with_fd, send_packet,
     try_receive_packet, try_send_packet,

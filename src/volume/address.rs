@@ -2,14 +2,13 @@
 
 use std::{
     net::{IpAddr, SocketAddr, TcpStream},
-    process::Command,
     time::Duration,
 };
 
 use nix::errno::Errno;
 
 use super::{environment::Problem, options::MountSpec};
-use crate::sys::{Result as SysResult, SysError};
+use crate::sys::{Result as SysResult, SysError, addresses_of};
 
 /// For the look before the mount.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -103,22 +102,10 @@ fn cifs_host(device: &str) -> Option<&str> {
     Some(host).filter(|host| !host.is_empty())
 }
 
-/// Blocks as long as the resolver does. getent(1) asks it for us: the C library's own resolver is made
-/// of parts that a static program does not have.
+/// Blocks as long as the resolver does.
 fn resolve(host: &str) -> SysResult<IpAddr> {
-    if let Ok(address) = host.parse() {
-        return Ok(address);
-    }
-    let failed = |why: &str| SysError::new("getent", format!("{host}: {why}"), Errno::ENXIO);
-    if host.starts_with('-') {
-        return Err(failed("no name begins so"));
-    }
-    let asked = Command::new("getent").args(["ahosts", host]).output();
-    let answer = asked.map_err(|_| failed("no getent(1) here to ask, give its address"))?;
-    let text = String::from_utf8_lossy(&answer.stdout);
-    let mut words = text.split_whitespace();
-    let first = words.next().and_then(|word| word.parse().ok());
-    first.ok_or_else(|| failed("no such name is known"))
+    let found = addresses_of(host)?.first().copied();
+    found.ok_or_else(|| SysError::new("getent", host, Errno::ENXIO))
 }
 
 #[cfg(test)]

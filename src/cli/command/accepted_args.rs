@@ -2,30 +2,25 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::env_file;
+use super::{
+    env_file,
+    missing_image::{Fetching, PullArg},
+};
 use crate::cli::report::Exit;
-
-/// When Docker fetches an image from a registry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum PullArg {
-    /// Refused: nothing is fetched here
-    Always,
-    /// What is there is used
-    Missing,
-    /// The same
-    Never,
-}
 
 #[derive(Debug, Args)]
 pub(crate) struct AcceptedArgs {
-    /// When to fetch the image; what is not there must be loaded or imported
+    /// When to fetch the image from its registry
     #[arg(long, value_enum, value_name = "WHEN", default_value = "missing")]
     pull: PullArg,
-    /// Accepted: nothing is fetched, so nothing is told about it
+    /// Tell nothing about fetching
     #[arg(short, long)]
     quiet: bool,
+    /// Fetch the image for another platform than this machine's
+    #[arg(long, value_name = "OS/ARCHITECTURE")]
+    platform: Option<String>,
     /// File of labels, one a line
     #[arg(long, value_name = "FILE")]
     label_file: Vec<PathBuf>,
@@ -39,15 +34,20 @@ pub(crate) struct AcceptedArgs {
 impl AcceptedArgs {
     /// Refuses what cannot be had.
     pub(crate) fn check(&self) -> Result<(), Exit> {
-        if self.pull == PullArg::Always {
-            let what = "--pull always: images are not fetched from a registry here";
-            return Err(Exit::usage(what).with_hint("cowshed load, or --pull missing"));
-        }
         match self.expose.iter().find(|port| !is_exposable(port)) {
             Some(port) => Err(Exit::usage(format!(
                 "invalid range format for --expose: {port}"
             ))),
             None => Ok(()),
+        }
+    }
+
+    /// What to do about an image that is not here.
+    pub(crate) fn fetching(&self) -> Fetching {
+        Fetching {
+            when: self.pull,
+            quiet: self.quiet,
+            platform: self.platform.clone(),
         }
     }
 

@@ -6,7 +6,10 @@ use clap::Args;
 use cowshed::container::Engine;
 
 use super::create_args::CreateArgs;
-use crate::cli::{output, report::Outcome};
+use crate::cli::{
+    output,
+    report::{Exit, Outcome},
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct CreateCommandArgs {
@@ -16,10 +19,12 @@ pub(crate) struct CreateCommandArgs {
 
 pub(crate) fn run(engine: &Engine, args: CreateCommandArgs) -> Outcome {
     let cidfile = args.create.cidfile().map_err(|exit| exit.or_code(1))?;
+    let fetching = args.create.fetching();
     let mut request = args.create.request()?;
     request.stdin_once = true;
     // 1 where `run` has 125: only flags that cannot be read are 125 here (semantics 64).
-    let id = engine.create_container(request)?;
+    let make = |request| engine.create_container(request);
+    let id = fetching.make(engine, request, make, Exit::from)?;
     cidfile.keep(&id)?;
     output::line(id.as_str())?;
     Ok(ExitCode::SUCCESS)

@@ -15,7 +15,7 @@ use cowshed::{
 
 use super::{
     accepted_args::AcceptedArgs, cid_file::CidFile, env_file, health_args::HealthArgs,
-    limit_args::LimitArgs,
+    limit_args::LimitArgs, missing_image::Fetching,
 };
 use crate::cli::report::Exit;
 
@@ -176,6 +176,11 @@ impl CreateArgs {
     /// Where the id goes, too; a file that is there already is somebody's.
     pub(crate) fn cidfile(&self) -> Result<CidFile, Exit> {
         CidFile::new(self.cidfile.clone())
+    }
+
+    /// What to do about an image that is not here.
+    pub(crate) fn fetching(&self) -> Fetching {
+        self.accepted.fetching()
     }
 
     /// Everything parsed; nothing looked up.

@@ -5,7 +5,7 @@ use cowshed::container::Engine;
 
 use super::{
     history, image_diff, image_look, image_mount, image_prune, image_verify, images, import,
-    inspect, load, rmi, tag,
+    inspect, load, pull, push, rmi, tag,
 };
 use crate::cli::report::Outcome;
 
@@ -27,6 +27,10 @@ enum ImageCommand {
     Load(load::LoadArgs),
     /// Make an image of a root file system: a tar or a directory
     Import(import::ImportArgs),
+    /// Fetch images from a registry
+    Pull(pull::PullArgs),
+    /// Send images to a registry
+    Push(push::PushArgs),
     /// Give an image another name
     Tag(tag::TagArgs),
     /// Remove images
@@ -51,6 +55,8 @@ pub(crate) fn run(engine: &Engine, args: ImageArgs) -> Outcome {
         ImageCommand::Inspect(args) => inspect::images(engine, &args),
         ImageCommand::Load(args) => load::run(engine, &args),
         ImageCommand::Import(args) => import::run(engine, args),
+        ImageCommand::Pull(args) => pull::run(engine, &args),
+        ImageCommand::Push(args) => push::run(engine, &args),
         ImageCommand::Tag(args) => tag::run(engine, &args),
         ImageCommand::Rm(args) => rmi::run(engine, &args),
         ImageCommand::Prune(args) => image_prune::run(engine, &args),

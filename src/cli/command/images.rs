@@ -159,6 +159,15 @@ pub(super) fn lines(engine: &Engine) -> Result<(Vec<Line>, Vec<Told>), cowshed::
             .iter()
             .filter(|(_, manifest)| **manifest == record.manifest);
         let mut own: Vec<_> = own.map(|(name, _)| Some(name.clone())).collect();
+        // A digest is told where the repository has no tag of it.
+        let tagged = own.iter().flatten().filter(|name| name.tag().is_some());
+        let tagged: Vec<_> = tagged.map(Reference::familiar_repository).collect();
+        own.retain(|name| {
+            let is_told = |name: &Reference| {
+                name.digest().is_none() || !tagged.contains(&name.familiar_repository())
+            };
+            name.as_ref().is_none_or(is_told)
+        });
         if own.is_empty() {
             own.push(None);
         }

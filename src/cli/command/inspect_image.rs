@@ -22,21 +22,17 @@ pub(crate) fn image(
         source,
     })?;
     let text = |key: &str| config[key].as_str().unwrap_or_default().to_owned();
-    let (digests, tags): (Vec<_>, Vec<_>) = names.keys().partition(|name| name.digest().is_some());
-    let familiar = |names: Vec<&Reference>| {
-        names
-            .into_iter()
-            .map(Reference::familiar)
-            .collect::<Vec<_>>()
-    };
+    let tags = names.keys().filter(|name| name.digest().is_none());
+    let tags: Vec<_> = tags.map(Reference::familiar).collect();
+    let digests: Vec<_> = record.sources.iter().map(Reference::familiar).collect();
     let last = config["history"].as_array().and_then(|lines| lines.last());
     let comment = last
         .and_then(|line| line["comment"].as_str())
         .unwrap_or_default();
     let mut value = json!({
         "Id": record.id,
-        "RepoTags": familiar(tags),
-        "RepoDigests": familiar(digests),
+        "RepoTags": tags,
+        "RepoDigests": digests,
         "Parent": "",
         "Comment": comment,
         "Created": config["created"],

@@ -103,9 +103,11 @@ pub(crate) fn run(engine: &Engine, args: RunArgs) -> Outcome {
         Some(ExplainArg::Json) => Explain::to(narrate::json()),
     };
     let cidfile = args.create.cidfile()?;
+    let fetching = args.create.fetching();
     let mut request = args.create.request()?;
     request.stdin_once = way != Way::Detached;
-    let made = engine.make(request, &mut explain).map_err(start_failed)?;
+    let attempt = |request| engine.make(request, &mut explain);
+    let made = fetching.make(engine, request, attempt, start_failed)?;
     cidfile.keep(made.id())?;
     let ran = engine
         .launch(made, way, &mut explain)
