@@ -170,24 +170,17 @@ impl CopyError {
             layer::Error::Corrupt { .. }
             | layer::Error::Parent { .. }
             | layer::Error::Blob { .. }
-            | layer::Error::Settle { .. } => error.to_string(),
+            | layer::Error::Settle { .. }
+            | layer::Error::ForeignMark { .. }
+            | layer::Error::NoData { .. } => error.to_string(),
         };
         let source = std::error::Error::source(error).map(Cause::of);
-        let hint = match error {
-            layer::Error::Entry { source, .. } | layer::Error::Pack { source, .. } => hint(source),
-            layer::Error::Escape { .. }
-            | layer::Error::Malformed { .. }
-            | layer::Error::Truncated { .. }
-            | layer::Error::Corrupt { .. }
-            | layer::Error::Limit { .. }
-            | layer::Error::Unsupported { .. }
-            | layer::Error::LinkTarget { .. }
-            | layer::Error::Parent { .. }
-            | layer::Error::Mixed { .. }
-            | layer::Error::Blob { .. }
-            | layer::Error::Stream { .. }
-            | layer::Error::Settle { .. } => None,
-        };
+        let hint =
+            if let layer::Error::Entry { source, .. } | layer::Error::Pack { source, .. } = error {
+                hint(source)
+            } else {
+                None
+            };
         Self::Failed { what, source, hint }
     }
 }

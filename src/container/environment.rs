@@ -1,5 +1,6 @@
 //! A container's environment variables and the small files in its /etc.
 
+use super::ContainerRecord;
 use crate::mount::Furniture;
 
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -30,6 +31,18 @@ pub(super) fn merge(variables: &mut Vec<String>, more: &[String]) {
             None => variables.push(variable.clone()),
         }
     }
+}
+
+/// What of a container's variables somebody said: all but our own defaults.
+pub(super) fn told(record: &ContainerRecord, image: &[String]) -> Vec<String> {
+    let hostname = format!("HOSTNAME={}", record.hostname);
+    let is_default = |variable: &str| {
+        let terminal = record.terminal && variable == "TERM=xterm";
+        variable == PATH || variable == hostname || terminal
+    };
+    let is_images = |variable: &str| image.iter().any(|own| name_of(own) == name_of(variable));
+    let told = |variable: &&String| is_images(variable) || !is_default(variable);
+    record.env.iter().filter(told).cloned().collect()
 }
 
 fn name_of(variable: &str) -> &str {

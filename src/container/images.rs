@@ -157,7 +157,7 @@ impl Engine {
     /// After a failure, removes layers and blobs that no record tells of.
     ///
     /// Not while others import: theirs look just the same. Then the next removal does it.
-    fn clean_after<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
+    pub(super) fn clean_after<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
         if done.is_err()
             && let Some(layers) = Place::Layers.path().to_str()
             && let Ok(Tried::Got(_lease)) = try_lease(self.store().root(), layers)

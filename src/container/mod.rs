@@ -8,6 +8,7 @@
 //! A container's status is derived: it runs while somebody holds the lease on its directory.
 
 mod attach;
+mod commit;
 mod containers;
 mod copy;
 mod copy_error;
@@ -36,6 +37,7 @@ mod launch;
 mod live;
 mod logs;
 mod monitor;
+mod new_image;
 mod notices;
 mod overlay_changes;
 mod overlays;
@@ -68,6 +70,7 @@ mod volume_trash;
 mod volume_use;
 mod volumes;
 
+pub use commit::CommitRequest;
 pub use containers::{Container, Status};
 pub use copy::{CopyReport, Copying};
 pub use copy_error::{Cause as CopyCause, CopyError};
@@ -81,6 +84,7 @@ pub use images::{ImportRequest, Loaded, Untagged};
 pub use info::{Features, Info};
 pub use inside::LiveUsage;
 pub use launch::{Ran, Way};
+pub use new_image::ImageStep;
 pub use overlay_changes::AppliedOverlay;
 pub use plan::{DryRun, VolumeMount};
 pub use prune::PrunedContainer;

@@ -9,7 +9,9 @@ use std::{
     os::fd::{AsFd as _, OwnedFd},
 };
 
-use super::{Container, Engine, Error, Explain, Status, Way, containers::failed, told};
+use super::{
+    Container, ContainerRecord, Engine, Error, Explain, Status, Way, containers::failed, told,
+};
 use crate::{
     control::Told,
     ident::VolumeName,
@@ -72,6 +74,18 @@ impl Engine {
             }
             held.names.push(record.name.to_string());
         }
+        Ok(held)
+    }
+
+    /// Freezes one container that runs. The process must have one thread.
+    pub(super) fn hold_still(&self, record: &ContainerRecord) -> Result<Held, Error> {
+        let mut held = Held {
+            names: Vec::new(),
+            keeper: Some(self.keeper(Quiesce::Freeze)?),
+        };
+        held.announce(record.id.as_str())?;
+        self.pause(record.id.as_str())?;
+        held.names.push(record.name.to_string());
         Ok(held)
     }
 

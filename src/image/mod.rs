@@ -16,7 +16,9 @@ mod health_check;
 mod images;
 mod manifest;
 mod media;
+mod next;
 mod oci_layout;
+mod run_config;
 mod synthesis;
 
 pub use bundle::{Bundle, Member};
@@ -26,6 +28,8 @@ pub use health_change::health_change;
 pub use health_check::HealthCheck;
 pub use images::{ImageRecord, Images, LayerRef, Names};
 pub use manifest::{CONFIG_MAX, MANIFEST_MAX};
+pub use next::NextImage;
+pub use run_config::RunConfig;
 pub use synthesis::{BlobRef, Synthesis};
 
 use crate::{

@@ -58,6 +58,20 @@ impl Draft {
         self.header.set_device_minor(narrow(minor(device))?)
     }
 
+    /// That the data begin with a map of what is not a hole (GNU.sparse 1.0).
+    pub(super) fn sparse(&mut self, path: &[u8], size: u64) {
+        let size = size.to_string();
+        let records: [(&[u8], &[u8]); 4] = [
+            (b"GNU.sparse.major", b"1"),
+            (b"GNU.sparse.minor", b"0"),
+            (b"GNU.sparse.name", path),
+            (b"GNU.sparse.realsize", size.as_bytes()),
+        ];
+        for (key, value) in records {
+            self.record(key, value);
+        }
+    }
+
     /// The records and the header as they stand before the data.
     pub(super) fn head(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -82,7 +96,7 @@ impl Draft {
     }
 
     /// Adds `length key=value\n`; the length counts its own digits.
-    pub(super) fn record(&mut self, key: &[u8], value: &[u8]) {
+    fn record(&mut self, key: &[u8], value: &[u8]) {
         let rest = key.len() + value.len() + 3;
         let mut length = rest + 1;
         while length != rest + length.to_string().len() {

@@ -49,6 +49,16 @@ impl<'a> FileParts<'a> {
         Ok(Self::new(file, size, sparse::leading_text(&parts), parts))
     }
 
+    /// The same for every hole, however small, as far as the map's size allows.
+    pub(super) fn exact(file: &'a File, size: u64) -> Result<Self> {
+        let mut parts = extents(file, size)?;
+        if parts == [(0, size)] || size == 0 || parts.len() > PARTS_MAX {
+            return Ok(Self::whole(file, size));
+        }
+        parts.push((size, 0));
+        Ok(Self::new(file, size, sparse::leading_text(&parts), parts))
+    }
+
     /// Computes the digest of what is read.
     pub(super) fn digested(self) -> Self {
         let hasher = Some((ContentHasher::default(), 0));

@@ -13,6 +13,8 @@ pub(super) struct Found {
 
 enum Look {
     Found(Found),
+    /// The same, and nothing of the layers below it.
+    Alone(Found),
     /// This layer says that there is nothing.
     Hidden,
     /// This layer says nothing.
@@ -23,7 +25,37 @@ enum Look {
 pub(super) fn find(lowers: &[Dir], path: &PathBytes) -> Result<Option<Found>> {
     for lower in lowers {
         match look(lower, path)? {
-            Look::Found(found) => return Ok(Some(found)),
+            Look::Found(found) | Look::Alone(found) => return Ok(Some(found)),
+            Look::Hidden => return Ok(None),
+            Look::Missing => {}
+        }
+    }
+    Ok(None)
+}
+
+/// The layers, by number, whose directories at a path are merged, topmost first. None where
+/// something else is visible there.
+pub(super) fn directories(lowers: &[Dir], path: &PathBytes) -> Result<Vec<usize>> {
+    let mut found = Vec::new();
+    for (number, lower) in lowers.iter().enumerate() {
+        match look(lower, path)? {
+            Look::Found(Found { dir: Some(_), .. }) => found.push(number),
+            Look::Alone(Found { dir: Some(_), .. }) => {
+                found.push(number);
+                break;
+            }
+            Look::Found(_) | Look::Alone(_) | Look::Hidden => break,
+            Look::Missing => {}
+        }
+    }
+    Ok(found)
+}
+
+/// The layer, by number, whose inode is visible at a path.
+pub(super) fn topmost(lowers: &[Dir], path: &PathBytes) -> Result<Option<usize>> {
+    for (number, lower) in lowers.iter().enumerate() {
+        match look(lower, path)? {
+            Look::Found(_) | Look::Alone(_) => return Ok(Some(number)),
             Look::Hidden => return Ok(None),
             Look::Missing => {}
         }
@@ -61,5 +93,9 @@ fn look(lower: &Dir, path: &PathBytes) -> Result<Look> {
     if found.metadata.is_dir() {
         found.dir = Some(here);
     }
-    Ok(Look::Found(found))
+    Ok(if is_opaque {
+        Look::Alone(found)
+    } else {
+        Look::Found(found)
+    })
 }

@@ -72,7 +72,7 @@ pub(super) fn to_name(
 }
 
 /// Reads what [`to_directory`] sets.
-pub(super) fn of_directory(dir: &Dir) -> Result<EntryMetadata> {
+pub fn of_directory(dir: &Dir) -> Result<EntryMetadata> {
     let found = dir.own_metadata()?;
     let mtime = found.mtime();
     Ok(EntryMetadata {

@@ -33,7 +33,9 @@
 //! Not here: which layers an image has (`image`), how they are stacked and mounted (`rootfs`).
 
 mod archive;
+mod change_writer;
 mod compression;
+mod conduit;
 mod content;
 mod content_digest;
 mod draft;
@@ -45,10 +47,13 @@ mod index;
 mod ledger;
 mod limits;
 mod lowers;
+mod make;
+mod marks;
 mod metadata;
 mod notes;
 mod number;
 mod pack;
+mod pack_changes;
 mod pack_copy;
 mod path;
 mod pax;
@@ -69,13 +74,18 @@ use std::{borrow::Cow, io};
 
 pub use archive::{ArchiveMember, decompress, members};
 pub use compression::Compression;
+pub use conduit::Inlet;
 pub use content_digest::ContentDigest;
 pub use encode::{Encoding, Pieces, encode};
 pub use entry::{Dialect, EntryMetadata};
 pub use ledger::{Item, ItemKind, Ledger, Unledgered};
 pub use limits::Limits;
+pub use make::make;
+pub use marks::Marks;
+pub use metadata::of_directory as directory_metadata;
 pub use notes::{Notes, RootMetadata};
-pub use pack::{pack, pack_changes};
+pub use pack::pack;
+pub use pack_changes::{Changes, pack_changes};
 pub use pack_copy::{CopyForm, Subject, pack_copy, pack_tree};
 pub use path::PathBytes;
 pub use pipe::{Digested, digest};
@@ -202,6 +212,20 @@ pub enum Error {
         /// The call that failed.
         source: SysError,
     },
+    /// A message of overlayfs to itself that it did not write.
+    #[error("pack \"{path}\": it has the attribute {mark}, which its mount does not write")]
+    ForeignMark {
+        /// What has it.
+        path: PathBytes,
+        /// The attribute's name.
+        mark: &'static str,
+    },
+    /// A file that has only metadata, and no layer below has the rest.
+    #[error("pack \"{path}\": no layer below has its data")]
+    NoData {
+        /// The file.
+        path: PathBytes,
+    },
 }
 
 impl Failure for Error {
@@ -213,9 +237,11 @@ impl Failure for Error {
             | Error::LinkTarget { .. }
             | Error::Mixed { .. }
             | Error::Parent { .. } => ErrorKind::Invalid,
-            Error::Truncated { .. } | Error::Corrupt { .. } | Error::Stream { .. } => {
-                ErrorKind::Corrupt
-            }
+            Error::Truncated { .. }
+            | Error::Corrupt { .. }
+            | Error::Stream { .. }
+            | Error::ForeignMark { .. }
+            | Error::NoData { .. } => ErrorKind::Corrupt,
             Error::Unsupported { .. } => ErrorKind::Unsupported,
             Error::Entry { source, .. }
             | Error::Blob { source, .. }
@@ -242,7 +268,9 @@ impl Failure for Error {
             | Error::Unsupported { .. }
             | Error::Mixed { .. }
             | Error::Parent { .. }
-            | Error::Stream { .. } => None,
+            | Error::Stream { .. }
+            | Error::ForeignMark { .. }
+            | Error::NoData { .. } => None,
         }
     }
 }

@@ -8,9 +8,9 @@ use super::{
     Error, PathBytes, TarWriter,
     draft::{Draft, On as _},
     entry::Dialect,
-    metadata, whiteout,
+    metadata,
 };
-use crate::sys::{At as _, Dir, FileKind, Metadata, RootDir, TimeSpec, xattr};
+use crate::sys::{At as _, Dir, FileKind, Metadata, RootDir};
 
 /// Writes the tree below `dir`, its root included, as it is on disk.
 ///
@@ -18,29 +18,12 @@ use crate::sys::{At as _, Dir, FileKind, Metadata, RootDir, TimeSpec, xattr};
 /// give equal bytes: no access times, no user names. Sockets are left out, and so are extended
 /// attributes that a layer could not bring back.
 pub fn pack(dir: &Dir, out: impl Write) -> Result<(), Error> {
-    write(dir, out, Form::Verbatim)
-}
-
-/// Writes a tree in overlay form, an upper dir, as a changeset: whiteouts and opaque directories as
-/// `.wh.` names.
-pub fn pack_changes(dir: &Dir, out: impl Write) -> Result<(), Error> {
-    write(dir, out, Form::Changeset)
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Verbatim,
-    Changeset,
-}
-
-fn write(dir: &Dir, out: impl Write, form: Form) -> Result<(), Error> {
     let root = PathBytes::default();
     let top = dir.try_clone().on(&root)?;
     let mut packer = Packer {
         root: RootDir::new(top),
         out: TarWriter::new(out),
         links: HashMap::new(),
-        form,
     };
     packer.node(&Node {
         dir,
@@ -62,7 +45,6 @@ struct Packer<W: Write> {
     out: TarWriter<W>,
     /// First names of inodes that have several.
     links: HashMap<(u64, u64), PathBytes>,
-    form: Form,
 }
 
 /// A name in an open directory.
@@ -77,9 +59,6 @@ impl<W: Write> Packer<W> {
     fn directory(&mut self, path: &PathBytes) -> Result<Vec<PathBytes>, Error> {
         let dir = self.root.open_dir_without_links(path.as_path()).on(path)?;
         let mut below = Vec::new();
-        if self.form == Form::Changeset && xattr::is_opaque(&dir) {
-            self.mark(path, OsStr::from_bytes(whiteout::OPAQUE))?;
-        }
         for name in dir.sorted_entries().on(path)? {
             let path = path.join(&name);
             if self.node(&Node {
@@ -93,13 +72,6 @@ impl<W: Write> Packer<W> {
         Ok(below)
     }
 
-    /// An empty file whose name is the message.
-    fn mark(&mut self, parent: &PathBytes, name: &OsStr) -> Result<(), Error> {
-        let mut draft = Draft::new(EntryType::Regular, parent.join(name).as_bytes());
-        draft.metadata(0o600, (0, 0), TimeSpec::default());
-        self.out.header(&draft).on(parent)
-    }
-
     /// Writes one name; tells whether it is a directory to go into.
     fn node(&mut self, node: &Node<'_>) -> Result<bool, Error> {
         let Node { dir, name, path } = *node;
@@ -109,11 +81,6 @@ impl<W: Write> Packer<W> {
             dir.metadata(name)
         };
         let found = found.on(path)?;
-        if found.is_whiteout() && self.form == Form::Changeset {
-            let hidden = [whiteout::PREFIX, name.as_bytes()].concat();
-            self.mark(&PathBytes::new(path.split().0), OsStr::from_bytes(&hidden))?;
-            return Ok(false);
-        }
         if found.kind() == FileKind::Socket {
             return Ok(false);
         }

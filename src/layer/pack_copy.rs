@@ -275,17 +275,7 @@ impl<W: Write> Packer<'_, W> {
             parts = parts.digested();
         }
         if parts.has_holes() {
-            let name = self.name_of(path);
-            let real_size = size.to_string();
-            let records: [(&[u8], &[u8]); 4] = [
-                (b"GNU.sparse.major", b"1"),
-                (b"GNU.sparse.minor", b"0"),
-                (b"GNU.sparse.name", &name),
-                (b"GNU.sparse.realsize", real_size.as_bytes()),
-            ];
-            for (key, value) in records {
-                draft.record(key, value);
-            }
+            draft.sparse(&self.name_of(path), size);
         }
         let stored = parts.stored();
         draft.header.set_size(stored);
@@ -391,7 +381,7 @@ fn has_names(found: &Metadata) -> bool {
 }
 
 /// Removed, or replaced by something else, since its directory was read.
-fn is_gone(error: &SysError) -> bool {
+pub(super) fn is_gone(error: &SysError) -> bool {
     let gone = [Errno::ENOENT, Errno::ENOTDIR, Errno::ELOOP];
     let is_no_link = error.call() == "readlinkat" && error.errno() == Some(Errno::EINVAL);
     let is_absent = error.errno().is_some_and(|errno| gone.contains(&errno));

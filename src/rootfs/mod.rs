@@ -13,6 +13,7 @@
 //! Not here: what an image says (`image`), how one layer is unpacked (`layer`).
 
 mod apply;
+mod commit;
 mod diff;
 mod import;
 mod init_layer;
@@ -22,6 +23,7 @@ mod view;
 mod writeback;
 
 pub use apply::{Applying, apply, check_depth, forget};
+pub use commit::{NewLayer, Source, commit, commit_snapshot};
 pub use diff::{Change, ChangeKind, diff, diff_dirs};
 pub use import::{Imported, LayerSource, Reader, Sync, import};
 pub use init_layer::{INIT, ensure_init};
@@ -95,6 +97,12 @@ pub enum Error {
         /// Why.
         source: store::Error,
     },
+    /// The changes cannot be written as a layer.
+    #[error("make a layer of the changes")]
+    Commit {
+        /// Why.
+        source: layer::Error,
+    },
     /// A system call failed.
     #[error("{what}")]
     System {
@@ -111,7 +119,7 @@ pub enum Error {
 impl Failure for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Error::Unpack { source, .. } => source.kind(),
+            Error::Unpack { source, .. } | Error::Commit { source } => source.kind(),
             Error::BlobDigest { .. } | Error::BlobSize { .. } | Error::DiffId { .. } => {
                 ErrorKind::Corrupt
             }
@@ -123,7 +131,7 @@ impl Failure for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Error::Unpack { source, .. } => source.hint(),
+            Error::Unpack { source, .. } | Error::Commit { source } => source.hint(),
             Error::BlobDigest { .. } | Error::BlobSize { .. } | Error::DiffId { .. } => {
                 Some("the image is damaged: fetch or save it again".to_owned())
             }

@@ -91,7 +91,12 @@ impl Snapshot {
         if mode != 0o755 {
             container.chmod(UPPER, mode)?;
         }
-        container.make_dir(WORK, 0o700)
+        container.make_dir(WORK, 0o700)?;
+        // Last: and nothing is said of it by a layer that is made of the changes.
+        match &self.root {
+            Some(root) => container.set_times(UPPER, root.mtime()),
+            None => Ok(()),
+        }
     }
 
     /// Makes the container's directories fit for another mount: the kernel refuses an upper dir

@@ -1,6 +1,6 @@
 //! A directory to a tar and back.
 
-use cowshed::layer::{pack, pack_changes};
+use cowshed::layer::{Changes, Marks, pack, pack_changes};
 
 use crate::{
     Ground,
@@ -45,7 +45,14 @@ fn root_an_upper_dir_becomes_a_changeset() {
     let whiteout = cowshed::sys::FileKind::CharDevice;
     dir.make_node("gone", whiteout, 0, (0, 0)).unwrap();
     let mut packed = Vec::new();
-    pack_changes(&dir, &mut packed).unwrap();
+    let changes = Changes {
+        upper: &dir,
+        lowers: &[],
+        root: None,
+        marks: Marks::default(),
+        latest: None,
+    };
+    pack_changes(&changes, &mut packed).unwrap();
     let ground = Ground::new();
     let notes = ground.unpack(&packed).unwrap().notes;
     assert_eq!(tree(&ground.layer()), "d 0755 d");

@@ -163,7 +163,14 @@ pub(crate) fn changes(mirror: &Mirror, scratch: &Path, (image, script): (&str, &
         .unwrap();
     let tar = scratch.join("changes.tar");
     let out = File::create(&tar).unwrap();
-    layer::pack_changes(&Dir::open(Path::new(upper)).unwrap(), out).unwrap();
+    let changes = layer::Changes {
+        upper: &Dir::open(Path::new(upper)).unwrap(),
+        lowers: &[],
+        root: None,
+        marks: layer::Marks::default(),
+        latest: None,
+    };
+    layer::pack_changes(&changes, out).unwrap();
     succeed(&mut cowshed(scratch, &["rm", "-v", name]));
     tar
 }

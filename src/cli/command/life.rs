@@ -4,7 +4,8 @@ use clap::Subcommand;
 use cowshed::container::Engine;
 
 use super::{
-    attach, cp, create, diff, each_container, exec, export, logs, rm, run, start, stats, stop, top,
+    attach, commit, cp, create, diff, each_container, exec, export, logs, rm, run, start, stats,
+    stop, top,
 };
 use crate::cli::report::Outcome;
 
@@ -49,6 +50,8 @@ pub(crate) enum LifeCommand {
     Cp(cp::CpArgs),
     /// Write a container's root as a tar
     Export(export::ExportArgs),
+    /// Make an image of what a container changed
+    Commit(commit::CommitArgs),
 }
 
 impl LifeCommand {
@@ -79,5 +82,6 @@ pub(crate) fn run(engine: &Engine, command: LifeCommand) -> Outcome {
         LifeCommand::Stats(args) => stats::run(engine, &args),
         LifeCommand::Cp(args) => cp::run(engine, &args),
         LifeCommand::Export(args) => export::run(engine, &args),
+        LifeCommand::Commit(args) => commit::run(engine, args),
     }
 }

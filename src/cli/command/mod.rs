@@ -4,6 +4,7 @@ mod accepted_args;
 pub(crate) mod attach;
 mod attach_args;
 mod cid_file;
+pub(crate) mod commit;
 pub(crate) mod completion;
 pub(crate) mod container;
 mod container_prune;

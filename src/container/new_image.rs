@@ -1,0 +1,94 @@
+//! Images that are made here: one step from another, with a layer more or only another config.
+
+use super::{ContainerRecord, Engine, Error, Loaded};
+use crate::{
+    ident::{Reference, Timestamp},
+    image::{ImageRecord, NextImage, RunConfig},
+    rootfs::{self, NewLayer, Source, Sync},
+    store::{Place, lease_place},
+    sys::TimeSpec,
+};
+
+/// A step from one image to the next.
+#[derive(Debug, Clone)]
+pub struct ImageStep<'a> {
+    /// The image below; `None` where the new one begins.
+    pub parent: Option<&'a ImageRecord>,
+    /// The new image's run configuration, whole.
+    pub config: RunConfig,
+    /// When; the same steps at the same moment make the same image.
+    pub created: Timestamp,
+    /// What the history shows as the instruction.
+    pub created_by: String,
+    /// Who; `None` leaves whom the parent names.
+    pub author: Option<String>,
+    /// Free text for the history.
+    pub comment: Option<String>,
+    /// What the image shall be called.
+    pub names: Vec<Reference>,
+}
+
+impl Engine {
+    /// Makes a layer of what a container changed in its root, on top of the layers of its image.
+    /// It is garbage until [`Engine::make_image`] gives it an image.
+    ///
+    /// `packed` is called as soon as nothing of the container is read any more. The caller sees to
+    /// it that nobody writes there meanwhile.
+    pub fn make_layer(
+        &self,
+        record: &ContainerRecord,
+        latest: Option<TimeSpec>,
+        packed: impl FnOnce() + Send,
+        durability: Sync,
+    ) -> Result<NewLayer, Error> {
+        let snapshot = rootfs::prepare(self.store(), &record.chains, &record.id)?;
+        let source = Source {
+            snapshot: &snapshot,
+            latest,
+        };
+        let store = self.store();
+        let made = rootfs::commit_snapshot(store, &record.chains, &source, packed, durability);
+        self.clean_after(made.map_err(Error::from))
+    }
+
+    /// Makes the image that a step leads to: with `layer` on top of the parent's, or with the
+    /// parent's layers alone.
+    ///
+    /// # Errors
+    ///
+    /// Then nothing of the image stays, the layer included.
+    pub fn make_image(
+        &self,
+        step: &ImageStep<'_>,
+        layer: Option<NewLayer>,
+    ) -> Result<Loaded, Error> {
+        self.clean_after(self.record_image(step, layer))
+    }
+
+    fn record_image(&self, step: &ImageStep<'_>, layer: Option<NewLayer>) -> Result<Loaded, Error> {
+        let (layer, lease) = match layer {
+            Some(new) => (new.layer, new.lease),
+            None => (None, lease_place(self.store(), Place::Layers, false)?),
+        };
+        let images = self.images()?;
+        let next = NextImage {
+            config: step.config.clone(),
+            layer: layer.as_ref().map(|layer| layer.diff_id),
+            created: step.created,
+            created_by: step.created_by.clone(),
+            author: step.author.clone(),
+            comment: step.comment.clone(),
+        };
+        let parent = step.parent.map(|parent| images.config_bytes(parent));
+        let document = next.document(parent.transpose()?.as_deref())?;
+        let below = step.parent.map(|parent| parent.layers.clone());
+        let layers = below.into_iter().flatten().chain(layer).collect();
+        let (record, moved) = images.commit((None, &document), layers, &step.names)?;
+        drop(lease);
+        Ok(Loaded {
+            record,
+            names: step.names.clone(),
+            moved,
+        })
+    }
+}

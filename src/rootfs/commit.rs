@@ -1,0 +1,217 @@
+//! A container's changes become a layer on top of others: blob, unpacked tree and record.
+//!
+//! The tree is unpacked from the layer's tar while that is written, so that it is what any other
+//! reader makes of the tar. Threads live here as in an import, and end with it.
+
+use std::{path::Path, sync::mpsc::channel};
+
+use nix::errno::Errno;
+
+use super::{
+    Error, Layers, Snapshot, Sync,
+    layers::{DIFF, LayerRecord, RECORD},
+    writeback,
+};
+use crate::{
+    ident::ChainId,
+    image::{BlobRef, LayerRef},
+    layer::{self, Changes, Inlet, Limits, PathBytes, Remarks, Unpacked},
+    store::{Blobs, Lease, NewBlob, Place, Staging, Store, lease_place, record},
+    sys::{Dir, SysError, TimeSpec, sync},
+};
+
+/// A plain tar: nothing is gained by compressing what stays on this machine.
+const MEDIA_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
+
+/// A layer that was made here, in place.
+#[derive(Debug)]
+pub struct NewLayer {
+    /// For the image's record; `None` where nothing changed, which is no layer (as in Docker).
+    pub layer: Option<LayerRef>,
+    /// What could not be taken in as it is.
+    pub remarks: Remarks,
+    /// Keeps it and those below from being removed until a record names them.
+    pub lease: Lease,
+}
+
+/// What of a snapshot becomes a layer.
+#[derive(Debug, Clone)]
+pub struct Source<'a> {
+    /// Whose changes.
+    pub snapshot: &'a Snapshot,
+    /// Later times become this one: for digests that do not depend on when they were made.
+    pub latest: Option<TimeSpec>,
+}
+
+/// Makes a layer of a snapshot's changes on top of the image's `chains` (lowest first). `packed` is
+/// called as soon as nothing of the snapshot is read any more.
+///
+/// The caller sees to it that nobody writes there meanwhile, or lives with the remarks.
+///
+/// # Errors
+///
+/// Those of [`commit`], and a snapshot that is removed meanwhile.
+pub fn commit_snapshot(
+    store: &Store,
+    chains: &[ChainId],
+    source: &Source<'_>,
+    packed: impl FnOnce() + Send,
+    durability: Sync,
+) -> Result<NewLayer, Error> {
+    let overlay = &source.snapshot.overlay;
+    let place = overlay.base.join(&overlay.upper);
+    let open = || {
+        let lowers = source.snapshot.lower_paths();
+        let lowers = lowers.iter().map(|lower| Dir::open(lower));
+        Ok((Dir::open(&place)?, lowers.collect::<Result<Vec<_>, _>>()?))
+    };
+    let (upper, lowers) = open().map_err(system)?;
+    let top = chains.last();
+    let root = top.map(|top| Layers::open(store)?.open_diff(*top));
+    let root = root.transpose()?.as_ref().map(layer::directory_metadata);
+    let changes = Changes {
+        upper: &upper,
+        lowers: &lowers,
+        root: root.transpose().map_err(system)?,
+        marks: layer::Marks::default(),
+        latest: source.latest,
+    };
+    let write = |out: &mut Inlet| {
+        let remarks = layer::pack_changes(&changes, out)?;
+        // One that is removed leaves its place first: then we have not seen the whole.
+        is_still_there(&upper, &place).map_err(|source| layer::Error::Pack {
+            path: PathBytes::default(),
+            source,
+        })?;
+        packed();
+        Ok(remarks)
+    };
+    commit(store, chains, write, durability)
+}
+
+fn is_still_there(upper: &Dir, place: &Path) -> Result<(), SysError> {
+    let id = |dir: &Dir| dir.own_metadata().map(|found| (found.dev(), found.ino()));
+    if id(&Dir::open(place)?)? == id(upper)? {
+        return Ok(());
+    }
+    let shown = place.display().to_string();
+    Err(SysError::new("open", shown, Errno::ESTALE))
+}
+
+/// Makes a layer of the changeset that `write` writes as a tar, on top of `chains` (lowest first).
+///
+/// # Errors
+///
+/// Then nothing of it stays in the store. `write` is not asked to go on when the other side has
+/// failed: its writes do.
+pub fn commit(
+    store: &Store,
+    chains: &[ChainId],
+    write: impl FnOnce(&mut Inlet) -> Result<Remarks, layer::Error> + Send,
+    durability: Sync,
+) -> Result<NewLayer, Error> {
+    crate::sys::process::raise_file_limit();
+    let lease = lease_place(store, Place::Layers, false)?;
+    let layers = Layers::open(store)?;
+    let lowers = open_lowers(&layers, chains)?;
+    let blobs = Blobs::open(store)?;
+    let blob = blobs.begin()?;
+    let staging = Staging::begin_unnamed(store)?;
+    let made = staging.dir().make_dir(DIFF, 0o755);
+    let diff = made.and_then(|()| staging.dir().open_dir(DIFF));
+    let diff = diff.map_err(system)?;
+    let failed = |source| Error::Commit { source };
+    let (unpacked, remarks) = std::thread::scope(|scope| {
+        let (stop, until) = channel::<()>();
+        if durability == Sync::Full {
+            scope.spawn(move || writeback::keep_going(blobs.dir(), &until));
+        }
+        let made = layer::make(write, &diff, &Limits::default(), &blob.file);
+        drop(stop);
+        made
+    })
+    .map_err(failed)?;
+    if unpacked.notes.entries == 0 {
+        let layer = None;
+        return Ok(NewLayer {
+            layer,
+            remarks,
+            lease,
+        });
+    }
+    layer::settle(&diff, &unpacked.notes, &lowers).map_err(failed)?;
+    let new = New {
+        layers: &layers,
+        chains,
+        unpacked,
+    };
+    let layer = new.publish(staging, blob, durability)?;
+    Ok(NewLayer {
+        layer: Some(layer),
+        remarks,
+        lease,
+    })
+}
+
+/// A layer that is unpacked and has no name yet.
+struct New<'a, 's> {
+    layers: &'a Layers<'s>,
+    chains: &'a [ChainId],
+    unpacked: Unpacked,
+}
+
+impl New<'_, '_> {
+    /// Everything is on disk before it has its name.
+    fn publish(
+        self,
+        staging: Staging<'_>,
+        blob: NewBlob<'_>,
+        durability: Sync,
+    ) -> Result<LayerRef, Error> {
+        let unpacked = &self.unpacked;
+        let parent = self.chains.last().copied();
+        let chain = ChainId::extend(parent, unpacked.diff_id);
+        let made = LayerRecord::new(chain, parent, unpacked);
+        record::create(staging.dir(), RECORD, &made)?;
+        let blobs = Blobs::open(self.layers.store)?;
+        if durability == Sync::Full {
+            sync::file_system(blobs.dir()).map_err(system)?;
+        }
+        blobs.commit(blob, unpacked.blob)?;
+        // The same changes may have been committed before: equal by construction.
+        staging.publish(self.layers.dir, &chain.0.hex())?;
+        if durability == Sync::Full {
+            sync::directory(blobs.dir()).map_err(system)?;
+            sync::directory(self.layers.dir).map_err(system)?;
+        }
+        Ok(LayerRef {
+            chain,
+            diff_id: unpacked.diff_id,
+            blob: BlobRef {
+                digest: unpacked.blob,
+                size: unpacked.blob_size,
+                media_type: MEDIA_TYPE.to_owned(),
+            },
+            bytes: unpacked.notes.bytes,
+        })
+    }
+}
+
+/// The trees that a layer is settled on, topmost first, down to one that hides the rest.
+fn open_lowers(layers: &Layers<'_>, chains: &[ChainId]) -> Result<Vec<Dir>, Error> {
+    let mut lowers = Vec::new();
+    for chain in chains.iter().rev() {
+        lowers.push(layers.open_diff(*chain)?);
+        if layers.get(*chain)?.opaque_root {
+            break;
+        }
+    }
+    Ok(lowers)
+}
+
+fn system(source: SysError) -> Error {
+    Error::System {
+        what: "make a layer of the changes".to_owned(),
+        source,
+    }
+}
