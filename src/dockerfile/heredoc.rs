@@ -20,7 +20,10 @@ pub(super) fn openings(text: &str) -> Vec<Heredoc> {
     if !may || !text.contains("<<") {
         return Vec::new();
     }
-    words(text).iter().filter_map(|word| opening(word)).collect()
+    words(text)
+        .iter()
+        .filter_map(|word| opening(word))
+        .collect()
 }
 
 /// As a shell separates them; quotes stay.

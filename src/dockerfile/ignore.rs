@@ -54,7 +54,12 @@ impl Ignore {
     /// directory that is, unless a later rule keeps it.
     pub fn is_ignored(&self, path: &[u8]) -> bool {
         let mut ends: Vec<usize> = Vec::new();
-        ends.extend(path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| at));
+        ends.extend(
+            path.iter()
+                .enumerate()
+                .filter(|(_, b)| **b == b'/')
+                .map(|(at, _)| at),
+        );
         ends.push(path.len());
         let mut ignored = false;
         for rule in &self.rules {
@@ -98,22 +103,52 @@ mod tests {
     #[test]
     fn rules_mean_what_they_mean_to_docker() {
         for (text, wanted) in [
-            ("*.txt", ".dockerignore .h Dockerfile a/b/x.txt a/b/y.md a/x.txt c/z"),
+            (
+                "*.txt",
+                ".dockerignore .h Dockerfile a/b/x.txt a/b/y.md a/x.txt c/z",
+            ),
             ("**/*.txt", ".dockerignore .h Dockerfile a/b/y.md c/z"),
-            ("a\n!a/b/x.txt", ".dockerignore .h Dockerfile a/b/x.txt c/z x.txt"),
+            (
+                "a\n!a/b/x.txt",
+                ".dockerignore .h Dockerfile a/b/x.txt c/z x.txt",
+            ),
             ("*\n!c", "c/z"),
-            ("# c\n\n  /a/b/  ", ".dockerignore .h Dockerfile a/x.txt c/z x.txt"),
-            ("Dockerfile\n.dockerignore", ".h a/b/x.txt a/b/y.md a/x.txt c/z x.txt"),
-            ("a/**/x.txt", ".dockerignore .h Dockerfile a/b/y.md c/z x.txt"),
-            ("?.txt\n[.]h", ".dockerignore Dockerfile a/b/x.txt a/b/y.md a/x.txt c/z"),
+            (
+                "# c\n\n  /a/b/  ",
+                ".dockerignore .h Dockerfile a/x.txt c/z x.txt",
+            ),
+            (
+                "Dockerfile\n.dockerignore",
+                ".h a/b/x.txt a/b/y.md a/x.txt c/z x.txt",
+            ),
+            (
+                "a/**/x.txt",
+                ".dockerignore .h Dockerfile a/b/y.md c/z x.txt",
+            ),
+            (
+                "?.txt\n[.]h",
+                ".dockerignore Dockerfile a/b/x.txt a/b/y.md a/x.txt c/z",
+            ),
             ("*/*/", ".dockerignore .h Dockerfile x.txt"),
-            ("a/b/../x.txt\n./c", ".dockerignore .h Dockerfile a/b/x.txt a/b/y.md x.txt"),
-            ("a/b\n!a/b", ".dockerignore .h Dockerfile a/b/x.txt a/b/y.md a/x.txt c/z x.txt"),
-            ("C", ".dockerignore .h Dockerfile a/b/x.txt a/b/y.md a/x.txt c/z x.txt"),
+            (
+                "a/b/../x.txt\n./c",
+                ".dockerignore .h Dockerfile a/b/x.txt a/b/y.md x.txt",
+            ),
+            (
+                "a/b\n!a/b",
+                ".dockerignore .h Dockerfile a/b/x.txt a/b/y.md a/x.txt c/z x.txt",
+            ),
+            (
+                "C",
+                ".dockerignore .h Dockerfile a/b/x.txt a/b/y.md a/x.txt c/z x.txt",
+            ),
             ("**/b", ".dockerignore .h Dockerfile a/x.txt c/z x.txt"),
             ("**b", ".dockerignore .h Dockerfile a/x.txt c/z x.txt"),
             ("a**", ".dockerignore .h Dockerfile c/z x.txt"),
-            ("!x", ".dockerignore .h Dockerfile a/b/x.txt a/b/y.md a/x.txt c/z x.txt"),
+            (
+                "!x",
+                ".dockerignore .h Dockerfile a/b/x.txt a/b/y.md a/x.txt c/z x.txt",
+            ),
         ] {
             assert_eq!(kept(text), wanted, "{text:?}");
         }

@@ -238,7 +238,11 @@ mod tests {
         .unwrap();
         assert_eq!(lexed.lines.len(), 2);
         assert_eq!(lexed.lines[1].line, 7);
-        let bodies: Vec<_> = lexed.lines[0].heredocs.iter().map(|one| &one.body).collect();
+        let bodies: Vec<_> = lexed.lines[0]
+            .heredocs
+            .iter()
+            .map(|one| &one.body)
+            .collect();
         assert_eq!(bodies, ["a\n# b\n", "c\n"]);
         let error = lex("Df", "FROM a\nRUN <<E\nx").unwrap_err();
         assert_eq!(

@@ -30,7 +30,7 @@ pub use instruction::{ArgDefinition, Command, Instruction, Transfer};
 pub use parse::parse_trigger;
 pub use path::clean;
 pub use pattern::{Glob, is_glob};
-pub use stages::{Dockerfile, From, Stage, Step, parse};
+pub use stages::{Base, Dockerfile, Stage, Step, parse};
 
 use crate::error::{ErrorKind, Failure};
 
