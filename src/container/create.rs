@@ -92,11 +92,14 @@ impl Engine {
         for volume in &config.volumes {
             let target = mount::inside_volume(volume)?;
             if mounts.iter().all(|mount| mount.request.target != target) {
-                notes.push(notices::image_volume(
-                    &target,
-                    request.image_volumes,
-                    &mounts,
-                ));
+                // A build says what it does about them.
+                if request.changes_to.is_none() {
+                    notes.push(notices::image_volume(
+                        &target,
+                        request.image_volumes,
+                        &mounts,
+                    ));
+                }
                 if let Some(wanted) = image_volume(target, request.image_volumes) {
                     mounts.push(self.name_volume(wanted)?);
                 }
@@ -302,6 +305,7 @@ fn decide(
         health: health(request.health, config.health)?,
         shell: config.shell,
         mounts,
+        changes_to: request.changes_to,
         id,
     })
 }

@@ -95,6 +95,9 @@ pub struct ContainerRecord {
     pub shell: Vec<String>,
     /// Everything mounted on top, anonymous volumes named.
     pub mounts: Vec<AttachedMount>,
+    /// The directory in `tmp/` that gets the upper dir when the container goes by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes_to: Option<String>,
 }
 
 fn sigterm() -> i32 {

@@ -73,6 +73,9 @@ pub struct RunRequest {
     pub volumes_from: Vec<VolumesFrom>,
     /// `--image-volume`
     pub image_volumes: ImageVolumes,
+    /// For whoever makes an image of it: a directory in `tmp/` that gets the upper dir when an
+    /// `auto_remove` container goes. Nothing of it is told where that is not there any more.
+    pub changes_to: Option<String>,
 }
 
 /// What becomes of the image's `VOLUME`s that no mount covers.
@@ -118,6 +121,7 @@ impl RunRequest {
             mounts: Vec::new(),
             volumes_from: Vec::new(),
             image_volumes: ImageVolumes::default(),
+            changes_to: None,
         }
     }
 }

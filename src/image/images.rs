@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BlobRef, Error, ImageConfig, synthesis};
+use super::{BlobRef, BuildStep, Error, ImageConfig, synthesis};
 use crate::{
     ident::{ChainId, DiffId, Digest, Reference, Timestamp},
     store::{Blobs, Durability, Lease, Place, Store, lease_place, record},
@@ -25,6 +25,9 @@ pub struct ImageRecord {
     pub layers: Vec<LayerRef>,
     /// When it was imported.
     pub imported: Timestamp,
+    /// How a build of this store made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<BuildStep>,
 }
 
 /// One layer of an image.
@@ -49,7 +52,9 @@ impl ImageRecord {
     /// Every blob the image needs.
     pub fn blobs(&self) -> impl Iterator<Item = Digest> {
         let layers = self.layers.iter().map(|layer| layer.blob.digest);
-        [self.manifest, self.id].into_iter().chain(layers)
+        let sources = self.step.as_ref().and_then(|step| step.sources);
+        let own = [self.manifest, self.id].into_iter();
+        own.chain(layers).chain(sources)
     }
 }
 
@@ -192,6 +197,7 @@ impl<'s> Images<'s> {
             imported: known
                 .as_ref()
                 .map_or_else(Timestamp::now, |old| old.imported),
+            step: known.as_ref().and_then(|old| old.step.clone()),
         };
         let file = record_name(manifest);
         if known.as_ref() != Some(&record) {
@@ -203,6 +209,22 @@ impl<'s> Images<'s> {
             self.dir.remove_file(&file).ok();
         }
         Ok((record, moved?))
+    }
+
+    /// Notes how a build made an image, so that its cache finds it. The caller keeps the step's
+    /// sources from being removed meanwhile.
+    pub fn note_step(&self, manifest: Digest, step: BuildStep) -> Result<ImageRecord, Error> {
+        let _lease = self.lease()?;
+        let known = self.find(manifest)?.ok_or_else(|| Error::NotFound {
+            name: manifest.to_string(),
+        })?;
+        let record = ImageRecord {
+            step: Some(step),
+            ..known
+        };
+        let file = record_name(manifest);
+        record::replace(self.store, self.dir, &file, &record, Durability::Synced)?;
+        Ok(record)
     }
 
     fn lease(&self) -> Result<Lease, Error> {

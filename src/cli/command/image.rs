@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use cowshed::container::Engine;
 
-use super::{images, import, inspect, load, rmi, tag};
+use super::{build, images, import, inspect, load, rmi, tag};
 use crate::cli::report::Outcome;
 
 #[derive(Debug, Args)]
@@ -15,6 +15,8 @@ pub(crate) struct ImageArgs {
 
 #[derive(Debug, Subcommand)]
 enum ImageCommand {
+    /// Make an image of a Dockerfile
+    Build(Box<build::BuildArgs>),
     /// List images
     #[command(alias = "list")]
     Ls(images::ImagesArgs),
@@ -33,6 +35,7 @@ enum ImageCommand {
 
 pub(crate) fn run(engine: &Engine, args: ImageArgs) -> Outcome {
     match args.command {
+        ImageCommand::Build(args) => build::run(engine, *args),
         ImageCommand::Ls(args) => images::run(engine, &args),
         ImageCommand::Inspect(args) => inspect::images(engine, &args),
         ImageCommand::Load(args) => load::run(engine, &args),
