@@ -32,11 +32,15 @@
 //! | `log` | a container's output on disk: written, rotated, read, followed | `ident` `sys` |
 //! | `event` | the store's journal of what was done | `ident` `sys` `store` |
 //! | `control` | the conversation with a running container: its socket, its clients, the supervisor's loop | `sys` `process` `log` |
+//! | `dockerfile` | a Dockerfile and a `.dockerignore` as values; nothing acts | – |
 //! | `container` | the whole story, in order, with supervision, undo and recovery | `ident` `sys` `mount` `cgroup` `store` `layer` `image` `registry` `rootfs` `volume` `process` `log` `event` `control` |
+//! | `build` | a Dockerfile becomes an image, step by step, with a cache | `ident` `sys` `store` `layer` `image` `rootfs` `process` `control` `dockerfile` `container` |
 
+pub mod build;
 pub mod cgroup;
 pub mod container;
 pub mod control;
+pub mod dockerfile;
 pub mod error;
 pub mod event;
 pub mod ident;

@@ -102,6 +102,8 @@ enum Command {
     Load(load::LoadArgs),
     /// Make an image of a root file system: a tar or a directory
     Import(import::ImportArgs),
+    /// Make an image of a Dockerfile
+    Build(Box<command::build::BuildArgs>),
     /// List images
     Images(images::ImagesArgs),
     /// Give an image another name
@@ -185,6 +187,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Inspect(args) => inspect::run(&open_tidy()?, &args),
         Command::Load(args) => load::run(&open_tidy()?, &args),
         Command::Import(args) => import::run(&open_tidy()?, args),
+        Command::Build(args) => command::build::run(&open_tidy()?, *args),
         Command::Images(args) => images::run(&open_tidy()?, &args),
         Command::Tag(args) => tag::run(&open_tidy()?, &args),
         Command::Rmi(args) => rmi::run(&open_tidy()?, &args),

@@ -93,6 +93,7 @@ macro_rules! from_failures {
 }
 
 from_failures!(
+    cowshed::build::Error,
     cowshed::cgroup::Error,
     cowshed::container::Error,
     cowshed::control::Error,

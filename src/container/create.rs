@@ -92,11 +92,14 @@ impl Engine {
         for volume in &config.volumes {
             let target = mount::inside_volume(volume)?;
             if mounts.iter().all(|mount| mount.request.target != target) {
-                notes.push(notices::image_volume(
-                    &target,
-                    request.image_volumes,
-                    &mounts,
-                ));
+                // A build says what it does about them.
+                if request.changes_to.is_none() {
+                    notes.push(notices::image_volume(
+                        &target,
+                        request.image_volumes,
+                        &mounts,
+                    ));
+                }
                 if let Some(wanted) = image_volume(target, request.image_volumes) {
                     mounts.push(self.name_volume(wanted)?);
                 }
@@ -303,6 +306,7 @@ fn decide(
         shell: config.shell,
         mounts,
         union: request.union,
+        changes_to: request.changes_to,
         id,
     })
 }

@@ -6,8 +6,11 @@ use crate::{
     image::{ImageRecord, NextImage, RunConfig},
     rootfs::{self, NewLayer, Source, Sync},
     store::{Place, lease_place},
-    sys::TimeSpec,
+    sys::{Dir, TimeSpec},
 };
+
+/// Beside the container's record.
+const UPPER: &str = "upper";
 
 /// A step from one image to the next.
 #[derive(Debug, Clone)]
@@ -49,6 +52,15 @@ impl Engine {
         let store = self.store();
         let made = rootfs::commit_snapshot(store, &record.chains, &source, packed, durability);
         self.clean_after(made.map_err(Error::from))
+    }
+
+    /// Moves a container's upper dir to where somebody waits for it. Whoever does not wait any more
+    /// does not need it.
+    pub(super) fn hand_over(&self, container: &Dir, place: &str) {
+        let waiting = self.store().open_dir(Place::Tmp);
+        if let Ok(Ok(waiting)) = waiting.map(|tmp| tmp.open_dir(place)) {
+            container.rename_new(UPPER, &waiting, UPPER).ok();
+        }
     }
 
     /// Makes the image that a step leads to: with `layer` on top of the parent's, or with the

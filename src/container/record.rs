@@ -98,6 +98,9 @@ pub struct ContainerRecord {
     /// What its union has switched on.
     #[serde(default, skip_serializing_if = "UnionOptions::is_default")]
     pub union: UnionOptions,
+    /// The directory in `tmp/` that gets the upper dir when the container goes by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes_to: Option<String>,
 }
 
 fn sigterm() -> i32 {

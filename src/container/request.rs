@@ -75,6 +75,9 @@ pub struct RunRequest {
     pub image_volumes: ImageVolumes,
     /// `--storage-opt`
     pub union: UnionOptions,
+    /// For whoever makes an image of it: a directory in `tmp/` that gets the upper dir when an
+    /// `auto_remove` container goes. Nothing of it is told where that is not there any more.
+    pub changes_to: Option<String>,
 }
 
 /// What becomes of the image's `VOLUME`s that no mount covers.
@@ -121,6 +124,7 @@ impl RunRequest {
             volumes_from: Vec::new(),
             image_volumes: ImageVolumes::default(),
             union: UnionOptions::default(),
+            changes_to: None,
         }
     }
 }

@@ -272,6 +272,9 @@ impl Supervisor<'_> {
             // By the name it has by now.
             let record = record::find(&self.lease.dir, containers::CONFIG);
             let record = record.ok().flatten().unwrap_or(self.record);
+            if let Some(place) = &record.changes_to {
+                self.engine.hand_over(&self.lease.dir, place);
+            }
             let remove = || self.engine.take_away(&record, self.lease, true);
             let removed = explain.step(remove, |_| run::narrate_removal(&record));
             if let Err(error) = removed {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BlobRef, Error, ImageConfig, synthesis};
+use super::{BlobRef, BuildStep, Error, ImageConfig, synthesis};
 use crate::{
     error::in_a_line,
     ident::{ChainId, DiffId, Digest, Reference, Timestamp},
@@ -29,6 +29,9 @@ pub struct ImageRecord {
     /// Where a registry has it, and by which digest: of a manifest or of an index.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Reference>,
+    /// How a build of this store made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<BuildStep>,
 }
 
 /// One layer of an image.
@@ -53,7 +56,9 @@ impl ImageRecord {
     /// Every blob the image needs.
     pub fn blobs(&self) -> impl Iterator<Item = Digest> {
         let layers = self.layers.iter().map(|layer| layer.blob.digest);
-        [self.manifest, self.id].into_iter().chain(layers)
+        let sources = self.step.as_ref().and_then(|step| step.sources);
+        let own = [self.manifest, self.id].into_iter();
+        own.chain(layers).chain(sources)
     }
 }
 
@@ -309,6 +314,7 @@ impl<'s> Images<'s> {
             sources: known
                 .as_ref()
                 .map_or_else(Vec::new, |old| old.sources.clone()),
+            step: known.as_ref().and_then(|old| old.step.clone()),
         };
         let file = record_name(manifest);
         if known.as_ref() != Some(&record) {
@@ -320,6 +326,22 @@ impl<'s> Images<'s> {
             self.dir.remove_file(&file).ok();
         }
         Ok((record, moved?))
+    }
+
+    /// Notes how a build made an image, so that its cache finds it. The caller keeps the step's
+    /// sources from being removed meanwhile.
+    pub fn note_step(&self, manifest: Digest, step: BuildStep) -> Result<ImageRecord, Error> {
+        let _lease = self.lease()?;
+        let known = self.find(manifest)?.ok_or_else(|| Error::NotFound {
+            name: manifest.to_string(),
+        })?;
+        let record = ImageRecord {
+            step: Some(step),
+            ..known
+        };
+        let file = record_name(manifest);
+        record::replace(self.store, self.dir, &file, &record, Durability::Synced)?;
+        Ok(record)
     }
 
     fn lease(&self) -> Result<Lease, Error> {

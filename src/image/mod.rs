@@ -7,6 +7,7 @@
 //! Not here: unpacking and stacking layers (`rootfs`).
 
 mod archive;
+mod build_step;
 mod bundle;
 mod change;
 mod config;
@@ -23,6 +24,7 @@ mod platform;
 mod run_config;
 mod synthesis;
 
+pub use build_step::BuildStep;
 pub use bundle::{Bundle, Member};
 pub use change::apply as apply_change;
 pub use config::{History, ImageConfig};

@@ -92,7 +92,7 @@ pub use pack_copy::{CopyForm, Subject, pack_copy, pack_tree};
 pub use path::PathBytes;
 pub use pipe::{Digested, digest};
 pub use place::{Destination, Owner, Placed, Terms, place};
-pub use reading::inspect;
+pub use reading::{begins_archive, inspect};
 pub use remarks::Remarks;
 pub use settle::settle;
 pub use tar_writer::{Sink, TarWriter};

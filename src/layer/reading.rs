@@ -37,6 +37,14 @@ pub(super) fn drain(mut tar: impl Read) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether this is the beginning of a tar, compressed or not: its first header can be read.
+pub fn begins_archive(beginning: impl Read, limits: &Limits) -> bool {
+    let Ok(mut tar) = open(beginning, limits) else {
+        return false;
+    };
+    matches!(Frames::new(&mut tar, limits).next(), Ok(Some(_)))
+}
+
 /// Reads a tar, compressed or not, to its end and makes nothing of it.
 pub fn inspect(
     tar: impl Read,

@@ -181,6 +181,8 @@ mod tests {
             id: digest,
             layers: sizes.iter().map(layer).collect(),
             imported: Timestamp::now(),
+            sources: Vec::new(),
+            step: None,
         }
     }
 

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use cowshed::container::Engine;
 
 use super::{
-    history, image_diff, image_look, image_mount, image_prune, image_verify, images, import,
+    build, history, image_diff, image_look, image_mount, image_prune, image_verify, images, import,
     inspect, load, pull, push, rmi, tag,
 };
 use crate::cli::report::Outcome;
@@ -18,6 +18,8 @@ pub(crate) struct ImageArgs {
 
 #[derive(Debug, Subcommand)]
 enum ImageCommand {
+    /// Make an image of a Dockerfile
+    Build(Box<build::BuildArgs>),
     /// List images
     #[command(alias = "list")]
     Ls(images::ImagesArgs),
@@ -51,6 +53,7 @@ enum ImageCommand {
 
 pub(crate) fn run(engine: &Engine, args: ImageArgs) -> Outcome {
     match args.command {
+        ImageCommand::Build(args) => build::run(engine, *args),
         ImageCommand::Ls(args) => images::run(engine, &args),
         ImageCommand::Inspect(args) => inspect::images(engine, &args),
         ImageCommand::Load(args) => load::run(engine, &args),

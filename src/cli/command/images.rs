@@ -189,6 +189,8 @@ fn stand_in(manifest: Digest) -> ImageRecord {
         id: manifest,
         layers: Vec::new(),
         imported: Timestamp::now(),
+        sources: Vec::new(),
+        step: None,
     }
 }
 

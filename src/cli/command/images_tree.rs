@@ -193,6 +193,8 @@ mod tests {
                 id,
                 layers: (0..layers.len()).map(layer).collect(),
                 imported: Timestamp::now(),
+                sources: Vec::new(),
+                step: None,
             },
             name: Some(name.parse().unwrap()),
             created: None,

@@ -3,6 +3,8 @@
 mod accepted_args;
 pub(crate) mod attach;
 mod attach_args;
+pub(crate) mod build;
+mod build_progress;
 mod cid_file;
 pub(crate) mod commit;
 pub(crate) mod completion;
