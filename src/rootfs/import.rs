@@ -10,17 +10,13 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{
-    Error, Layers,
-    layers::{DIFF, LayerRecord, RECORD},
-    writeback,
-};
+use super::{Error, Layers, layers::DIFF, writeback};
 use crate::{
     ident::{ChainId, DiffId, Digest},
     image::{BlobRef, LayerRef},
     layer::{self, Compression, Limits, Unpacked},
-    store::{Blobs, Lease, NewBlob, Place, Staging, Store, lease_place, record},
-    sys::{Dir, SysError, lock::Lock, sync},
+    store::{Blobs, Lease, NewBlob, Place, Staging, Store, lease_place},
+    sys::{SysError, lock::Lock},
 };
 
 /// Reader of a layer's bytes from their start.
@@ -66,13 +62,13 @@ pub struct Imported {
 }
 
 /// One layer after its worker.
-struct Done<'s> {
-    unpacked: Unpacked,
-    compression: Compression,
+pub(super) struct Done<'s> {
+    pub(super) unpacked: Unpacked,
+    pub(super) compression: Compression,
     /// `None` where the layer was there and only its blob was missing.
-    staging: Option<Staging<'s>>,
+    pub(super) staging: Option<Staging<'s>>,
     /// `None` where the blob was there.
-    blob: Option<NewBlob<'s>>,
+    pub(super) blob: Option<NewBlob<'s>>,
 }
 
 /// A blob that is begun elsewhere and written by whoever reads it; `None` for most.
@@ -121,13 +117,13 @@ pub fn import_begun<'s, 'a>(
     Ok(Imported { layers, lease })
 }
 
-struct Import<'s, 'a> {
+pub(super) struct Import<'s, 'a> {
     store: &'s Store,
-    layers: Layers<'s>,
-    blobs: Blobs<'s>,
+    pub(super) layers: Layers<'s>,
+    pub(super) blobs: Blobs<'s>,
     /// Keeps what was found from being removed while the rest is unpacked: removals need not wait.
     held: Mutex<Vec<Held>>,
-    sources: &'a [LayerSource<'a>],
+    pub(super) sources: &'a [LayerSource<'a>],
     begun: Begun<'a, 's>,
     limits: Limits,
     durability: Sync,
@@ -314,135 +310,6 @@ impl<'s> Import<'s, '_> {
         verify(number, source, &unpacked)?;
         Ok((unpacked, compression, staging))
     }
-
-    /// Applies what depends on the layers below, lowest first.
-    fn settle(&self, chains: &[ChainId], done: &[Option<Done<'_>>]) -> Result<(), Error> {
-        // Topmost first, cut where a layer hides everything below it.
-        let mut lowers: Vec<Dir> = Vec::new();
-        for (number, (chain, done)) in chains.iter().zip(done).enumerate() {
-            let staging = done
-                .as_ref()
-                .and_then(|done| Some((done, done.staging.as_ref()?)));
-            let (diff, opaque_root) = match staging {
-                None => (
-                    self.layers.open_diff(*chain)?,
-                    self.layers.get(*chain)?.opaque_root,
-                ),
-                Some((done, staging)) => {
-                    let diff = staging.dir().open_dir(DIFF).map_err(system)?;
-                    let notes = &done.unpacked.notes;
-                    layer::settle(&diff, notes, &lowers).map_err(|source| Error::Unpack {
-                        number: number + 1,
-                        diff_id: done.unpacked.diff_id,
-                        source,
-                    })?;
-                    (diff, notes.opaque_root)
-                }
-            };
-            if opaque_root {
-                lowers.clear();
-            }
-            lowers.insert(0, diff);
-        }
-        Ok(())
-    }
-
-    /// Gives everything its final name: blobs, then layers from the lowest up.
-    fn commit(
-        &self,
-        chains: &[ChainId],
-        done: Vec<Option<Done<'s>>>,
-        durability: Sync,
-    ) -> Result<Vec<LayerRef>, Error> {
-        let mut parent = None;
-        for (chain, done) in chains.iter().zip(&done) {
-            if let Some((unpacked, staging)) = done
-                .as_ref()
-                .and_then(|done| Some((&done.unpacked, done.staging.as_ref()?)))
-            {
-                let layer = LayerRecord::new(*chain, parent, unpacked);
-                record::create(staging.dir(), RECORD, &layer)?;
-            }
-            parent = Some(*chain);
-        }
-        let anything = done.iter().any(Option::is_some);
-        if anything && durability == Sync::Full {
-            sync::file_system(self.blobs.dir()).map_err(system)?;
-        }
-        let mut layers = Vec::new();
-        for (number, (chain, done)) in chains.iter().zip(done).enumerate() {
-            layers.push(self.publish(number, *chain, done)?);
-        }
-        if anything && durability == Sync::Full {
-            sync::directory(self.blobs.dir()).map_err(system)?;
-            sync::directory(self.layers.dir).map_err(system)?;
-        }
-        Ok(layers)
-    }
-
-    fn publish(
-        &self,
-        number: usize,
-        chain: ChainId,
-        done: Option<Done<'_>>,
-    ) -> Result<LayerRef, Error> {
-        let source = &self.sources[number];
-        let Some(done) = done else {
-            let record = self.layers.get(chain)?;
-            let media_type = media_type(self.compression_of(record.blob));
-            let own = BlobRef {
-                digest: record.blob,
-                size: record.blob_size,
-                media_type,
-            };
-            let blob = source.blob.clone().unwrap_or(own);
-            return Ok(LayerRef {
-                chain,
-                diff_id: source.diff_id,
-                blob,
-                bytes: record.bytes,
-            });
-        };
-        let Done {
-            unpacked,
-            compression,
-            staging,
-            blob,
-        } = done;
-        if let Some(blob) = blob {
-            self.blobs.commit(blob, unpacked.blob)?;
-        }
-        let bytes = match staging {
-            Some(staging) => {
-                // Somebody else may have made the same layer meanwhile: equal by construction.
-                staging.publish(self.layers.dir, &chain.0.hex())?;
-                unpacked.notes.bytes
-            }
-            None => self.layers.get(chain)?.bytes,
-        };
-        let (digest, size) = (unpacked.blob, unpacked.blob_size);
-        let media_type = source.blob.as_ref().map(|blob| blob.media_type.clone());
-        let media_type = media_type.unwrap_or_else(|| self::media_type(compression));
-        let blob = BlobRef {
-            digest,
-            size,
-            media_type,
-        };
-        Ok(LayerRef {
-            chain,
-            diff_id: source.diff_id,
-            blob,
-            bytes,
-        })
-    }
-
-    fn compression_of(&self, blob: Digest) -> Compression {
-        let mut head = Vec::new();
-        if let Ok(file) = self.blobs.open_blob(blob) {
-            file.take(512).read_to_end(&mut head).ok();
-        }
-        Compression::detect(&head)
-    }
 }
 
 fn verify(number: usize, source: &LayerSource<'_>, unpacked: &Unpacked) -> Result<(), Error> {
@@ -475,18 +342,7 @@ fn verify(number: usize, source: &LayerSource<'_>, unpacked: &Unpacked) -> Resul
     Ok(())
 }
 
-fn media_type(compression: Compression) -> String {
-    let suffix = match compression {
-        Compression::None => "",
-        Compression::Gzip => "+gzip",
-        Compression::Zstd => "+zstd",
-        Compression::Xz => "+xz",
-        Compression::Bzip2 => "+bzip2",
-    };
-    format!("application/vnd.oci.image.layer.v1.tar{suffix}")
-}
-
-fn system(source: SysError) -> Error {
+pub(super) fn system(source: SysError) -> Error {
     Error::System {
         what: "import layers".to_owned(),
         source,

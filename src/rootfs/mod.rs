@@ -20,6 +20,7 @@ mod explain;
 mod image_diff;
 mod image_view;
 mod import;
+mod import_commit;
 mod init_layer;
 mod layers;
 mod merged;

@@ -14,6 +14,7 @@ pub mod deadline;
 mod delete;
 mod delete_trees;
 mod dir;
+mod dir_entries;
 mod error;
 pub mod features;
 pub mod fork;
