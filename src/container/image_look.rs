@@ -128,7 +128,10 @@ impl Engine {
     pub fn explain_diff(&self, text: &str) -> Result<Vec<Explained>, Error> {
         let record = self.container(text)?.record;
         let snapshot = rootfs::prepare(self.store(), &record.chains, &record.id)?;
-        let targets = record.mounts.iter().map(|mount| mount.request.target.clone());
+        let targets = record
+            .mounts
+            .iter()
+            .map(|mount| mount.request.target.clone());
         Ok(rootfs::explain(&snapshot, &targets.collect::<Vec<_>>())?)
     }
 }

@@ -40,12 +40,14 @@ impl Engine {
             if unused.iter().any(|one| one.id == record.id) {
                 continue;
             }
-            let used = containers.iter().any(|one| one.record.uses_image(&record.id))
+            let used = containers
+                .iter()
+                .any(|one| one.record.uses_image(&record.id))
                 || mounts.iter().any(|view| view.mount.image == record.id);
             let family = Family::of(record.id, &records, &names);
             // A name by digest is no name that anybody gave.
-            let named = family.names.iter().any(|name| name.tag().is_some());
-            if used || (named && !all) {
+            let has_tag = family.names.iter().any(|name| name.tag().is_some());
+            if used || (has_tag && !all) {
                 continue;
             }
             let config = images.config(record)?;
@@ -71,10 +73,7 @@ impl Engine {
         let mut going = Vec::new();
         for one in chosen {
             if let Some(family) = self.still_unused(one, &records, &names)? {
-                images.untag(&family.names)?;
-                for record in &family.records {
-                    images.forget(record)?;
-                }
+                images.forget(&family.records, &family.names)?;
                 going.push(family);
             }
         }

@@ -121,7 +121,11 @@ impl Verification<'_> {
                 let said = image::named_by(&bytes);
                 let wanted = (
                     record.id,
-                    record.layers.iter().map(|layer| (layer.blob.digest, layer.blob.size)).collect(),
+                    record
+                        .layers
+                        .iter()
+                        .map(|layer| (layer.blob.digest, layer.blob.size))
+                        .collect(),
                 );
                 match said {
                     Err(error) => say(format!("manifest: {}", text(&error))),
@@ -132,7 +136,10 @@ impl Verification<'_> {
                 }
             }
         }
-        match blobs.read(record.id).map(|bytes| ImageConfig::parse(&bytes)) {
+        match blobs
+            .read(record.id)
+            .map(|bytes| ImageConfig::parse(&bytes))
+        {
             Err(error) => say(format!("config: {}", text(&error))),
             Ok(Err(error)) => say(format!("config: {}", text(&error))),
             Ok(Ok(config)) => {

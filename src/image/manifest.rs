@@ -106,7 +106,10 @@ pub fn named_by(manifest: &[u8]) -> Result<(Digest, Vec<(Digest, u64)>), Error> 
     };
     let layers = manifest.layers().iter();
     let layers = layers.map(|layer| Ok((digest(layer)?, layer.size())));
-    Ok((digest(manifest.config())?, layers.collect::<Result<_, Error>>()?))
+    Ok((
+        digest(manifest.config())?,
+        layers.collect::<Result<_, Error>>()?,
+    ))
 }
 
 /// Parses an image index.

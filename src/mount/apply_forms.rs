@@ -242,7 +242,9 @@ impl Stage {
 pub fn read_only_union(lowers: &[BorrowedFd<'_>], source: &str) -> Result<OwnedFd> {
     let overlay = FsContext::without_source("overlay")?;
     overlay.set("source", source)?;
-    let attributes = Attributes::READ_ONLY.with(Attributes::NO_DEV).with(Attributes::NO_SUID);
+    let attributes = Attributes::READ_ONLY
+        .with(Attributes::NO_DEV)
+        .with(Attributes::NO_SUID);
     finish_union(overlay, lowers, None, attributes)
 }
 

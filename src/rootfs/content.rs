@@ -124,7 +124,10 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let dir = Dir::open(scratch.path()).unwrap();
         let make = |name: &str, bytes: &[u8]| {
-            dir.create_file(name, 0o600).unwrap().write_all(bytes).unwrap();
+            dir.create_file(name, 0o600)
+                .unwrap()
+                .write_all(bytes)
+                .unwrap();
         };
         let mut bytes = vec![7; 100 * BLOCK + 10];
         make("old", &bytes);

@@ -223,12 +223,7 @@ fn same_metadata(old: &Metadata, new: &Metadata) -> bool {
 
 /// Whether a file copied up is another one by now. A different time alone makes it one only when
 /// size or bytes differ, too: a copy-up keeps the time.
-fn differs(
-    upper: &Dir,
-    new: &Metadata,
-    below: &Leaf,
-    name: &OsStr,
-) -> SysResult<bool> {
+fn differs(upper: &Dir, new: &Metadata, below: &Leaf, name: &OsStr) -> SysResult<bool> {
     let (lower, old) = (&below.dir, &below.metadata);
     if !same_metadata(old, new) || old.mtime() != new.mtime() {
         return Ok(true);

@@ -94,11 +94,7 @@ pub fn explain(snapshot: &Snapshot, targets: &[PathBuf]) -> Result<Vec<Explained
     })
 }
 
-fn explain_dirs(
-    upper: &Dir,
-    lowers: &Merged,
-    targets: &[PathBuf],
-) -> SysResult<Vec<Explained>> {
+fn explain_dirs(upper: &Dir, lowers: &Merged, targets: &[PathBuf]) -> SysResult<Vec<Explained>> {
     let ways = targets.iter().flat_map(|target| target.ancestors());
     let mut walk = Walk {
         all: Vec::new(),
@@ -239,7 +235,13 @@ impl Walk {
                     ["time"] => CopyOnWrite::Modified,
                     _ => CopyOnWrite::MetadataCopyUp,
                 };
-                (Explained { what, ..explained(path, kind) }, dirs)
+                (
+                    Explained {
+                        what,
+                        ..explained(path, kind)
+                    },
+                    dirs,
+                )
             }
         };
         let at = self.all.len();
@@ -267,9 +269,10 @@ impl Walk {
     ) -> SysResult<()> {
         let another = metadata.nlink() > 1 && !self.seen.insert(metadata.ino());
         // A hole is not written.
-        let bytes = match another {
-            true => 0,
-            false => bytes_of(metadata).min(metadata.allocated()),
+        let bytes = if another {
+            0
+        } else {
+            bytes_of(metadata).min(metadata.allocated())
         };
         let new = (upper, name, metadata);
         let one = match below {
@@ -287,7 +290,10 @@ impl Walk {
                     });
                 }
                 let created = explained(path, CopyOnWrite::Created);
-                Explained { written: bytes, ..created }
+                Explained {
+                    written: bytes,
+                    ..created
+                }
             }
             Seen::Directory(dir, _) => Explained {
                 hidden: dir.size(DEPTH_MAX)?.0,
@@ -328,7 +334,11 @@ impl Walk {
             return Ok(());
         }
         let handle = |gone: &Gone| handle::of(&gone.leaf.dir, &gone.name);
-        let handles = self.gone.iter().map(handle).collect::<SysResult<Vec<_>>>()?;
+        let handles = self
+            .gone
+            .iter()
+            .map(handle)
+            .collect::<SysResult<Vec<_>>>()?;
         for stranger in &self.strangers {
             for (gone, handle) in self.gone.iter().zip(&handles) {
                 let is_origin = |handle| is_origin(&stranger.origin, handle);

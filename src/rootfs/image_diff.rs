@@ -57,10 +57,16 @@ pub fn image_diff(
     // The same layer has the same number in both.
     let open = |chains: &[ChainId]| -> Result<Merged, Error> {
         let stack = open_stack(&layers, chains)?.into_iter();
-        Ok(Merged::new(stack.map(|(place, dir)| (numbers[&chains[place]], dir)).collect()))
+        Ok(Merged::new(
+            stack
+                .map(|(place, dir)| (numbers[&chains[place]], dir))
+                .collect(),
+        ))
     };
     let (old, new) = (open(old)?, open(new)?);
-    let mut walk = Walk { changes: Vec::new() };
+    let mut walk = Walk {
+        changes: Vec::new(),
+    };
     let walked = walk.root(&old, &new);
     walked.map_err(|source| Error::System {
         what: "compare images".to_owned(),
@@ -80,11 +86,11 @@ impl Walk {
     fn root(&mut self, old: &Merged, new: &Merged) -> SysResult<()> {
         if let (Some(one), Some(other)) = (old.front(), new.front()) {
             let (before, now) = (one.own_metadata()?, other.own_metadata()?);
-            self.directories(Path::new("/"), (one, OsStr::new("."), &before), (
-                other,
-                OsStr::new("."),
-                &now,
-            ))?;
+            self.directories(
+                Path::new("/"),
+                (one, OsStr::new("."), &before),
+                (other, OsStr::new("."), &now),
+            )?;
         }
         self.directory(old, new, Path::new("/"), 0)
     }
@@ -184,7 +190,12 @@ impl Walk {
         }
         what.extend(other_metadata(old, new)?);
         if !what.is_empty() {
-            self.push(path, ChangeKind::Modified, (one.bytes(), other.bytes()), what);
+            self.push(
+                path,
+                ChangeKind::Modified,
+                (one.bytes(), other.bytes()),
+                what,
+            );
         }
         Ok(())
     }

@@ -3,11 +3,15 @@
 use std::{
     collections::HashMap,
     ffi::OsStr,
+    os::unix::ffi::OsStringExt as _,
     path::{Path, PathBuf},
 };
 
 use super::content::{same_content, xattrs};
-use crate::sys::{Dir, FileKind, Metadata, Result, xattr};
+use crate::{
+    layer::PathBytes,
+    sys::{Dir, FileKind, Metadata, Result, xattr},
+};
 
 /// One thing that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +30,11 @@ pub(super) fn compare(wanted: &Dir, found: &Dir) -> Result<Vec<Difference>> {
     };
     let top = Path::new("/");
     let (should, is) = (wanted.own_metadata()?, found.own_metadata()?);
-    walk.inodes(top, (wanted, OsStr::new("."), &should), (found, OsStr::new("."), &is))?;
+    walk.inodes(
+        top,
+        (wanted, OsStr::new("."), &should),
+        (found, OsStr::new("."), &is),
+    )?;
     walk.directory(top, wanted, found)?;
     Ok(walk.differences)
 }
@@ -81,13 +89,16 @@ impl Walk {
         }
         self.hard_links(path, should, is);
         if should.kind() == FileKind::File && should.size() != is.size() {
-            self.say(path, format!("size is {}, not {}", is.size(), should.size()));
+            self.say(
+                path,
+                format!("size is {}, not {}", is.size(), should.size()),
+            );
         } else if !same_content(wanted, found)? {
             let what = match should.kind() {
                 FileKind::Symlink => format!(
                     "link leads to {:?}, not to {:?}",
-                    there.read_symlink(name)?,
-                    dir.read_symlink(name)?
+                    PathBytes::new(there.read_symlink(name)?.into_vec()),
+                    PathBytes::new(dir.read_symlink(name)?.into_vec())
                 ),
                 FileKind::CharDevice | FileKind::BlockDevice => {
                     let text = |of: &Metadata| {
@@ -109,11 +120,17 @@ impl Walk {
         let (should, is) = (wanted.2, found.2);
         // A link's mode means nothing.
         if should.mode() != is.mode() && should.kind() != FileKind::Symlink {
-            self.say(path, format!("mode is {:04o}, not {:04o}", is.mode(), should.mode()));
+            self.say(
+                path,
+                format!("mode is {:04o}, not {:04o}", is.mode(), should.mode()),
+            );
         }
         let owner = |of: &Metadata| format!("{}:{}", of.uid(), of.gid());
         if owner(should) != owner(is) {
-            self.say(path, format!("owner is {}, not {}", owner(is), owner(should)));
+            self.say(
+                path,
+                format!("owner is {}, not {}", owner(is), owner(should)),
+            );
         }
         // Nobody says when a whiteout was made.
         if should.mtime() != is.mtime() && !should.is_whiteout() {
@@ -126,11 +143,20 @@ impl Walk {
             (None, _) => self.say(path, "directory is opaque"),
         }
         let (mut should, mut is) = (xattrs(wanted)?, xattrs(found)?);
-        should.retain(|pair| is.iter().position(|other| other == pair).map(|at| is.remove(at)).is_none());
+        should.retain(|pair| {
+            is.iter()
+                .position(|other| other == pair)
+                .map(|at| is.remove(at))
+                .is_none()
+        });
         for (key, _) in &should {
             let key = String::from_utf8_lossy(key);
             let other = is.iter().any(|(other, _)| *other == *key.as_bytes());
-            let state = if other { "is another one" } else { "is missing" };
+            let state = if other {
+                "is another one"
+            } else {
+                "is missing"
+            };
             self.say(path, format!("attribute {key} {state}"));
         }
         for (key, _) in &is {
@@ -149,13 +175,19 @@ impl Walk {
             if of.nlink() < 2 || of.is_whiteout() {
                 return path.to_owned();
             }
-            links.entry(of.ino()).or_insert_with(|| path.to_owned()).clone()
+            links
+                .entry(of.ino())
+                .or_insert_with(|| path.to_owned())
+                .clone()
         };
         let (should, is) = (first(wanted, should), first(found, is));
         if should != is {
-            let text = |of: &Path| match of == path {
-                true => "a file of its own".to_owned(),
-                false => format!("another name of {}", of.display()),
+            let text = |of: &Path| {
+                if of == path {
+                    "a file of its own".to_owned()
+                } else {
+                    format!("another name of {}", of.display())
+                }
             };
             let what = format!("is {}, not {}", text(&is), text(&should));
             self.say(path, what);
@@ -189,7 +221,7 @@ fn time(of: &Metadata) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, io::Write as _, os::unix::fs::PermissionsExt as _};
+    use std::{fs, io::Write as _, os::unix::fs::PermissionsExt};
 
     use super::*;
 
@@ -197,11 +229,17 @@ mod tests {
         fs::create_dir_all(top.join("dir/sub")).unwrap();
         let dir = Dir::open(top).unwrap();
         for name in ["file", "other", "라"] {
-            dir.create_file(name, 0o644).unwrap().write_all(b"content").unwrap();
+            dir.create_file(name, 0o644)
+                .unwrap()
+                .write_all(b"content")
+                .unwrap();
         }
         dir.link("file", &dir, "link").unwrap();
         dir.make_symlink("file".as_ref(), "soft").unwrap();
-        let time = crate::sys::TimeSpec { seconds: 5, nanoseconds: 7 };
+        let time = crate::sys::TimeSpec {
+            seconds: 5,
+            nanoseconds: 7,
+        };
         for name in ["file", "other", "라", "soft", "dir"] {
             dir.set_times(name, time).unwrap();
         }
@@ -234,29 +272,40 @@ mod tests {
         let mode = |top: &Path, name: &str, mode| {
             fs::set_permissions(top.join(name), PermissionsExt::from_mode(mode)).unwrap();
         };
-        assert_eq!(told(|top, _| mode(top, "라", 0o600)), ["/라: mode is 0600, not 0644"]);
+        assert_eq!(
+            told(|top, _| mode(top, "라", 0o600)),
+            ["/라: mode is 0600, not 0644"]
+        );
         assert_eq!(
             told(|_, dir| {
-                let time = crate::sys::TimeSpec { seconds: 5, nanoseconds: 8 };
+                let time = crate::sys::TimeSpec {
+                    seconds: 5,
+                    nanoseconds: 8,
+                };
                 dir.set_times("other", time).unwrap();
             }),
             ["/other: time is 1970-01-01T00:00:05.000000008Z, not 1970-01-01T00:00:05.000000007Z"]
         );
-        assert_eq!(told(|top, _| fs::remove_file(top.join("other")).unwrap()), [
-            "/other: missing: file"
-        ]);
-        assert_eq!(told(|_, dir| dir.make_dir("new", 0o755).unwrap()), [
-            "/new: not in the layer: directory"
-        ]);
+        assert_eq!(
+            told(|top, _| fs::remove_file(top.join("other")).unwrap()),
+            ["/other: missing: file"]
+        );
+        assert_eq!(
+            told(|_, dir| dir.make_dir("new", 0o755).unwrap()),
+            ["/new: not in the layer: directory"]
+        );
         assert_eq!(
             told(|top, dir| {
                 fs::remove_dir(top.join("dir/sub")).unwrap();
-                dir.open_dir("dir").unwrap().create_file("sub", 0o644).unwrap();
+                dir.open_dir("dir")
+                    .unwrap()
+                    .create_file("sub", 0o644)
+                    .unwrap();
             }),
             ["/dir/sub: type is file, not directory"]
         );
         assert_eq!(
-            told(|_, dir| crate::sys::xattr::set(dir, "file", "user.x", b"1").unwrap()),
+            told(|_, dir| xattr::set(dir, "file", "user.x", b"1").unwrap()),
             [
                 "/file: attribute user.x is not in the layer",
                 "/link: attribute user.x is not in the layer"
@@ -268,13 +317,22 @@ mod tests {
     fn a_name_of_another_file_is_found() {
         let told = told(|top, dir| {
             fs::remove_file(top.join("link")).unwrap();
-            dir.create_file("link", 0o644).unwrap().write_all(b"CONTENT").unwrap();
-            let time = crate::sys::TimeSpec { seconds: 5, nanoseconds: 7 };
+            dir.create_file("link", 0o644)
+                .unwrap()
+                .write_all(b"CONTENT")
+                .unwrap();
+            let time = crate::sys::TimeSpec {
+                seconds: 5,
+                nanoseconds: 7,
+            };
             dir.set_times("link", time).unwrap();
         });
-        assert_eq!(told, [
-            "/link: is a file of its own, not another name of /file",
-            "/link: content differs"
-        ]);
+        assert_eq!(
+            told,
+            [
+                "/link: is a file of its own, not another name of /file",
+                "/link: content differs"
+            ]
+        );
     }
 }

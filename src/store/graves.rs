@@ -32,7 +32,8 @@ impl<'s> Graves<'s> {
             from.rename(name, self.trash, &grave)?;
             Ok(grave)
         });
-        self.names.push(grave.map_err(|source| failed(name, source))?);
+        self.names
+            .push(grave.map_err(|source| failed(name, source))?);
         Ok(())
     }
 

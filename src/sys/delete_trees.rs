@@ -37,7 +37,9 @@ pub fn remove_trees(parent: &Dir, names: Vec<OsString>, threads: usize) -> Resul
         left: AtomicUsize::new(names.len()),
         depth: 0,
     });
-    let tasks = names.into_iter().map(|name| Task::Tree(Arc::clone(&top), name));
+    let tasks = names
+        .into_iter()
+        .map(|name| Task::Tree(Arc::clone(&top), name));
     let work = Work {
         state: Mutex::new(State {
             tasks: tasks.collect(),
@@ -98,7 +100,7 @@ impl Work {
         while let Some(task) = self.next() {
             let done = match task {
                 Task::Tree(node, name) => self.tree(&node, name),
-                Task::Files(node, names) => self.files(&node, &names),
+                Task::Files(node, names) => remove_files(&node, &names),
             };
             let mut state = self.lock();
             state.busy -= 1;
@@ -124,7 +126,10 @@ impl Work {
             if state.busy == 0 {
                 return None;
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -166,23 +171,23 @@ impl Work {
             }
         }
         // What is left of them is too little to share; and we are the one that `left` counted.
-        self.files(&node, &files)
+        remove_files(&node, &files)
     }
+}
 
-    fn files(&self, node: &Arc<Node>, names: &[OsString]) -> Result<()> {
-        for name in names {
-            match node.dir.remove_file(name) {
-                Ok(()) => {}
-                Err(error) if error.errno() == Some(Errno::ENOENT) => {}
-                // Another one of the name by now.
-                Err(error) if error.errno() == Some(Errno::EISDIR) => {
-                    remove_tree(&node.dir, name)?;
-                }
-                Err(error) => return Err(error),
+fn remove_files(node: &Arc<Node>, names: &[OsString]) -> Result<()> {
+    for name in names {
+        match node.dir.remove_file(name) {
+            Ok(()) => {}
+            Err(error) if error.errno() == Some(Errno::ENOENT) => {}
+            // Another one of the name by now.
+            Err(error) if error.errno() == Some(Errno::EISDIR) => {
+                remove_tree(&node.dir, name)?;
             }
+            Err(error) => return Err(error),
         }
-        leave(node)
     }
+    leave(node)
 }
 
 /// Whoever is the last one in a directory removes it, and is then done with something in its parent.
@@ -208,7 +213,9 @@ mod tests {
         }
         let open = |name: &str| Dir::open(&dir.join(name)).unwrap();
         for number in 0..3 * BATCH + 7 {
-            open("large").create_file(format!("f{number}"), 0o600).unwrap();
+            open("large")
+                .create_file(format!("f{number}"), 0o600)
+                .unwrap();
         }
         open("a").make_symlink("/etc".as_ref(), "etc").unwrap();
         open("a/b").create_file("파일", 0o600).unwrap();

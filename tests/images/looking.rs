@@ -22,7 +22,10 @@ fn load(home: &Home, name: &str, layers: &[Layer], change: impl Fn(&mut Value)) 
     let mut layout = Layout::default();
     let entry = layout.image(layers, &config);
     layout.entries.push(named(entry, name));
-    home.load(&home.write(&format!("{}.tar", name.replace([':', '/'], "-")), &layout.tar()));
+    home.load(&home.write(
+        &format!("{}.tar", name.replace([':', '/'], "-")),
+        &layout.tar(),
+    ));
 }
 
 fn lines(text: &str) -> Vec<&str> {
@@ -45,33 +48,70 @@ fn root_history_is_dockers() {
     let id = home.inspect("h:1")["Id"].as_str().unwrap().to_owned();
     let table = home.ok(&["history", "h:1"]);
     let table = lines(&table);
-    assert!(table[0].starts_with("IMAGE          CREATED       CREATED BY"), "{}", table[0]);
+    assert!(
+        table[0].starts_with("IMAGE          CREATED       CREATED BY"),
+        "{}",
+        table[0]
+    );
     assert_eq!(table.len(), 4);
-    assert!(table[1].starts_with(&id[7..19]) && table[1].contains("years ago"), "{}", table[1]);
+    assert!(
+        table[1].starts_with(&id[7..19]) && table[1].contains("years ago"),
+        "{}",
+        table[1]
+    );
     assert!(table[1].contains("/bin/sh -c echo  한국어 and more than") && table[1].contains('…'));
     for (line, size) in [(table[2], "   0B "), (table[3], "   1.98MB ")] {
-        assert!(line.starts_with("<missing>      ") && line.contains(size), "{line}");
+        assert!(
+            line.starts_with("<missing>      ") && line.contains(size),
+            "{line}"
+        );
     }
     assert!(table[3].ends_with("first"), "{}", table[3]);
-    assert_eq!(home.ok(&["image", "history", "h:1"]), home.ok(&["history", "h:1"]));
+    assert_eq!(
+        home.ok(&["image", "history", "h:1"]),
+        home.ok(&["history", "h:1"])
+    );
     assert_eq!(
         home.ok(&["history", "-q", "--no-trunc", "h:1"]),
         format!("{id}\n<missing>\n<missing>\n")
     );
     let exact = home.ok(&["history", "--human=false", "--no-trunc", "h:1"]);
-    assert!(exact.contains("CREATED AT") && exact.contains("2023-01-02T03:04:06Z"), "{exact}");
+    assert!(
+        exact.contains("CREATED AT") && exact.contains("2023-01-02T03:04:06Z"),
+        "{exact}"
+    );
     assert!(exact.contains("it, surely"), "{exact}");
     assert_eq!(
-        home.ok(&["history", "--format", "{{.CreatedBy}}|{{.Size}}|{{.Comment}}", "h:1"])
-            .lines()
-            .last()
-            .unwrap(),
+        home.ok(&[
+            "history",
+            "--format",
+            "{{.CreatedBy}}|{{.Size}}|{{.Comment}}",
+            "h:1"
+        ])
+        .lines()
+        .last()
+        .unwrap(),
         "ADD file|1.98MB|first"
     );
     let json = home.ok(&["history", "--format", "json", "h:1"]);
     let first: Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
-    let keys: Vec<_> = first.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(keys, ["Comment", "CreatedAt", "CreatedBy", "CreatedSince", "ID", "Size"]);
+    let keys: Vec<_> = first
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            "Comment",
+            "CreatedAt",
+            "CreatedBy",
+            "CreatedSince",
+            "ID",
+            "Size"
+        ]
+    );
     home.refused(&["history", "absent"], &["No such image: absent"]);
 }
 
@@ -96,7 +136,10 @@ fn root_images_are_filtered() {
         for filter in filters {
             args.extend(["--filter", filter]);
         }
-        let mut names: Vec<_> = lines(&home.ok(&args)).into_iter().map(str::to_owned).collect();
+        let mut names: Vec<_> = lines(&home.ok(&args))
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
         names.sort();
         names
     };
@@ -111,10 +154,16 @@ fn root_images_are_filtered() {
         (&["label=tier=db"], &[]),
         (&["before=labelled:1"], &[none, "sample:1"]),
         (&["since=labelled:1"], &[other]),
-        (&["since=sample:1", "before=reg.example/a/b:2"], &[none, labelled]),
+        (
+            &["since=sample:1", "before=reg.example/a/b:2"],
+            &[none, labelled],
+        ),
         (&["until=2023-01-01T00:00:00Z"], &["sample:1"]),
         (&["reference=*"], &[labelled, "sample:1"]),
-        (&["reference=reg.example/*/b", "reference=sam*:?"], &[other, "sample:1"]),
+        (
+            &["reference=reg.example/*/b", "reference=sam*:?"],
+            &[other, "sample:1"],
+        ),
         (&["reference=*/*/*:1"], &[]),
     ] {
         assert_eq!(names(filters), wanted, "{filters:?}");
@@ -145,7 +194,10 @@ fn root_the_tree_shows_what_is_shared() {
     assert!(tree[1].starts_with("└─ ") && tree[1].ends_with("  shared by 2 images"));
     assert!(tree[2].starts_with("   ├─ sample:1 ("), "{tree:?}");
     assert!(tree[2].ends_with("= 0B unique + 1.98MB shared"), "{tree:?}");
-    assert!(tree[3].starts_with("   └─ ") && tree[3].ends_with("  5B"), "{tree:?}");
+    assert!(
+        tree[3].starts_with("   └─ ") && tree[3].ends_with("  5B"),
+        "{tree:?}"
+    );
     assert!(tree[4].starts_with("      └─ more:1 ("), "{tree:?}");
     assert!(tree[4].ends_with("= 5B unique + 1.98MB shared"), "{tree:?}");
     assert_eq!(Home::new().ok(&["images", "--tree"]), "");
@@ -165,16 +217,37 @@ fn root_files_come_with_their_layer_and_links_stay_inside() {
     load(&home, "odd:1", &layers, |_| ());
     let long = home.ok(&["image", "ls-files", "-l", "odd:1"]);
     let layer_of = |name: &str| {
-        let line = long.lines().find(|line| line.ends_with(&format!(" {name}")));
-        line.unwrap_or_else(|| panic!("{name} in {long}")).split_whitespace().next().unwrap().to_owned()
+        let line = long
+            .lines()
+            .find(|line| line.ends_with(&format!(" {name}")));
+        line.unwrap_or_else(|| panic!("{name} in {long}"))
+            .split_whitespace()
+            .next()
+            .unwrap()
+            .to_owned()
     };
     assert!(long.starts_with("LAYER     MODE         LINKS"), "{long}");
-    for (name, layer) in [("bin", "1"), ("becomes-dir", "2"), ("suid", "2"), ("old", "2"), ("etc", "3")] {
+    for (name, layer) in [
+        ("bin", "1"),
+        ("becomes-dir", "2"),
+        ("suid", "2"),
+        ("old", "2"),
+        ("etc", "3"),
+    ] {
         assert_eq!(layer_of(name), layer, "{name}");
     }
-    assert_eq!(home.ok(&["image", "ls-files", "odd:1", "hidden"]), "above\n");
+    assert_eq!(
+        home.ok(&["image", "ls-files", "odd:1", "hidden"]),
+        "above\n"
+    );
     assert_eq!(home.ok(&["image", "ls-files", "odd:1", "/old"]), "kept\n");
-    let format = ["image", "ls-files", "--format", "{{.Layer}} {{.Name}} {{.Target}}", "odd:1"];
+    let format = [
+        "image",
+        "ls-files",
+        "--format",
+        "{{.Layer}} {{.Name}} {{.Target}}",
+        "odd:1",
+    ];
     let of = |path: &str| home.ok(&[&format[..], &[path]].concat());
     assert_eq!(of("etc/"), "2 motd \n3 passwd \n");
     assert_eq!(of("/abs"), "3 /abs /etc\n");
@@ -183,15 +256,34 @@ fn root_files_come_with_their_layer_and_links_stay_inside() {
     }
     assert_eq!(of("abs/passwd"), "3 abs/passwd \n");
     for way in ["etc/passwd", "/abs/passwd", "up/passwd"] {
-        assert_eq!(home.ok(&["image", "cat", "odd:1", way]), "image's own", "{way}");
+        assert_eq!(
+            home.ok(&["image", "cat", "odd:1", way]),
+            "image's own",
+            "{way}"
+        );
     }
-    assert_eq!(home.ok(&["image", "cat", "odd:1", "home/읽기.txt"]), "hangul");
+    assert_eq!(
+        home.ok(&["image", "cat", "odd:1", "home/읽기.txt"]),
+        "hangul"
+    );
     for (args, said) in [
-        (&["image", "cat", "odd:1", "etc"][..], "/etc in image odd:1 is no regular file"),
-        (&["image", "cat", "odd:1", "hidden/below"], "no /hidden/below in image odd:1"),
+        (
+            &["image", "cat", "odd:1", "etc"][..],
+            "/etc in image odd:1 is no regular file",
+        ),
+        (
+            &["image", "cat", "odd:1", "hidden/below"],
+            "no /hidden/below in image odd:1",
+        ),
         (&["image", "cat", "odd:1", "loop"], "loop"),
-        (&["image", "ls-files", "odd:1", "absent/x"], "no /absent/x in image odd:1"),
-        (&["image", "ls-files", "absent:1"], "No such image: absent:1"),
+        (
+            &["image", "ls-files", "odd:1", "absent/x"],
+            "no /absent/x in image odd:1",
+        ),
+        (
+            &["image", "ls-files", "absent:1"],
+            "No such image: absent:1",
+        ),
     ] {
         home.refused(args, &[said]);
     }
@@ -214,13 +306,27 @@ fn root_names_may_be_any_bytes() {
     let list = home.ok(&["image", "ls-files", "-l", "odd:1", "odd"]);
     assert!(!list.contains('\x1b') && list.contains("[0m"), "{list:?}");
     let diff = home.ok(&["image", "diff", "sample:1", "odd:1"]);
-    assert!(diff.contains("/odd/\\xff\\x0a ") && diff.contains("/odd/\\x1b[0m "), "{diff:?}");
+    assert!(
+        diff.contains("/odd/\\xff\\x0a ") && diff.contains("/odd/\\x1b[0m "),
+        "{diff:?}"
+    );
     // One of them is damaged.
-    let chain = home.inspect("odd:1")["Layers"][2]["ChainID"].as_str().unwrap().to_owned();
-    let tree = home.store().join("overlay2").join(&chain[7..]).join("diff/odd");
+    let chain = home.inspect("odd:1")["Layers"][2]["ChainID"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let tree = home
+        .store()
+        .join("overlay2")
+        .join(&chain[7..])
+        .join("diff/odd");
     std::fs::remove_file(tree.join(std::ffi::OsStr::from_bytes(b"\xff\n"))).unwrap();
     let done = home.cowshed(&["image", "verify", "odd:1"]);
-    assert!(done.out.contains("layer 3: /odd/\\xff\\x0a: missing: file\n"), "{done:?}");
+    assert!(
+        done.out
+            .contains("layer 3: /odd/\\xff\\x0a: missing: file\n"),
+        "{done:?}"
+    );
 }
 
 #[test]
@@ -237,7 +343,12 @@ fn root_image_diff_tells_what_the_second_one_has_otherwise() {
     );
     load(&home, "more:1", &[&layers[..], &[more]].concat(), |_| ());
     let diff = |args: &[&str]| {
-        let format = ["image", "diff", "--format", "{{.Kind}} {{.Before}} {{.After}} {{.Path}} {{.What}}"];
+        let format = [
+            "image",
+            "diff",
+            "--format",
+            "{{.Kind}} {{.Before}} {{.After}} {{.Path}} {{.What}}",
+        ];
         home.ok(&[&format[..], args].concat())
     };
     assert_eq!(
@@ -252,12 +363,26 @@ fn root_image_diff_tells_what_the_second_one_has_otherwise() {
     let sum = table.lines().last().unwrap();
     assert_eq!(sum, "2 added (5B), 1 changed (9B to 9B), 2 deleted (5B)");
     // Nothing is shared, and the trees are the same all the same: by content, not by layers.
-    let one = shell().dir("etc").file("etc/motd", "x").hard("etc/same", "etc/motd");
-    let other = shell().dir("etc").file("etc/same", "x").hard("etc/motd", "etc/same");
+    let one = shell()
+        .dir("etc")
+        .file("etc/motd", "x")
+        .hard("etc/same", "etc/motd");
+    let other = shell()
+        .dir("etc")
+        .file("etc/same", "x")
+        .hard("etc/motd", "etc/same");
     load(&home, "one:1", &[Layer::plain(one)], |_| ());
-    load(&home, "other:1", &[Layer::plain(Archive::new().dir("etc")), Layer::plain(other)], |_| ());
+    load(
+        &home,
+        "other:1",
+        &[Layer::plain(Archive::new().dir("etc")), Layer::plain(other)],
+        |_| (),
+    );
     assert_eq!(diff(&["one:1", "other:1"]), "");
     let sum = home.ok(&["image", "diff", "one:1", "one:1"]);
     assert_eq!(sum, "0 added (0B), 0 changed (0B to 0B), 0 deleted (0B)\n");
-    home.refused(&["image", "diff", "one:1", "absent"], &["No such image: absent"]);
+    home.refused(
+        &["image", "diff", "one:1", "absent"],
+        &["No such image: absent"],
+    );
 }

@@ -46,25 +46,54 @@ fn root_a_mounted_image_is_read_only_and_cannot_be_removed() {
     let home = home();
     let place = home.ok(&["image", "mount", "sample:1"]);
     let place = Path::new(place.trim());
-    assert!(place.starts_with(home.store().join("images/mounted")), "{}", place.display());
+    assert!(
+        place.starts_with(home.store().join("images/mounted")),
+        "{}",
+        place.display()
+    );
     assert_eq!(names_in(&place.join("hidden")), ["above"]);
     assert_eq!(fs::read(place.join("home/읽기.txt")).unwrap(), b"hangul");
     let error = fs::write(place.join("new"), "x").unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ReadOnlyFilesystem);
-    assert_eq!(home.ok(&["image", "mount", "sample:1"]).trim(), place.to_str().unwrap());
+    assert_eq!(
+        home.ok(&["image", "mount", "sample:1"]).trim(),
+        place.to_str().unwrap()
+    );
     let list = home.ok(&["image", "mount"]);
-    assert!(list.lines().nth(1).unwrap().ends_with(place.to_str().unwrap()), "{list}");
+    assert!(
+        list.lines()
+            .nth(1)
+            .unwrap()
+            .ends_with(place.to_str().unwrap()),
+        "{list}"
+    );
     let id = home.inspect("sample:1")["Id"].as_str().unwrap().to_owned();
-    for args in [&["rmi", "sample:1"][..], &["rmi", "-f", "sample:1"], &["rmi", "-f", &id]] {
-        home.refused(args, &["(cannot be forced) - image is mounted at ", place.to_str().unwrap()]);
+    for args in [
+        &["rmi", "sample:1"][..],
+        &["rmi", "-f", "sample:1"],
+        &["rmi", "-f", &id],
+    ] {
+        home.refused(
+            args,
+            &[
+                "(cannot be forced) - image is mounted at ",
+                place.to_str().unwrap(),
+            ],
+        );
     }
     // Another name may go.
     home.ok(&["tag", "sample:1", "b:1"]);
     home.ok(&["rmi", "sample:1"]);
     let open = fs::File::open(place.join("etc")).unwrap();
-    home.refused(&["image", "unmount", "b:1"], &["unmount image sample:1", "EBUSY"]);
+    home.refused(
+        &["image", "unmount", "b:1"],
+        &["unmount image sample:1", "EBUSY"],
+    );
     drop(open);
-    assert_eq!(home.ok(&["image", "unmount", "b:1"]).trim(), place.to_str().unwrap());
+    assert_eq!(
+        home.ok(&["image", "unmount", "b:1"]).trim(),
+        place.to_str().unwrap()
+    );
     assert!(!place.exists());
     assert_eq!(records(&home), [""; 0]);
     home.refused(&["image", "unmount", "b:1"], &["it is not mounted"]);
@@ -78,7 +107,10 @@ fn root_an_image_is_mounted_where_one_likes_and_forgotten_after_umount() {
     let home = home();
     let place = home.input("곳");
     fs::create_dir(&place).unwrap();
-    assert_eq!(home.ok(&["image", "mount", "sample:1", &place]).trim(), place);
+    assert_eq!(
+        home.ok(&["image", "mount", "sample:1", &place]).trim(),
+        place
+    );
     assert!(Path::new(&place).join("bin/sh").symlink_metadata().is_ok());
     // Twice is twice; one lies over the other.
     home.ok(&["image", "mount", "sample:1", &place]);
@@ -91,8 +123,14 @@ fn root_an_image_is_mounted_where_one_likes_and_forgotten_after_umount() {
     assert_eq!(records(&home), [""; 0]);
     load(&home);
     let file = home.write("file", b"x");
-    home.refused(&["image", "mount", "sample:1", &file], &["mount image sample:1", "ENOTDIR"]);
-    home.refused(&["image", "mount", "sample:1", &home.input("absent")], &["ENOENT"]);
+    home.refused(
+        &["image", "mount", "sample:1", &file],
+        &["mount image sample:1", "ENOTDIR"],
+    );
+    home.refused(
+        &["image", "mount", "sample:1", &home.input("absent")],
+        &["ENOENT"],
+    );
     home.refused(&["image", "mount", "absent"], &["No such image: absent"]);
     assert_eq!(records(&home), [""; 0]);
 }
@@ -105,15 +143,23 @@ fn root_a_mount_in_another_namespace_counts() {
     let program = child.get_program().to_owned();
     let script = "\"$0\" --root \"$1\" image mount sample:1; read end";
     child = std::process::Command::new("unshare");
-    child.args(["--mount", "sh", "-c", script]).arg(program).arg(home.store());
-    child.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    child
+        .args(["--mount", "sh", "-c", script])
+        .arg(program)
+        .arg(home.store());
+    child
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped());
     let mut child = child.spawn().unwrap();
     let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
     let mut place = String::new();
     std::io::BufRead::read_line(&mut out, &mut place).unwrap();
     assert_eq!(names_in(Path::new(place.trim())), [""; 0]);
     home.refused(&["rmi", "sample:1"], &["in another mount namespace"]);
-    home.refused(&["image", "unmount", "sample:1"], &["it is not mounted in this mount namespace"]);
+    home.refused(
+        &["image", "unmount", "sample:1"],
+        &["it is not mounted in this mount namespace"],
+    );
     drop(child.stdin.take());
     child.wait().unwrap();
     home.ok(&["rmi", "sample:1"]);
@@ -164,7 +210,9 @@ fn root_a_removal_does_not_wait_for_an_import_and_takes_nothing_from_it() {
                 source(shared, Box::new(|| Err("it is there already".into()))),
                 source(
                     DiffId(Digest::of(&own)),
-                    Box::new(|| Ok(Box::new(stream.lock().unwrap().take().unwrap()) as rootfs::Reader)),
+                    Box::new(|| {
+                        Ok(Box::new(stream.lock().unwrap().take().unwrap()) as rootfs::Reader)
+                    }),
                 ),
             ];
             let imported = rootfs::import(engine.store(), &sources, Sync::None).unwrap();
@@ -211,12 +259,22 @@ fn root_removals_runs_mounts_and_loads_at_the_same_time() {
                 let force: &[&str] = if round % 2 == 0 { &["-f"] } else { &[] };
                 let done = home.cowshed(&[&["rmi"], force, &["sample:1"]].concat());
                 let conflicts = ["No such image", "conflict: "];
-                assert!(done.code == Some(0) || expected(&done.err, &conflicts), "{done:?}");
+                assert!(
+                    done.code == Some(0) || expected(&done.err, &conflicts),
+                    "{done:?}"
+                );
             }
         });
         scope.spawn(|| {
             for _ in 0..rounds {
-                let args = ["run", "--rm", "sample:1", "/bin/busybox", "cat", "/etc/motd"];
+                let args = [
+                    "run",
+                    "--rm",
+                    "sample:1",
+                    "/bin/busybox",
+                    "cat",
+                    "/etc/motd",
+                ];
                 let done = home.cowshed(&args);
                 let ran = done.code == Some(0) && done.out == "above all";
                 assert!(ran || expected(&done.err, &gone), "{done:?}");
@@ -238,7 +296,10 @@ fn root_removals_runs_mounts_and_loads_at_the_same_time() {
         scope.spawn(|| {
             for _ in 0..rounds {
                 let done = home.cowshed(&["image", "verify", "sample:1"]);
-                assert!(done.code == Some(0) || expected(&done.err, &gone), "{done:?}");
+                assert!(
+                    done.code == Some(0) || expected(&done.err, &gone),
+                    "{done:?}"
+                );
             }
         });
     });

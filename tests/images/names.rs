@@ -330,7 +330,10 @@ fn root_the_same_image_in_two_forms_is_one_image() {
     let archive = crate::support::docker_archive(&[(&layers, &["other:2"])]);
     home.load(&home.write("docker.tar", &crate::support::tar_of(&archive)));
     assert_eq!(home.inspect("other:2")["Id"], id);
-    assert_eq!(home.inspect("other:2")["RepoTags"], json!(["other:2", "sample:1"]));
+    assert_eq!(
+        home.inspect("other:2")["RepoTags"],
+        json!(["other:2", "sample:1"])
+    );
     let ids = home.ok(&["images", "-q"]);
     assert_eq!(ids.lines().next(), ids.lines().nth(1));
     assert_eq!(ids.lines().count(), 2);

@@ -171,7 +171,10 @@ fn root_an_image_of_a_running_container_stays() {
     let id = id_of(&home, "sample:1");
     let running = "(cannot be forced) - image is being used by running container";
     for (args, said) in [
-        (&["rmi", "sample:1"][..], "unable to remove repository reference"),
+        (
+            &["rmi", "sample:1"][..],
+            "unable to remove repository reference",
+        ),
         (&["rmi", &id], running),
         (&["rmi", "-f", &id], running),
     ] {
@@ -181,8 +184,14 @@ fn root_an_image_of_a_running_container_stays() {
     }
     // Docker takes the name and keeps the image.
     assert_eq!(home.ok(&["rmi", "-f", "sample:1"]), "Untagged: sample:1\n");
-    assert_eq!(home.ok(&["images", "-q", "-f", "dangling=true"]), format!("{}\n", &id[7..19]));
-    assert_eq!(home.ok(&["image", "prune", "-f"]), "Total reclaimed space: 0B\n");
+    assert_eq!(
+        home.ok(&["images", "-q", "-f", "dangling=true"]),
+        format!("{}\n", &id[7..19])
+    );
+    assert_eq!(
+        home.ok(&["image", "prune", "-f"]),
+        "Total reclaimed space: 0B\n"
+    );
     assert_eq!(home.layers().len(), 2);
     drop(child.stdin.take());
     child.wait().unwrap();

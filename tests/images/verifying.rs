@@ -14,19 +14,27 @@ use crate::support::{Codec, Home, Layout, create, sample};
 fn home(codec: Codec) -> Home {
     let home = Home::new();
     home.load(&home.write("x.tar", &Layout::of(&sample(codec)).tar()));
-    assert!(home.ok(&["image", "verify"]).starts_with("sample:1: ok (2 layers, "));
+    assert!(
+        home.ok(&["image", "verify"])
+            .starts_with("sample:1: ok (2 layers, ")
+    );
     assert_eq!(home.ok(&["image", "verify", "-q", "sample:1"]), "");
     home
 }
 
 /// The tree of a layer, from 0.
 fn tree(home: &Home, number: usize) -> PathBuf {
-    let chain = home.inspect("sample:1")["Layers"][number]["ChainID"].as_str().unwrap().to_owned();
+    let chain = home.inspect("sample:1")["Layers"][number]["ChainID"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     home.store().join("overlay2").join(&chain[7..]).join("diff")
 }
 
 fn blob(home: &Home, digest: &Value) -> PathBuf {
-    home.store().join("blobs/sha256").join(&digest.as_str().unwrap()[7..])
+    home.store()
+        .join("blobs/sha256")
+        .join(&digest.as_str().unwrap()[7..])
 }
 
 /// What is wrong, without what a directory's time says.
@@ -76,11 +84,17 @@ fn root_each_damage_of_a_tree_is_told() {
         "2 /suid mode is 0755, not 4755",
         "2 /새것 not in the layer: directory",
     ] {
-        assert!(told.iter().any(|text| text == wanted), "no {wanted:?} in {told:#?}");
+        assert!(
+            told.iter().any(|text| text == wanted),
+            "no {wanted:?} in {told:#?}"
+        );
     }
     let done = home.cowshed(&["image", "verify"]);
     assert_eq!(done.code, Some(1));
-    assert!(done.out.contains("  layer 1: /old/kept: content differs\n"), "{done:?}");
+    assert!(
+        done.out.contains("  layer 1: /old/kept: content differs\n"),
+        "{done:?}"
+    );
 }
 
 #[test]
@@ -88,12 +102,20 @@ fn root_each_damage_of_a_tree_is_told() {
 fn root_opaque_marks_and_attributes_are_part_of_a_tree() {
     let home = home(Codec::Zstd);
     let upper = cowshed::sys::Dir::open(&tree(&home, 1)).unwrap();
-    cowshed::sys::xattr::remove(&upper.open_dir("hidden").unwrap(), ".", "trusted.overlay.opaque").unwrap();
+    cowshed::sys::xattr::remove(
+        &upper.open_dir("hidden").unwrap(),
+        ".",
+        "trusted.overlay.opaque",
+    )
+    .unwrap();
     cowshed::sys::xattr::set(&upper, "suid", "user.odd", b"1").unwrap();
-    assert_eq!(faults(&home), [
-        "2 /hidden directory is not opaque",
-        "2 /suid attribute user.odd is not in the layer",
-    ]);
+    assert_eq!(
+        faults(&home),
+        [
+            "2 /hidden directory is not opaque",
+            "2 /suid attribute user.odd is not in the layer",
+        ]
+    );
 }
 
 #[test]
@@ -108,8 +130,14 @@ fn root_a_damaged_blob_is_told_and_what_is_whole_is_verified() {
         file.seek(SeekFrom::Start(middle)).unwrap();
         file.write_all(b"\x55\xaa\x55").unwrap();
         let told = faults(&home);
-        assert!(told[0].starts_with("2 - blob has digest sha256:"), "{told:?}");
-        assert!(told.iter().all(|text| text.starts_with("2 - blob ")), "{told:?}");
+        assert!(
+            told[0].starts_with("2 - blob has digest sha256:"),
+            "{told:?}"
+        );
+        assert!(
+            told.iter().all(|text| text.starts_with("2 - blob ")),
+            "{told:?}"
+        );
         file.set_len(100).unwrap();
         let told = faults(&home);
         assert!(told[0].contains("blob has 100 bytes, not "), "{told:?}");
@@ -128,9 +156,18 @@ fn root_documents_and_missing_trees_are_told() {
     create(&blob(&home, &image["Manifest"]), b"{}");
     create(&blob(&home, &image["Id"]), b"{}");
     let told = faults(&home);
-    assert!(told[0].starts_with("null - manifest: verify blob sha256:"), "{told:?}");
-    assert!(told[1].starts_with("null - config: verify blob sha256:"), "{told:?}");
+    assert!(
+        told[0].starts_with("null - manifest: verify blob sha256:"),
+        "{told:?}"
+    );
+    assert!(
+        told[1].starts_with("null - config: verify blob sha256:"),
+        "{told:?}"
+    );
     assert_eq!(told[2..], ["2 - directory is not unpacked"]);
     let done = home.cowshed(&["image", "verify", "absent"]);
-    assert!(done.code == Some(1) && done.err.contains("No such image: absent"), "{done:?}");
+    assert!(
+        done.code == Some(1) && done.err.contains("No such image: absent"),
+        "{done:?}"
+    );
 }

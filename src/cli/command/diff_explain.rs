@@ -49,7 +49,11 @@ pub(super) fn run(engine: &Engine, container: &str, format: Option<&str>) -> Out
 
 fn row(one: &Explained) -> Row {
     let path = text::path(&one.path);
-    let from = one.from.as_ref().map(|from| text::path(from)).unwrap_or_default();
+    let from = one
+        .from
+        .as_ref()
+        .map(|from| text::path(from))
+        .unwrap_or_default();
     let what = one.what.join(", ");
     let mut notes = Vec::new();
     if !from.is_empty() {
@@ -79,7 +83,10 @@ fn row(one: &Explained) -> Row {
         ("Shown", shown.into()),
     ];
     Row {
-        fields: fields.map(|(name, value): (_, serde_json::Value)| (name.to_owned(), value)).into_iter().collect(),
+        fields: fields
+            .map(|(name, value): (_, serde_json::Value)| (name.to_owned(), value))
+            .into_iter()
+            .collect(),
         labels: Labels::Of(BTreeMap::new()),
     }
 }

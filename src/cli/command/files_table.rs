@@ -38,12 +38,7 @@ pub(super) const LONG_WITH_LAYER: &str = "table {{.Layer}}\t{{.Mode}}\t{{.Links}
      {{.Gid}}\t{{.Size}}\t{{.Modified}}\t{{.Shown}}";
 
 /// Names, one a line; with `long` the columns of `table`; or whatever `format` says.
-pub(super) fn print(
-    files: &[FileEntry],
-    long: bool,
-    format: Option<&str>,
-    table: &str,
-) -> Outcome {
+pub(super) fn print(files: &[FileEntry], long: bool, format: Option<&str>, table: &str) -> Outcome {
     let usual = if long { table } else { "{{.Name}}" };
     let given = format.filter(|given| !given.is_empty());
     let format = Format::new(given.or(Some(usual)), table, &HEADERS)?;

@@ -93,7 +93,11 @@ fn steps(record: &ImageRecord, config: &ImageConfig) -> Vec<Step> {
     let mut layers = record.layers.iter();
     let mut steps = Vec::new();
     for line in &config.history {
-        let layer = if line.empty_layer { None } else { layers.next() };
+        let layer = if line.empty_layer {
+            None
+        } else {
+            layers.next()
+        };
         steps.push(Step {
             id: None,
             history: line.clone(),
@@ -199,7 +203,10 @@ mod tests {
             });
             shown.collect::<Vec<_>>()
         };
-        assert_eq!(shown(&[5, 7]), ["true run 7", "false env 0", "false from 5"]);
+        assert_eq!(
+            shown(&[5, 7]),
+            ["true run 7", "false env 0", "false from 5"]
+        );
         assert_eq!(
             shown(&[5, 7, 9]),
             ["true  9", "false run 7", "false env 0", "false from 5"]

@@ -3,7 +3,10 @@
 use clap::{Args, Subcommand};
 use cowshed::container::Engine;
 
-use super::{history, image_diff, image_look, image_mount, image_prune, image_verify, images, import, inspect, load, rmi, tag};
+use super::{
+    history, image_diff, image_look, image_mount, image_prune, image_verify, images, import,
+    inspect, load, rmi, tag,
+};
 use crate::cli::report::Outcome;
 
 #[derive(Debug, Args)]

@@ -83,7 +83,10 @@ fn row(change: &ImageChange) -> Row {
         ),
     ];
     Row {
-        fields: fields.map(|(name, value): (_, serde_json::Value)| (name.to_owned(), value)).into_iter().collect(),
+        fields: fields
+            .map(|(name, value): (_, serde_json::Value)| (name.to_owned(), value))
+            .into_iter()
+            .collect(),
         labels: Labels::Of(std::collections::BTreeMap::new()),
     }
 }
@@ -127,7 +130,13 @@ mod tests {
             change(ChangeKind::Modified, 5, 7),
             change(ChangeKind::Deleted, 3, 0),
         ];
-        assert_eq!(sum(&changes), "2 added (1kB), 1 changed (5B to 7B), 1 deleted (3B)");
-        assert_eq!(sum(&[]), "0 added (0B), 0 changed (0B to 0B), 0 deleted (0B)");
+        assert_eq!(
+            sum(&changes),
+            "2 added (1kB), 1 changed (5B to 7B), 1 deleted (3B)"
+        );
+        assert_eq!(
+            sum(&[]),
+            "0 added (0B), 0 changed (0B to 0B), 0 deleted (0B)"
+        );
     }
 }

@@ -26,7 +26,11 @@ pub(crate) struct ImageUnmountArgs {
     #[arg(short, long)]
     all: bool,
     /// Names or ids of images, or directories
-    #[arg(value_name = "IMAGE|DIRECTORY", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(
+        value_name = "IMAGE|DIRECTORY",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
     images: Vec<String>,
 }
 
@@ -46,7 +50,11 @@ fn list(engine: &Engine) -> Outcome {
             Some(place) => place.display().to_string(),
             None => format!("{} (another mount namespace)", view.mount.target.display()),
         };
-        rows.push(vec![view.mount.name.clone(), view.mount.image.short(), place]);
+        rows.push(vec![
+            view.mount.name.clone(),
+            view.mount.image.short(),
+            place,
+        ]);
     }
     output::table(&["IMAGE", "IMAGE ID", "MOUNTED AT"], &rows)?;
     Ok(ExitCode::SUCCESS)

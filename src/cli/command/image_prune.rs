@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use cowshed::{
-    container::{Engine, UnusedImage, Untagged},
+    container::{Engine, Untagged, UnusedImage},
     ident::Timestamp,
 };
 

@@ -77,7 +77,9 @@ fn all(engine: &Engine) -> Result<Vec<String>, Exit> {
     let images = engine.images()?;
     let names = images.names()?;
     let name = |record: &ImageRecord| {
-        let own = names.iter().find(|(_, manifest)| **manifest == record.manifest);
+        let own = names
+            .iter()
+            .find(|(_, manifest)| **manifest == record.manifest);
         own.map_or_else(|| record.manifest.hex(), |(name, _)| name.familiar())
     };
     Ok(images.list()?.iter().map(name).collect())
@@ -124,7 +126,9 @@ fn print(name: &str, verified: &VerifiedImage, args: &ImageVerifyArgs) -> Result
 
 fn line(one: &ImageFault) -> String {
     let (path, what) = parts(one);
-    let place = one.layer.map_or(String::new(), |number| format!("layer {number}: "));
+    let place = one
+        .layer
+        .map_or(String::new(), |number| format!("layer {number}: "));
     let path = path.map_or(String::new(), |path| format!("{path}: "));
     format!("{place}{path}{what}")
 }

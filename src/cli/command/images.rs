@@ -119,7 +119,11 @@ pub(super) fn lines(engine: &Engine) -> Result<Vec<Line>, cowshed::container::Er
     let names = images.names()?;
     let records = images.list()?;
     let is_named = |record: &ImageRecord| names.values().any(|to| *to == record.manifest);
-    let named: HashSet<_> = records.iter().filter(|one| is_named(one)).map(|one| one.id).collect();
+    let named: HashSet<_> = records
+        .iter()
+        .filter(|one| is_named(one))
+        .map(|one| one.id)
+        .collect();
     let mut lines = Vec::new();
     for record in records {
         // The same image with another manifest, and nobody calls it by that one.

@@ -97,10 +97,7 @@ fn created(engine: &Engine, values: &[String]) -> Result<Timestamp, Exit> {
 }
 
 /// Whether a name fits one of the patterns, with its tag or without; any name if there is none.
-pub(super) fn any_reference(
-    patterns: &[String],
-    name: Option<&Reference>,
-) -> Result<bool, Exit> {
+pub(super) fn any_reference(patterns: &[String], name: Option<&Reference>) -> Result<bool, Exit> {
     let bad = |_| Exit::usage("syntax error in pattern").or_code(1);
     if patterns.is_empty() {
         return Ok(true);

@@ -91,12 +91,17 @@ impl Tree {
             node.is_some_and(|node| node.users == 1)
         });
         let image = Image {
-            name: line.name.as_ref().map_or_else(|| "<none>".to_owned(), |name| name.familiar()),
+            name: line
+                .name
+                .as_ref()
+                .map_or_else(|| "<none>".to_owned(), |name| name.familiar()),
             id: line.record.id.short(),
             bytes: line.record.bytes(),
             unique: own.map(|layer| layer.bytes).sum(),
         };
-        let top = layers.last().and_then(|layer| self.nodes.get_mut(&layer.chain));
+        let top = layers
+            .last()
+            .and_then(|layer| self.nodes.get_mut(&layer.chain));
         match top {
             Some(node) => node.images.push(image),
             None => self.bare.push(image),
@@ -118,7 +123,13 @@ impl Tree {
             let size = text::size(node.bytes, 3);
             out.push(format!("{first}{}  {size}{shared}", node.diff_id));
             let last = node.images.len() + node.above.len();
-            let branch = |number: usize| if number + 1 == last { "└─ " } else { "├─ " };
+            let branch = |number: usize| {
+                if number + 1 == last {
+                    "└─ "
+                } else {
+                    "├─ "
+                }
+            };
             for (number, image) in node.images.iter().enumerate() {
                 out.push(format!("{rest}{}{}", branch(number), image.shown()));
             }
@@ -126,7 +137,11 @@ impl Tree {
             for (number, above) in node.above.iter().enumerate() {
                 let number = number + node.images.len();
                 let bar = if number + 1 == last { "   " } else { "│  " };
-                next.push((*above, format!("{rest}{}", branch(number)), format!("{rest}{bar}")));
+                next.push((
+                    *above,
+                    format!("{rest}{}", branch(number)),
+                    format!("{rest}{bar}"),
+                ));
             }
             pending.extend(next.into_iter().rev());
         }
@@ -156,8 +171,10 @@ mod tests {
     };
 
     fn line(name: &str, layers: &[(&str, u64)]) -> Line {
-        let diff_ids: Vec<_> =
-            layers.iter().map(|(text, _)| DiffId(Digest::of(text.as_bytes()))).collect();
+        let diff_ids: Vec<_> = layers
+            .iter()
+            .map(|(text, _)| DiffId(Digest::of(text.as_bytes())))
+            .collect();
         let chains = ChainId::stack(&diff_ids);
         let layer = |number: usize| LayerRef {
             chain: chains[number],
@@ -196,8 +213,12 @@ mod tests {
         let plain: Vec<String> = shown
             .iter()
             .map(|line| {
-                let short = |word: &str| word.len() == 12 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-                let words = line.split(' ').map(|word| if short(word) { "ID" } else { word });
+                let short = |word: &str| {
+                    word.len() == 12 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+                };
+                let words = line
+                    .split(' ')
+                    .map(|word| if short(word) { "ID" } else { word });
                 words.collect::<Vec<_>>().join(" ")
             })
             .map(|line| {

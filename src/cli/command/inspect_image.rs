@@ -22,13 +22,17 @@ pub(crate) fn image(
         source,
     })?;
     let text = |key: &str| config[key].as_str().unwrap_or_default().to_owned();
-    let (digests, tags): (Vec<_>, Vec<_>) =
-        names.keys().partition(|name| name.digest().is_some());
+    let (digests, tags): (Vec<_>, Vec<_>) = names.keys().partition(|name| name.digest().is_some());
     let familiar = |names: Vec<&Reference>| {
-        names.into_iter().map(Reference::familiar).collect::<Vec<_>>()
+        names
+            .into_iter()
+            .map(Reference::familiar)
+            .collect::<Vec<_>>()
     };
     let last = config["history"].as_array().and_then(|lines| lines.last());
-    let comment = last.and_then(|line| line["comment"].as_str()).unwrap_or_default();
+    let comment = last
+        .and_then(|line| line["comment"].as_str())
+        .unwrap_or_default();
     let mut value = json!({
         "Id": record.id,
         "RepoTags": familiar(tags),
@@ -62,7 +66,10 @@ pub(crate) fn image(
         }
         all.extend(more);
         if config["container_config"].is_object() {
-            let before = all.keys().position(|key| key == "DockerVersion").unwrap_or(0);
+            let before = all
+                .keys()
+                .position(|key| key == "DockerVersion")
+                .unwrap_or(0);
             let own = run_config(&config["container_config"]);
             all.shift_insert(before, "ContainerConfig".to_owned(), own);
         }
@@ -109,7 +116,14 @@ fn run_config(config: &Value) -> Value {
         }
     }
     // Docker leaves these out where there is nothing to say.
-    for key in ["ExposedPorts", "Healthcheck", "ArgsEscaped", "StopSignal", "StopTimeout", "Shell"] {
+    for key in [
+        "ExposedPorts",
+        "Healthcheck",
+        "ArgsEscaped",
+        "StopSignal",
+        "StopTimeout",
+        "Shell",
+    ] {
         if all.get(key).is_some_and(Value::is_null) {
             all.shift_remove(key);
         }
@@ -120,7 +134,11 @@ fn run_config(config: &Value) -> Value {
 /// The keys of Docker's overlay2 driver (semantics 59): the topmost layer is the upper dir.
 fn graph_data(engine: &Engine, record: &ImageRecord) -> Map<String, Value> {
     let root = engine.store().path();
-    let diff = |layer: &LayerRef| root.join(Layers::relative(layer.chain)).display().to_string();
+    let diff = |layer: &LayerRef| {
+        root.join(Layers::relative(layer.chain))
+            .display()
+            .to_string()
+    };
     let mut data = Map::new();
     let Some((top, below)) = record.layers.split_last() else {
         return data;
@@ -157,14 +175,36 @@ mod tests {
 
     #[test]
     fn a_config_has_dockers_keys_and_keeps_its_own() {
-        let config = run_config(&json!({"Env": ["A=b"], "Cmd": null, "Foo": {"b": 1}, "StopSignal": "9"}));
-        let keys: Vec<_> = config.as_object().unwrap().keys().map(String::as_str).collect();
+        let config =
+            run_config(&json!({"Env": ["A=b"], "Cmd": null, "Foo": {"b": 1}, "StopSignal": "9"}));
+        let keys: Vec<_> = config
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
         assert_eq!(
             keys,
             [
-                "Hostname", "Domainname", "User", "AttachStdin", "AttachStdout", "AttachStderr", "Tty",
-                "OpenStdin", "StdinOnce", "Env", "Cmd", "Image", "Volumes", "WorkingDir", "Entrypoint",
-                "OnBuild", "Labels", "StopSignal", "Foo",
+                "Hostname",
+                "Domainname",
+                "User",
+                "AttachStdin",
+                "AttachStdout",
+                "AttachStderr",
+                "Tty",
+                "OpenStdin",
+                "StdinOnce",
+                "Env",
+                "Cmd",
+                "Image",
+                "Volumes",
+                "WorkingDir",
+                "Entrypoint",
+                "OnBuild",
+                "Labels",
+                "StopSignal",
+                "Foo",
             ]
         );
         assert_eq!(config["Env"], json!(["A=b"]));

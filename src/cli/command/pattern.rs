@@ -46,7 +46,10 @@ enum Piece {
 enum Class {
     Letter(char),
     NoSlash,
-    Ranges { not: bool, ranges: Vec<(char, char)> },
+    Ranges {
+        not: bool,
+        ranges: Vec<(char, char)>,
+    },
 }
 
 impl Class {
@@ -55,7 +58,9 @@ impl Class {
             Self::Letter(own) => *own == letter,
             Self::NoSlash => letter != '/',
             Self::Ranges { not, ranges } => {
-                let inside = ranges.iter().any(|(low, high)| (*low..=*high).contains(&letter));
+                let inside = ranges
+                    .iter()
+                    .any(|(low, high)| (*low..=*high).contains(&letter));
                 inside != *not
             }
         }

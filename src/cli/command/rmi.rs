@@ -57,7 +57,11 @@ fn print(untagged: &Untagged) -> std::io::Result<()> {
 pub(super) fn busy(removed: &[Untagged]) {
     let busy: usize = removed.iter().map(|one| one.busy).sum();
     if busy > 0 {
-        let layers = if busy == 1 { "1 layer is" } else { &format!("{busy} layers are") };
+        let layers = if busy == 1 {
+            "1 layer is"
+        } else {
+            &format!("{busy} layers are")
+        };
         report::note(&format!(
             "{layers} still read by another command and will go with the next rmi or prune"
         ));
