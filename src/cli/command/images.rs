@@ -119,7 +119,7 @@ pub(super) fn lines(engine: &Engine) -> Result<Vec<Line>, cowshed::container::Er
     let names = images.names()?;
     let records = images.list()?;
     let is_named = |record: &ImageRecord| names.values().any(|to| *to == record.manifest);
-    let named: HashSet<_> = records
+    let have_one: HashSet<_> = records
         .iter()
         .filter(|one| is_named(one))
         .map(|one| one.id)
@@ -127,7 +127,7 @@ pub(super) fn lines(engine: &Engine) -> Result<Vec<Line>, cowshed::container::Er
     let mut lines = Vec::new();
     for record in records {
         // The same image with another manifest, and nobody calls it by that one.
-        if named.contains(&record.id) && !is_named(&record) {
+        if have_one.contains(&record.id) && !is_named(&record) {
             continue;
         }
         let config = images.config(&record)?;
