@@ -248,7 +248,7 @@ fn forget_mount(dir: &Dir, mount: &ImageMount) {
 
 /// Of a directory that the user named, links followed.
 fn real_path(path: &Path) -> SysResult<PathBuf> {
-    process::real_path_of(open_handle(path)?)
+    process::real_path_of(&open_handle(path)?)
 }
 
 fn file_of(mount: &ImageMount) -> String {

@@ -12,6 +12,7 @@ use std::{
 
 use super::{
     Error, Layers,
+    held::Held,
     layers::{DIFF, LayerRecord, RECORD},
     writeback,
 };
@@ -20,7 +21,7 @@ use crate::{
     image::{BlobRef, LayerRef},
     layer::{self, Compression, Limits, Unpacked},
     store::{Blobs, Lease, NewBlob, Place, Staging, Store, lease_place, record},
-    sys::{Dir, SysError, lock::Lock, sync},
+    sys::{Dir, SysError, sync},
 };
 
 /// Reader of a layer's bytes from their start.
@@ -91,7 +92,7 @@ pub fn import<'a>(
         store,
         layers,
         blobs,
-        held: Mutex::default(),
+        held: Held::default(),
         sources,
         limits: Limits::default(),
         durability,
@@ -111,17 +112,10 @@ struct Import<'s, 'a> {
     layers: Layers<'s>,
     blobs: Blobs<'s>,
     /// Keeps what was found from being removed while the rest is unpacked: removals need not wait.
-    held: Mutex<Vec<Held>>,
+    held: Held,
     sources: &'a [LayerSource<'a>],
     limits: Limits,
     durability: Sync,
-}
-
-/// A layer or a blob that is there.
-#[expect(dead_code, reason = "held until it is dropped")]
-enum Held {
-    Layer(Lease),
-    Blob(Lock),
 }
 
 /// What one layer needs.
@@ -133,25 +127,10 @@ enum Need {
 }
 
 impl<'s> Import<'s, '_> {
-    fn hold(&self, held: Held) {
-        let all = self.held.lock();
-        all.unwrap_or_else(PoisonError::into_inner).push(held);
-    }
-
-    /// The size of a blob that stays from now on.
-    fn hold_blob(&self, digest: Digest) -> Result<Option<u64>, Error> {
-        let found = self.blobs.hold(digest)?;
-        Ok(found.map(|(size, lock)| {
-            self.hold(Held::Blob(lock));
-            size
-        }))
-    }
-
     fn need(&self, source: &LayerSource<'_>, chain: ChainId) -> Result<Need, Error> {
-        let Some(lease) = self.layers.hold(chain)? else {
+        if !self.held.layer(&self.layers, chain)? {
             return Ok(Need::Everything);
-        };
-        self.hold(Held::Layer(lease));
+        }
         let Some(layer) = self.layers.find(chain)? else {
             return Ok(Need::Everything);
         };
@@ -159,7 +138,7 @@ impl<'s> Import<'s, '_> {
         let had = (layer.blob, layer.blob_size);
         let wanted = source.blob.as_ref();
         let (digest, size) = wanted.map_or(had, |blob| (blob.digest, blob.size));
-        let there = self.hold_blob(digest)? == Some(size);
+        let there = self.held.blob(&self.blobs, digest)? == Some(size);
         Ok(if there { Need::Nothing } else { Need::Blob })
     }
 
@@ -233,7 +212,7 @@ impl<'s> Import<'s, '_> {
         let known = source
             .blob
             .as_ref()
-            .map(|blob| self.hold_blob(blob.digest))
+            .map(|blob| self.held.blob(&self.blobs, blob.digest))
             .transpose()?;
         // One of another size is damaged, and written again.
         let wanted = source.blob.as_ref().map(|blob| blob.size);

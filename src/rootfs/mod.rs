@@ -16,6 +16,7 @@ mod apply;
 mod content;
 mod diff;
 mod explain;
+mod held;
 mod image_diff;
 mod image_view;
 mod import;
