@@ -15,7 +15,7 @@ impl Engine {
         for name in &own {
             self.tell_image("untag", &manifest, Some(&name.familiar()));
         }
-        images.forget(manifest)?;
+        images.forget(&[manifest], &[])?;
         self.tell_image("delete", &manifest, None);
         self.unless_damaged(self.remove_orphans())?;
         Ok(Untagged {

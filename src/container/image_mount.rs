@@ -18,7 +18,9 @@ use crate::{
     ident::{ChainId, Digest},
     rootfs::{self, MOUNTED},
     store::{Durability, Place, lease_place, record},
-    sys::{Dir, SysError, mount, mountinfo, open_handle, process, random_bytes},
+    sys::{
+        Dir, Result as SysResult, SysError, mount, mountinfo, open_handle, process, random_bytes,
+    },
 };
 
 /// What the sources of our mounts begin with.
@@ -83,13 +85,8 @@ impl Engine {
         let random = random_bytes().map_err(|source| failed("name the mount", source))?;
         let id = Digest::of(&random).short();
         let target = match target {
-            Some(target) => std::fs::canonicalize(target).map_err(|error| {
-                let shown = target.display().to_string();
-                failed(
-                    &format!("mount image {name}"),
-                    SysError::from_io("open", shown, &error),
-                )
-            })?,
+            Some(target) => real_path(target)
+                .map_err(|source| failed(&format!("mount image {name}"), source))?,
             None => self.store().path_in(Place::Images, MOUNTED).join(&id),
         };
         let mount = ImageMount {
@@ -110,7 +107,7 @@ impl Engine {
         record::replace(self.store(), &dir, &file, &mount, Durability::Synced)?;
         let attached = self.attach_view(&mount);
         if attached.is_err() {
-            self.forget_mount(&dir, &mount);
+            forget_mount(&dir, &mount);
         }
         attached?;
         Ok(mount.target)
@@ -138,7 +135,7 @@ impl Engine {
     /// EBUSY where somebody still uses one.
     pub fn unmount_image(&self, text: &str) -> Result<Vec<PathBuf>, Error> {
         let views = self.image_mounts()?;
-        let directory = std::fs::canonicalize(text).ok();
+        let directory = real_path(Path::new(text)).ok();
         let on_top = directory.as_deref().map(topmost).transpose()?.flatten();
         let is_it = |view: &&MountedView| on_top.as_ref() == Some(&view.mount.id);
         let chosen: Vec<_> = match views.iter().find(is_it) {
@@ -187,8 +184,8 @@ impl Engine {
             done.map_err(|source| failed(&format!("unmount image {}", view.mount.name), source))?;
         }
         // A copy of the namespace may have it, too.
-        if live(&[view.mount.clone()])?.is_empty() {
-            self.forget_mount(&self.mounted_dir()?, &view.mount);
+        if live(std::slice::from_ref(&view.mount))?.is_empty() {
+            forget_mount(&self.mounted_dir()?, &view.mount);
         }
         Ok(())
     }
@@ -210,17 +207,9 @@ impl Engine {
             .collect();
         let dir = self.mounted_dir()?;
         for mount in records.iter().filter(|mount| !alive.contains(&mount.id)) {
-            self.forget_mount(&dir, mount);
+            forget_mount(&dir, mount);
         }
         Ok(())
-    }
-
-    /// Never fails: a record without a mount says nothing, and the next removal tidies.
-    fn forget_mount(&self, dir: &Dir, mount: &ImageMount) {
-        if mount.own_directory {
-            dir.remove_dir(&mount.id).ok();
-        }
-        dir.remove_file(file_of(mount)).ok();
     }
 
     fn mounted_dir(&self) -> Result<Dir, Error> {
@@ -241,12 +230,25 @@ impl Engine {
             .map_err(|source| failed("list mounted images", source))?;
         let names = names.iter().filter_map(|name| name.to_str());
         let found = names
-            .filter(|name| name.ends_with(".json"))
+            .filter(|name| Path::new(name).extension() == Some("json".as_ref()))
             .map(|name| record::find(&dir, name));
         Ok(found
             .filter_map(Result::transpose)
             .collect::<Result<_, _>>()?)
     }
+}
+
+/// Never fails: a record without a mount says nothing, and the next removal tidies.
+fn forget_mount(dir: &Dir, mount: &ImageMount) {
+    if mount.own_directory {
+        dir.remove_dir(&mount.id).ok();
+    }
+    dir.remove_file(file_of(mount)).ok();
+}
+
+/// Of a directory that the user named, links followed.
+fn real_path(path: &Path) -> SysResult<PathBuf> {
+    process::real_path_of(&open_handle(path)?)
 }
 
 fn file_of(mount: &ImageMount) -> String {
@@ -271,7 +273,7 @@ fn live(records: &[ImageMount]) -> Result<Vec<MountedView>, Error> {
     if records.is_empty() {
         return Ok(Vec::new());
     }
-    let read = |read: crate::sys::Result<_>| read.map_err(|source| failed("list mounts", source));
+    let read = |read: SysResult<_>| read.map_err(|source| failed("list mounts", source));
     let (all, own) = (read(mountinfo::read_all())?, read(mountinfo::read())?);
     let is_of = |info: &mountinfo::MountInfo, mount: &ImageMount| {
         info.kind == "overlay" && info.source.strip_prefix(LABEL) == Some(&mount.id)

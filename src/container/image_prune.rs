@@ -46,8 +46,8 @@ impl Engine {
                 || mounts.iter().any(|view| view.mount.image == record.id);
             let family = Family::of(record.id, &records, &names);
             // A name by digest is no name that anybody gave.
-            let named = family.names.iter().any(|name| name.tag().is_some());
-            if used || (named && !all) {
+            let has_tag = family.names.iter().any(|name| name.tag().is_some());
+            if used || (has_tag && !all) {
                 continue;
             }
             let config = images.config(record)?;
@@ -73,10 +73,7 @@ impl Engine {
         let mut going = Vec::new();
         for one in chosen {
             if let Some(family) = self.still_unused(one, &records, &names)? {
-                images.untag(&family.names)?;
-                for record in &family.records {
-                    images.forget(record.manifest)?;
-                }
+                images.forget(&family.manifests(), &family.names)?;
                 going.push(family);
             }
         }

@@ -47,6 +47,10 @@ impl Family {
             records,
         }
     }
+
+    pub(super) fn manifests(&self) -> Vec<Digest> {
+        self.records.iter().map(|record| record.manifest).collect()
+    }
 }
 
 /// Who needs an image.
@@ -86,22 +90,23 @@ impl Engine {
         let family = Family::of(record.id, &images.all()?.0, &names);
         let users = self.users_of(&family)?;
         let by_name = text.parse().ok().filter(|name| family.names.contains(name));
-        let (going, all) = match by_name {
-            Some(name) => {
-                let going = with_digests(name, &family.names);
-                let last = going.len() == family.names.len();
-                if last {
-                    refuse_name(text, &family, &users, force)?;
-                }
-                // A container that runs keeps the image without a name.
-                (going, last && users.running.is_none())
+        let (going, all) = if let Some(name) = by_name {
+            let going = with_digests(name, &family.names);
+            let last = going.len() == family.names.len();
+            if last {
+                refuse_name(text, &family, &users, force)?;
             }
-            None => {
-                refuse_id(&family, &users, force)?;
-                (family.names.clone(), true)
-            }
+            // A container that runs keeps the image without a name.
+            (going, last && users.running.is_none())
+        } else {
+            refuse_id(&family, &users, force)?;
+            (family.names.clone(), true)
         };
-        images.untag(&going)?;
+        if all {
+            images.forget(&family.manifests(), &going)?;
+        } else {
+            images.untag(&going)?;
+        }
         for name in &going {
             self.tell_image("untag", &family.id, Some(&name.familiar()));
         }
@@ -115,9 +120,6 @@ impl Engine {
             drop(lease);
             graves.empty_quickly()?;
             return Ok(untagged);
-        }
-        for record in &family.records {
-            images.forget(record.manifest)?;
         }
         untagged.deleted.push(family.id);
         let buried = self.bury_orphans(&family, &mut untagged, &mut graves);
@@ -133,13 +135,12 @@ impl Engine {
         let images = self.images()?;
         let names = images.names()?;
         let is_named = |record: &&ImageRecord| names.values().any(|to| *to == record.manifest);
-        let (named, nameless): (Vec<_>, Vec<_>) = family.records.iter().partition(is_named);
-        if named.is_empty() || nameless.is_empty() {
+        let (called, nameless): (Vec<_>, Vec<_>) = family.records.iter().partition(is_named);
+        if called.is_empty() || nameless.is_empty() {
             return Ok(());
         }
-        for record in nameless {
-            images.forget(record.manifest)?;
-        }
+        let nameless: Vec<_> = nameless.iter().map(|record| record.manifest).collect();
+        images.forget(&nameless, &[])?;
         let needed = self.unless_damaged(self.needed().map(Some))?;
         needed.map_or(Ok(()), |needed| self.bury_the_rest(&needed, graves))
     }
@@ -323,111 +324,73 @@ fn refuse_id(family: &Family, users: &Users, force: bool) -> Result<(), Error> {
 mod tests {
     use super::*;
 
-    fn verdict(text: Option<&str>, names: &[&str], users: &Users, force: bool) -> String {
+    /// Of an image with these names, by this one of them or by its id. `who` has an `r` where a container
+    /// runs, an `s` where one does not, an `m` where it is mounted.
+    fn verdict(name: Option<&str>, names: &[&str], who: &str, force: bool) -> String {
         let family = Family {
             id: Digest::of(b""),
             records: Vec::new(),
             names: names.iter().map(|name| name.parse().unwrap()).collect(),
         };
-        let done = match text {
-            Some(text) => refuse_name(text, &family, users, force),
-            None => refuse_id(&family, users, force),
+        let user = |letter: char| who.contains(letter).then(|| letter.to_string());
+        let users = Users {
+            running: user('r'),
+            stopped: user('s'),
+            mounted: user('m'),
         };
-        done.map_or_else(|error| error.to_string(), |()| "goes".to_owned())
-    }
-
-    fn users(running: bool, stopped: bool, mounted: bool) -> Users {
-        let text = |there: bool, text: &str| there.then(|| text.to_owned());
-        Users {
-            running: text(running, "r"),
-            stopped: text(stopped, "s"),
-            mounted: text(mounted, "/m"),
-        }
+        let done = match name {
+            Some(name) => refuse_name(name, &family, &users, force),
+            None => refuse_id(&family, &users, force),
+        };
+        let said = done.map_or_else(|error| error.to_string(), |()| "goes".to_owned());
+        said.replace("e3b0c44298fc", "ID")
     }
 
     #[test]
-    fn dockers_conflicts_in_dockers_words() {
-        let id = "e3b0c44298fc";
-        for (text, names, who, force, wanted) in [
-            (
-                Some("a"),
-                &["a"][..],
-                users(false, false, false),
-                false,
-                "goes".to_owned(),
-            ),
-            (
-                Some("a"),
-                &["a"],
-                users(false, true, false),
-                false,
+    fn conflicts_of_a_name_are_dockers() {
+        let of = |who, force| verdict(Some("a"), &["a"], who, force);
+        assert_eq!(of("", false), "goes");
+        for who in ["s", "r"] {
+            assert_eq!(
+                of(who, false),
                 format!(
-                    "conflict: unable to remove repository reference \"a\" (must force) - container s \
-                     is using its referenced image {id}"
-                ),
-            ),
+                    "conflict: unable to remove repository reference \"a\" (must force) - container \
+                     {who} is using its referenced image ID"
+                )
+            );
+        }
+        assert_eq!(of("rs", true), "goes");
+        let mounted = "conflict: unable to delete ID (cannot be forced) - image is mounted at m";
+        assert_eq!(of("m", true), mounted);
+    }
+
+    #[test]
+    fn conflicts_of_an_id_are_dockers() {
+        let unable = "conflict: unable to delete ID";
+        for (names, who, force, wanted) in [
+            (&["a"][..], "", false, "goes".to_owned()),
+            (&[], "", false, "goes".to_owned()),
             (
-                Some("a"),
                 &["a"],
-                users(true, true, false),
+                "rs",
                 true,
-                "goes".to_owned(),
+                format!("{unable} (cannot be forced) - image is being used by running container r"),
             ),
             (
-                Some("a"),
-                &["a"],
-                users(false, false, true),
-                true,
-                format!(
-                    "conflict: unable to delete {id} (cannot be forced) - image is mounted at /m"
-                ),
-            ),
-            (
-                None,
-                &["a"],
-                users(true, true, false),
-                true,
-                format!(
-                    "conflict: unable to delete {id} (cannot be forced) - image is being used by \
-                     running container r"
-                ),
-            ),
-            (
-                None,
                 &["a", "b"],
-                users(false, true, false),
+                "s",
                 false,
-                format!(
-                    "conflict: unable to delete {id} (must be forced) - image is referenced in \
-                     multiple repositories"
-                ),
+                format!("{unable} (must be forced) - image is referenced in multiple repositories"),
             ),
             (
-                None,
                 &["a"],
-                users(false, true, false),
+                "s",
                 false,
-                format!(
-                    "conflict: unable to delete {id} (must be forced) - image is being used by \
-                     stopped container s"
-                ),
+                format!("{unable} (must be forced) - image is being used by stopped container s"),
             ),
-            (
-                None,
-                &["a", "b"],
-                users(false, true, false),
-                true,
-                "goes".to_owned(),
-            ),
-            (
-                None,
-                &[],
-                users(false, false, false),
-                false,
-                "goes".to_owned(),
-            ),
+            (&["a", "b"], "s", true, "goes".to_owned()),
         ] {
-            assert_eq!(verdict(text, names, &who, force), wanted);
+            assert_eq!(verdict(None, names, who, force), wanted);
         }
     }
 }

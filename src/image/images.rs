@@ -379,10 +379,16 @@ impl<'s> Images<'s> {
 
     /// Takes names away.
     pub fn untag(&self, names: &[Reference]) -> Result<(), Error> {
-        if names.is_empty() {
-            return Ok(());
-        }
         let _lease = self.lease()?;
+        self.take_names(names)
+    }
+
+    /// Under the lease. Durable when it returns, with whatever was done in the directory before.
+    fn take_names(&self, names: &[Reference]) -> Result<(), Error> {
+        if names.is_empty() {
+            let synced = crate::sys::sync::directory(self.dir);
+            return synced.map_err(|source| failed("forget image", source));
+        }
         let mut all = self.names()?;
         all.retain(|name, _| !names.contains(name));
         Ok(record::replace(
@@ -394,27 +400,26 @@ impl<'s> Images<'s> {
         )?)
     }
 
-    /// Forgets a record that has no names. Its layers and blobs are the caller's to remove.
-    pub fn forget(&self, manifest: Digest) -> Result<(), Error> {
+    /// Forgets records and these names of theirs; out of sight at once, durable when it returns.
+    /// Layers and blobs are the caller's to remove.
+    ///
+    /// A crash in between leaves names of nothing, which nobody finds.
+    pub fn forget(&self, manifests: &[Digest], names: &[Reference]) -> Result<(), Error> {
         let _lease = self.lease()?;
-        // Whatever lies in the place of one.
-        match remove_tree(self.dir, record_name(manifest)) {
-            Err(source) if source.errno() != Some(nix::errno::Errno::ENOENT) => {
-                let what = format!("forget image {manifest}");
-                Err(crate::store::Error::System { what, source }.into())
-            }
-            _ => {
-                // Before its layers go, also in a power cut.
-                let what = || format!("forget image {manifest}");
-                let synced = crate::sys::sync::directory(self.dir);
-                synced.map_err(|source| {
-                    crate::store::Error::System {
-                        what: what(),
-                        source,
-                    }
-                    .into()
-                })
+        for manifest in manifests {
+            // Whatever lies in the place of a record.
+            match remove_tree(self.dir, record_name(*manifest)) {
+                Err(source) if source.errno() != Some(nix::errno::Errno::ENOENT) => {
+                    return Err(failed("forget image", source));
+                }
+                _ => {}
             }
         }
+        self.take_names(names)
     }
+}
+
+fn failed(what: &str, source: crate::sys::SysError) -> Error {
+    let what = what.to_owned();
+    crate::store::Error::System { what, source }.into()
 }

@@ -269,9 +269,10 @@ impl Walk {
     ) -> SysResult<()> {
         let another = metadata.nlink() > 1 && !self.seen.insert(metadata.ino());
         // A hole is not written.
-        let bytes = match another {
-            true => 0,
-            false => bytes_of(metadata).min(metadata.allocated()),
+        let bytes = if another {
+            0
+        } else {
+            bytes_of(metadata).min(metadata.allocated())
         };
         let new = (upper, name, metadata);
         let one = match below {

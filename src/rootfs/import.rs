@@ -10,13 +10,13 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{Error, Layers, layers::DIFF, writeback};
+use super::{Error, Layers, held::Held, layers::DIFF, writeback};
 use crate::{
-    ident::{ChainId, DiffId, Digest},
+    ident::{ChainId, DiffId},
     image::{BlobRef, LayerRef},
     layer::{self, Compression, Limits, Unpacked},
     store::{Blobs, Lease, NewBlob, Place, Staging, Store, lease_place},
-    sys::{SysError, lock::Lock},
+    sys::SysError,
 };
 
 /// Reader of a layer's bytes from their start.
@@ -101,7 +101,7 @@ pub fn import_begun<'s, 'a>(
         store,
         layers,
         blobs,
-        held: Mutex::default(),
+        held: Held::default(),
         sources,
         begun,
         limits: Limits::default(),
@@ -122,18 +122,11 @@ pub(super) struct Import<'s, 'a> {
     pub(super) layers: Layers<'s>,
     pub(super) blobs: Blobs<'s>,
     /// Keeps what was found from being removed while the rest is unpacked: removals need not wait.
-    held: Mutex<Vec<Held>>,
+    held: Held,
     pub(super) sources: &'a [LayerSource<'a>],
     begun: Begun<'a, 's>,
     limits: Limits,
     durability: Sync,
-}
-
-/// A layer or a blob that is there.
-#[expect(dead_code, reason = "held until it is dropped")]
-enum Held {
-    Layer(Lease),
-    Blob(Lock),
 }
 
 /// What one layer needs.
@@ -145,25 +138,10 @@ enum Need {
 }
 
 impl<'s> Import<'s, '_> {
-    fn hold(&self, held: Held) {
-        let all = self.held.lock();
-        all.unwrap_or_else(PoisonError::into_inner).push(held);
-    }
-
-    /// The size of a blob that stays from now on.
-    fn hold_blob(&self, digest: Digest) -> Result<Option<u64>, Error> {
-        let found = self.blobs.hold(digest)?;
-        Ok(found.map(|(size, lock)| {
-            self.hold(Held::Blob(lock));
-            size
-        }))
-    }
-
     fn need(&self, source: &LayerSource<'_>, chain: ChainId) -> Result<Need, Error> {
-        let Some(lease) = self.layers.hold(chain)? else {
+        if !self.held.layer(&self.layers, chain)? {
             return Ok(Need::Everything);
-        };
-        self.hold(Held::Layer(lease));
+        }
         let Some(layer) = self.layers.find(chain)? else {
             return Ok(Need::Everything);
         };
@@ -171,7 +149,7 @@ impl<'s> Import<'s, '_> {
         let had = (layer.blob, layer.blob_size);
         let wanted = source.blob.as_ref();
         let (digest, size) = wanted.map_or(had, |blob| (blob.digest, blob.size));
-        let there = self.hold_blob(digest)? == Some(size);
+        let there = self.held.blob(&self.blobs, digest)? == Some(size);
         Ok(if there { Need::Nothing } else { Need::Blob })
     }
 
@@ -181,7 +159,7 @@ impl<'s> Import<'s, '_> {
             return Ok(false);
         };
         // One of another size is damaged, and written again.
-        Ok(self.hold_blob(wanted.digest)? == Some(wanted.size))
+        Ok(self.held.blob(&self.blobs, wanted.digest)? == Some(wanted.size))
     }
 
     /// `None` for a layer that is there already.

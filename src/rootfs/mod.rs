@@ -17,6 +17,7 @@ mod commit;
 mod content;
 mod diff;
 mod explain;
+mod held;
 mod image_diff;
 mod image_view;
 mod import;

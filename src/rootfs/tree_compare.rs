@@ -3,11 +3,15 @@
 use std::{
     collections::HashMap,
     ffi::OsStr,
+    os::unix::ffi::OsStringExt as _,
     path::{Path, PathBuf},
 };
 
 use super::content::{same_content, xattrs};
-use crate::sys::{Dir, FileKind, Metadata, Result, xattr};
+use crate::{
+    layer::PathBytes,
+    sys::{Dir, FileKind, Metadata, Result, xattr},
+};
 
 /// One thing that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,8 +97,8 @@ impl Walk {
             let what = match should.kind() {
                 FileKind::Symlink => format!(
                     "link leads to {:?}, not to {:?}",
-                    there.read_symlink(name)?,
-                    dir.read_symlink(name)?
+                    PathBytes::new(there.read_symlink(name)?.into_vec()),
+                    PathBytes::new(dir.read_symlink(name)?.into_vec())
                 ),
                 FileKind::CharDevice | FileKind::BlockDevice => {
                     let text = |of: &Metadata| {
@@ -178,9 +182,12 @@ impl Walk {
         };
         let (should, is) = (first(wanted, should), first(found, is));
         if should != is {
-            let text = |of: &Path| match of == path {
-                true => "a file of its own".to_owned(),
-                false => format!("another name of {}", of.display()),
+            let text = |of: &Path| {
+                if of == path {
+                    "a file of its own".to_owned()
+                } else {
+                    format!("another name of {}", of.display())
+                }
             };
             let what = format!("is {}, not {}", text(&is), text(&should));
             self.say(path, what);
@@ -298,7 +305,7 @@ mod tests {
             ["/dir/sub: type is file, not directory"]
         );
         assert_eq!(
-            told(|_, dir| crate::sys::xattr::set(dir, "file", "user.x", b"1").unwrap()),
+            told(|_, dir| xattr::set(dir, "file", "user.x", b"1").unwrap()),
             [
                 "/file: attribute user.x is not in the layer",
                 "/link: attribute user.x is not in the layer"

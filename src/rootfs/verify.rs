@@ -7,7 +7,7 @@ use std::{fs::File, io::Read as _};
 
 use super::{
     Error, Layers,
-    layers::DIFF,
+    layers::{DIFF, LayerRecord},
     tree_compare::{self, Difference},
 };
 use crate::{
@@ -40,91 +40,117 @@ pub fn verify_layer(
     layer: &LayerRef,
     lowers: &[Dir],
 ) -> Result<Vec<LayerFault>, Error> {
-    let mut faults = Vec::new();
-    let layers = Layers::open(store)?;
-    let record = match layers.find(layer.chain) {
-        Ok(Some(record)) => Some(record),
-        Ok(None) => {
-            faults.push(LayerFault::Tree("is not unpacked".to_owned()));
-            None
-        }
-        Err(error) => {
-            faults.push(LayerFault::Tree(in_one_line(&error)));
-            None
-        }
+    let mut check = Check {
+        layer,
+        layers: Layers::open(store)?,
+        blobs: Blobs::open(store)?,
+        faults: Vec::new(),
     };
-    let blobs = Blobs::open(store)?;
-    if blobs.size(layer.blob.digest)?.is_none() {
-        let digest = layer.blob.digest;
-        faults.push(LayerFault::Blob(format!("{digest} is missing")));
-        return Ok(faults);
-    }
+    let record = check.record();
     let staging = Staging::begin_unnamed(store)?;
     let made = staging.dir().make_dir(DIFF, 0o755);
     let fresh = made
         .and_then(|()| staging.dir().open_dir(DIFF))
         .map_err(failed)?;
-    let blob = blobs.open_blob(layer.blob.digest)?;
-    let size = metadata_of(&blob).map_err(failed)?.size();
-    if size != layer.blob.size {
-        let what = format!("has {size} bytes, not {}", layer.blob.size);
-        faults.push(LayerFault::Blob(what));
+    let unpacked = check.unpack(&fresh)?;
+    if let (Some(record), Some(unpacked)) = (record, unpacked) {
+        check.tree(&record, &unpacked, (&fresh, lowers))?;
     }
-    let unpacked = match unpack(blob, &fresh) {
-        Ok(unpacked) => unpacked,
-        Err(error) if is_ours(&error) => {
-            return Err(Error::Verify {
-                chain: layer.chain,
-                source: error,
-            });
+    Ok(check.faults)
+}
+
+struct Check<'s> {
+    layer: &'s LayerRef,
+    layers: Layers<'s>,
+    blobs: Blobs<'s>,
+    faults: Vec<LayerFault>,
+}
+
+impl Check<'_> {
+    fn blob_is(&mut self, what: impl Into<String>) {
+        self.faults.push(LayerFault::Blob(what.into()));
+    }
+
+    fn tree_is(&mut self, what: impl Into<String>) {
+        self.faults.push(LayerFault::Tree(what.into()));
+    }
+
+    /// What the store knows about the tree, where it has one.
+    fn record(&mut self) -> Option<LayerRecord> {
+        match self.layers.find(self.layer.chain) {
+            Ok(None) => self.tree_is("is not unpacked"),
+            Ok(record) => return record,
+            Err(error) => self.tree_is(in_one_line(&error)),
         }
-        Err(error) => {
-            let found = digest_of(blobs.open_blob(layer.blob.digest)?).map_err(failed)?;
-            if found != layer.blob.digest {
-                let what = format!("has digest {found}, not {}", layer.blob.digest);
-                faults.push(LayerFault::Blob(what));
+        None
+    }
+
+    /// Unpacks the blob; `None` where it does not hold the layer.
+    fn unpack(&mut self, fresh: &Dir) -> Result<Option<Unpacked>, Error> {
+        let wanted = &self.layer.blob;
+        if self.blobs.size(wanted.digest)?.is_none() {
+            self.blob_is(format!("{} is missing", wanted.digest));
+            return Ok(None);
+        }
+        let blob = self.blobs.open_blob(wanted.digest)?;
+        let size = metadata_of(&blob).map_err(failed)?.size();
+        if size != wanted.size {
+            self.blob_is(format!("has {size} bytes, not {}", wanted.size));
+        }
+        match unpack(blob, fresh) {
+            Ok(unpacked) => {
+                self.digest_is(unpacked.blob);
+                let (found, wanted) = (unpacked.diff_id, self.layer.diff_id);
+                if found == wanted {
+                    return Ok(Some(unpacked));
+                }
+                self.blob_is(format!("holds the tar {found}, not {wanted}"));
             }
-            faults.push(LayerFault::Blob(in_one_line(&error)));
-            return Ok(faults);
+            Err(error) if is_ours(&error) => return Err(self.unknown(error)),
+            Err(error) => {
+                let blob = self.blobs.open_blob(wanted.digest)?;
+                self.digest_is(digest_of(blob).map_err(failed)?);
+                self.blob_is(in_one_line(&error));
+            }
         }
-    };
-    if unpacked.blob != layer.blob.digest {
-        let what = format!("has digest {}, not {}", unpacked.blob, layer.blob.digest);
-        faults.push(LayerFault::Blob(what));
+        Ok(None)
     }
-    if unpacked.diff_id != layer.diff_id {
-        let what = format!("holds the tar {}, not {}", unpacked.diff_id, layer.diff_id);
-        faults.push(LayerFault::Blob(what));
-        return Ok(faults);
-    }
-    let Some(record) = record else {
-        return Ok(faults);
-    };
-    if (record.bytes, record.entries, record.opaque_root)
-        != (
-            unpacked.notes.bytes,
-            unpacked.notes.entries,
-            unpacked.notes.opaque_root,
-        )
-        || record.diff_id != layer.diff_id
-    {
-        faults.push(LayerFault::Tree(
-            "its record says something else than its tar".to_owned(),
-        ));
-    }
-    let settled = layer::settle(&fresh, &unpacked.notes, lowers);
-    settled.map_err(|source| Error::Verify {
-        chain: layer.chain,
-        source,
-    })?;
-    match layers.open_diff(layer.chain) {
-        Ok(found) => {
-            let differences = tree_compare::compare(&fresh, &found).map_err(failed)?;
-            faults.extend(differences.into_iter().map(LayerFault::Path));
+
+    fn digest_is(&mut self, found: Digest) {
+        let wanted = self.layer.blob.digest;
+        if found != wanted {
+            self.blob_is(format!("has digest {found}, not {wanted}"));
         }
-        Err(error) => faults.push(LayerFault::Tree(in_one_line(&error))),
     }
-    Ok(faults)
+
+    fn tree(
+        &mut self,
+        record: &LayerRecord,
+        unpacked: &Unpacked,
+        (fresh, lowers): (&Dir, &[Dir]),
+    ) -> Result<(), Error> {
+        let notes = &unpacked.notes;
+        let own = (notes.bytes, notes.entries, notes.opaque_root);
+        let known = (record.bytes, record.entries, record.opaque_root);
+        if own != known || record.diff_id != self.layer.diff_id {
+            self.tree_is("has a record that says something else than its tar");
+        }
+        layer::settle(fresh, notes, lowers).map_err(|source| self.unknown(source))?;
+        match self.layers.open_diff(self.layer.chain) {
+            Ok(found) => {
+                let differences = tree_compare::compare(fresh, &found).map_err(failed)?;
+                self.faults
+                    .extend(differences.into_iter().map(LayerFault::Path));
+            }
+            Err(error) => self.tree_is(in_one_line(&error)),
+        }
+        Ok(())
+    }
+
+    fn unknown(&self, source: layer::Error) -> Error {
+        let chain = self.layer.chain;
+        Error::Verify { chain, source }
+    }
 }
 
 fn unpack(mut blob: File, fresh: &Dir) -> Result<Unpacked, layer::Error> {

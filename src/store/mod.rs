@@ -6,6 +6,8 @@
 //!   blobs/sha256/<hex>         manifests, configs and layers as received
 //!   images/<hex>.json          one record an image, named by its manifest's digest
 //!   images/names.json          names to manifest digests
+//!   images/mounted/            images that are mounted on the host: one record each, and the
+//!                              directories that were made for them
 //!   overlay2/<chain>/diff      one unpacked layer in overlay form; layer.json beside it
 //!   containers/<id>/           config.json, state.json, upper, work, log (and log.1, ...), control,
 //!                              the supervisor's socket

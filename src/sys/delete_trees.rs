@@ -100,7 +100,7 @@ impl Work {
         while let Some(task) = self.next() {
             let done = match task {
                 Task::Tree(node, name) => self.tree(&node, name),
-                Task::Files(node, names) => self.files(&node, &names),
+                Task::Files(node, names) => remove_files(&node, &names),
             };
             let mut state = self.lock();
             state.busy -= 1;
@@ -171,23 +171,23 @@ impl Work {
             }
         }
         // What is left of them is too little to share; and we are the one that `left` counted.
-        self.files(&node, &files)
+        remove_files(&node, &files)
     }
+}
 
-    fn files(&self, node: &Arc<Node>, names: &[OsString]) -> Result<()> {
-        for name in names {
-            match node.dir.remove_file(name) {
-                Ok(()) => {}
-                Err(error) if error.errno() == Some(Errno::ENOENT) => {}
-                // Another one of the name by now.
-                Err(error) if error.errno() == Some(Errno::EISDIR) => {
-                    remove_tree(&node.dir, name)?;
-                }
-                Err(error) => return Err(error),
+fn remove_files(node: &Arc<Node>, names: &[OsString]) -> Result<()> {
+    for name in names {
+        match node.dir.remove_file(name) {
+            Ok(()) => {}
+            Err(error) if error.errno() == Some(Errno::ENOENT) => {}
+            // Another one of the name by now.
+            Err(error) if error.errno() == Some(Errno::EISDIR) => {
+                remove_tree(&node.dir, name)?;
             }
+            Err(error) => return Err(error),
         }
-        leave(node)
     }
+    leave(node)
 }
 
 /// Whoever is the last one in a directory removes it, and is then done with something in its parent.

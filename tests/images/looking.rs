@@ -32,9 +32,8 @@ fn lines(text: &str) -> Vec<&str> {
     text.lines().collect()
 }
 
-#[test]
-#[ignore = "needs root"]
-fn root_history_is_dockers() {
+/// An image `h:1` with a history of three lines, and its id.
+fn with_history() -> (Home, String) {
     let home = Home::new();
     let layers = sample(Codec::Gzip);
     let long = "/bin/sh -c echo \t한국어 and more than forty-five columns of it, surely";
@@ -46,6 +45,13 @@ fn root_history_is_dockers() {
         ]);
     });
     let id = home.inspect("h:1")["Id"].as_str().unwrap().to_owned();
+    (home, id)
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_history_is_dockers() {
+    let (home, id) = with_history();
     let table = home.ok(&["history", "h:1"]);
     let table = lines(&table);
     assert!(
@@ -67,6 +73,13 @@ fn root_history_is_dockers() {
         );
     }
     assert!(table[3].ends_with("first"), "{}", table[3]);
+    home.refused(&["history", "absent"], &["No such image: absent"]);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_history_has_dockers_forms() {
+    let (home, id) = with_history();
     assert_eq!(
         home.ok(&["image", "history", "h:1"]),
         home.ok(&["history", "h:1"])
@@ -112,7 +125,6 @@ fn root_history_is_dockers() {
             "Size"
         ]
     );
-    home.refused(&["history", "absent"], &["No such image: absent"]);
 }
 
 #[test]
@@ -203,9 +215,8 @@ fn root_the_tree_shows_what_is_shared() {
     assert_eq!(Home::new().ok(&["images", "--tree"]), "");
 }
 
-#[test]
-#[ignore = "needs root"]
-fn root_files_come_with_their_layer_and_links_stay_inside() {
+/// An image `odd:1` with links that would like to lead out of it.
+fn with_links() -> Home {
     let home = Home::new();
     let mut layers = sample(Codec::Gzip);
     let odd = Archive::new()
@@ -215,6 +226,13 @@ fn root_files_come_with_their_layer_and_links_stay_inside() {
         .file("etc/passwd", "image's own");
     layers.push(Layer::plain(odd));
     load(&home, "odd:1", &layers, |_| ());
+    home
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_files_come_with_their_layer() {
+    let home = with_links();
     let long = home.ok(&["image", "ls-files", "-l", "odd:1"]);
     let layer_of = |name: &str| {
         let line = long
@@ -236,6 +254,12 @@ fn root_files_come_with_their_layer_and_links_stay_inside() {
     ] {
         assert_eq!(layer_of(name), layer, "{name}");
     }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_links_stay_in_their_image() {
+    let home = with_links();
     assert_eq!(
         home.ok(&["image", "ls-files", "odd:1", "hidden"]),
         "above\n"

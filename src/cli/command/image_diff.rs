@@ -99,11 +99,11 @@ fn sum(changes: &[ImageChange]) -> String {
         })
     };
     let (added, _, new) = of(ChangeKind::Added);
-    let (changed, before, after) = of(ChangeKind::Modified);
+    let (modified, before, after) = of(ChangeKind::Modified);
     let (deleted, gone, _) = of(ChangeKind::Deleted);
     let size = |bytes| text::size(bytes, 4);
     format!(
-        "{added} added ({}), {changed} changed ({} to {}), {deleted} deleted ({})",
+        "{added} added ({}), {modified} changed ({} to {}), {deleted} deleted ({})",
         size(new),
         size(before),
         size(after),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use cowshed::{
     container::{Engine, Untagged, UnusedImage},
-    ident::Timestamp,
+    ident::{Reference, Timestamp},
 };
 
 use super::{
@@ -20,7 +20,6 @@ use crate::cli::{
 };
 
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct ImagePruneArgs {
     /// Images with a name that no container is made of, too
     #[arg(short, long)]
@@ -76,7 +75,7 @@ pub(super) fn list(chosen: &[UnusedImage]) -> std::io::Result<()> {
     let mut rows = Vec::new();
     for image in chosen {
         let none = || vec!["<none>".to_owned()];
-        let names: Vec<_> = image.names.iter().map(|name| name.familiar()).collect();
+        let names: Vec<_> = image.names.iter().map(Reference::familiar).collect();
         for name in if names.is_empty() { none() } else { names } {
             rows.push(vec![
                 name,

@@ -138,12 +138,15 @@ pub(super) fn lines(engine: &Engine) -> Result<(Vec<Line>, Vec<Told>), cowshed::
         stand_in(one.manifest)
     }));
     let is_named = |record: &ImageRecord| names.values().any(|to| *to == record.manifest);
-    let named = records.iter().filter(|one| is_named(one)).map(|one| one.id);
-    let named: HashSet<_> = named.collect();
+    let have_one: HashSet<_> = records
+        .iter()
+        .filter(|one| is_named(one))
+        .map(|one| one.id)
+        .collect();
     let mut lines = Vec::new();
     for record in records {
         // The same image with another manifest, and nobody calls it by that one.
-        if named.contains(&record.id) && !is_named(&record) {
+        if have_one.contains(&record.id) && !is_named(&record) {
             continue;
         }
         let config = if record.layers.is_empty() {

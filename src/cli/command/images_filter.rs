@@ -34,7 +34,7 @@ impl Filter {
                 "label" => filter.labels = values,
                 "before" => {
                     let created = created(engine, &values)?;
-                    filter.before = earliest(filter.before, created);
+                    filter.before = Some(earliest(filter.before, created));
                 }
                 "until" => {
                     let until = match &values[..] {
@@ -42,7 +42,7 @@ impl Filter {
                         _ => None,
                     };
                     let until = until.ok_or_else(|| invalid("until", &values.join(" ")))?;
-                    filter.before = earliest(filter.before, until);
+                    filter.before = Some(earliest(filter.before, until));
                 }
                 "since" => filter.since = Some(created(engine, &values)?),
                 "reference" => filter.references = values,
@@ -66,8 +66,8 @@ impl Filter {
     }
 }
 
-fn earliest(one: Option<Timestamp>, other: Timestamp) -> Option<Timestamp> {
-    Some(one.map_or(other, |one| one.min(other)))
+fn earliest(one: Option<Timestamp>, other: Timestamp) -> Timestamp {
+    one.map_or(other, |one| one.min(other))
 }
 
 fn dangling(values: &[String]) -> Result<bool, Exit> {

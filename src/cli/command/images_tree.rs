@@ -94,7 +94,7 @@ impl Tree {
             name: line
                 .name
                 .as_ref()
-                .map_or_else(|| "<none>".to_owned(), |name| name.familiar()),
+                .map_or_else(|| "<none>".to_owned(), cowshed::ident::Reference::familiar),
             id: line.record.id.short(),
             bytes: line.record.bytes(),
             unique: own.map(|layer| layer.bytes).sum(),
@@ -225,7 +225,7 @@ mod tests {
             })
             .map(|line| {
                 let mut line = line;
-                while let Some(start) = line.find("(") {
+                while let Some(start) = line.find('(') {
                     let end = line[start..].find(')').unwrap() + start;
                     line.replace_range(start..=end, "ID");
                 }

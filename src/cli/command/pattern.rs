@@ -13,19 +13,12 @@ pub(super) fn fits(pattern: &str, text: &str) -> Result<bool, BadPattern> {
     ends[0] = true;
     for piece in &pieces {
         let mut next = vec![false; text.len() + 1];
-        for at in 0..=text.len() {
-            if !ends[at] {
-                continue;
-            }
+        for at in (0..=text.len()).filter(|at| ends[*at]) {
             match piece {
                 Piece::Any => {
-                    next[at] = true;
-                    for (step, letter) in text[at..].iter().enumerate() {
-                        if *letter == '/' {
-                            break;
-                        }
-                        next[at + step + 1] = true;
-                    }
+                    let rest = text[at..].iter();
+                    let most = rest.take_while(|letter| **letter != '/').count();
+                    next[at..=at + most].fill(true);
                 }
                 Piece::One(class) if at < text.len() && class.has(text[at]) => next[at + 1] = true,
                 Piece::One(_) => {}
