@@ -26,16 +26,14 @@ impl Engine {
     }
 
     /// Deletes volumes that are in the trash for good; what was deleted, in bytes each.
-    pub fn delete_trashed(&self, chosen: Vec<Trashed>) -> Result<Vec<(Trashed, u64)>, Error> {
-        let volumes = self.volumes()?;
-        let mut deleted = Vec::new();
-        for trashed in chosen {
-            let bytes = volumes.usage_of_trashed(&trashed)?.bytes;
-            if volumes.delete_trashed(&trashed)? {
-                deleted.push((trashed, bytes));
-            }
+    pub fn delete_trashed(&self, chosen: &[Trashed]) -> Result<Vec<(Trashed, u64)>, Error> {
+        if chosen.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(deleted)
+        let deleted = self.volumes()?.delete_trashed(chosen)?.into_iter();
+        Ok(deleted
+            .map(|(trashed, usage)| (trashed, usage.bytes))
+            .collect())
     }
 
     /// Deletes what is in the trash for longer than a week, and what killed commands left; how many
@@ -45,6 +43,6 @@ impl Engine {
         let now = Timestamp::now();
         let mut old = self.volumes()?.trash()?;
         old.retain(|trashed| trashed.is_expired(now));
-        Ok(self.delete_trashed(old)?.len())
+        Ok(self.delete_trashed(&old)?.len())
     }
 }

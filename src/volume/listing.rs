@@ -68,32 +68,44 @@ impl Volumes<'_> {
         names: &[VolumeName],
         work: impl Fn(&VolumeName) -> Result<Option<T>, Error> + Sync,
     ) -> Result<Vec<T>, Error> {
-        let some = |names: &[VolumeName]| -> Result<Vec<T>, Error> {
-            names
-                .iter()
-                .filter_map(|name| work(name).transpose())
-                .collect()
-        };
         let readers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let readers = readers.min(READERS);
-        if names.len() < SHARED || readers < 2 {
-            return some(names);
-        }
-        let parts = std::thread::scope(|scope| {
-            let some = &some;
-            let size = names.len().div_ceil(readers);
-            let started: Vec<_> = names
-                .chunks(size)
-                .map(|part| scope.spawn(move || some(part)))
-                .collect();
-            let ended = started.into_iter().map(|one| match one.join() {
-                Ok(done) => done,
-                Err(panic) => std::panic::resume_unwind(panic),
-            });
-            ended.collect::<Result<Vec<_>, _>>()
-        });
-        Ok(parts?.into_iter().flatten().collect())
+        let readers = if names.len() < SHARED {
+            1
+        } else {
+            readers.min(READERS)
+        };
+        shared(names, readers, work)
     }
+}
+
+/// Does `work` for each with so many threads, in order; `None` is left out.
+pub(super) fn shared<N: Sync, T: Send>(
+    all: &[N],
+    workers: usize,
+    work: impl Fn(&N) -> Result<Option<T>, Error> + Sync,
+) -> Result<Vec<T>, Error> {
+    let some = |part: &[N]| -> Result<Vec<T>, Error> {
+        part.iter()
+            .filter_map(|one| work(one).transpose())
+            .collect()
+    };
+    if workers < 2 {
+        return some(all);
+    }
+    let parts = std::thread::scope(|scope| {
+        let some = &some;
+        let size = all.len().div_ceil(workers).max(1);
+        let started: Vec<_> = all
+            .chunks(size)
+            .map(|part| scope.spawn(move || some(part)))
+            .collect();
+        let ended = started.into_iter().map(|one| match one.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        ended.collect::<Result<Vec<_>, _>>()
+    });
+    Ok(parts?.into_iter().flatten().collect())
 }
 
 #[cfg(test)]

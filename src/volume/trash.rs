@@ -12,6 +12,7 @@ use super::{
     Error, Making, Volume, VolumeRecord,
     damaged::stand_in,
     edit::edit_in,
+    listing::shared,
     local::{DATA, LOCAL, RECORD, Volumes, failed},
 };
 use crate::{
@@ -23,6 +24,11 @@ use crate::{
 
 /// How long a volume stays in the trash: a week.
 pub const KEEP_SECONDS: i64 = 7 * 24 * 3600;
+
+/// From so many on it is worth to delete them together, and by so many threads: they wait for the
+/// disk, not for a processor.
+const SHARED: usize = 16;
+const DELETERS: usize = 8;
 
 /// So much of a name is in the directory's: it may be as long as a directory's can be.
 const NAME_PART: usize = 200;
@@ -192,18 +198,31 @@ impl Volumes<'_> {
         edit_in(self.store, &lease.dir, name.as_str(), repeat).map(drop)
     }
 
-    /// Deletes a volume in the trash for good; whether it was still there.
-    pub fn delete_trashed(&self, trashed: &Trashed) -> Result<bool, Error> {
+    /// Deletes volumes in the trash for good; those that were still there, with what they took.
+    /// Durable when it returns.
+    ///
+    /// With several threads where there are many, because a file system makes who deletes wait for
+    /// its journal: not for a process that forks a container.
+    pub fn delete_trashed(&self, all: &[Trashed]) -> Result<Vec<(Trashed, Usage)>, Error> {
         let Some(trash) = self.trash_dir()? else {
-            return Ok(false);
+            return Ok(Vec::new());
         };
-        match try_lease(&trash, &trashed.entry)? {
-            Tried::Got(_lease) => {
-                self.store.discard(&trash, &trashed.entry)?;
-                Ok(true)
-            }
-            Tried::Busy | Tried::Absent => Ok(false),
-        }
+        let workers = if all.len() < SHARED { 1 } else { DELETERS };
+        let delete = |trashed: &Trashed| {
+            let Tried::Got(_lease) = try_lease(&trash, &trashed.entry)? else {
+                return Ok(None);
+            };
+            let usage = self.usage_of_trashed(trashed)?;
+            self.store.discard(&trash, &trashed.entry)?;
+            Ok(Some((trashed.clone(), usage)))
+        };
+        let deleted = shared(all, workers, delete)?;
+        // Out of one directory into the other: the latter first, so that none is in neither.
+        let outer = self.store.open_dir(Place::Trash)?;
+        sync::directory(outer)
+            .and_then(|()| sync::directory(&trash))
+            .map_err(|source| failed("empty trash of", "all", source))?;
+        Ok(deleted)
     }
 
     /// What a volume in the trash takes.
@@ -215,6 +234,8 @@ impl Volumes<'_> {
         let data = trash.open_dir(&trashed.entry);
         match data.and_then(|dir| usage(&dir.open_dir(DATA)?)) {
             Err(error) if error.errno() == Some(Errno::ENOENT) => Ok(Usage::default()),
+            // Who knows what was done to it.
+            Err(_) if trashed.damage.is_some() => Ok(Usage::default()),
             sum => sum.map_err(|source| failed("measure", name, source)),
         }
     }
@@ -296,9 +317,30 @@ mod tests {
         assert_ne!(latest.id, first.id);
         let older = volumes.find_trashed(&first.id).unwrap();
         assert!(older.is_expired(Timestamp::now()) && !latest.is_expired(Timestamp::now()));
-        assert!(volumes.delete_trashed(&older).unwrap());
-        assert!(!volumes.delete_trashed(&older).unwrap());
+        let older = [older];
+        assert_eq!(volumes.delete_trashed(&older).unwrap().len(), 1);
+        assert!(volumes.delete_trashed(&older).unwrap().is_empty());
         assert_eq!(volumes.trash().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn many_are_deleted_together_and_only_those_that_were_meant() {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(scratch.path()).unwrap();
+        let volumes = Volumes::open(&store).unwrap();
+        let names: Vec<_> = (0..40)
+            .map(|number| make(&volumes, &format!("vol{number}")))
+            .collect();
+        volumes.throw_away(&names).unwrap();
+        let mut all = volumes.trash().unwrap();
+        let stays = all.remove(7);
+        let deleted = volumes.delete_trashed(&all).unwrap();
+        assert_eq!(deleted.len(), 39);
+        assert!(deleted.iter().all(|(_, usage)| usage.inodes == 1));
+        let left = volumes.trash().unwrap();
+        assert_eq!((left.len(), &left[0].id), (1, &stays.id));
+        let trash = store.open_dir(Place::Trash).unwrap();
+        assert_eq!(trash.entries().unwrap(), [KEPT]);
     }
 
     #[test]

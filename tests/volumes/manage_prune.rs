@@ -45,6 +45,11 @@ fn root_rule_44_named_volumes_go_to_the_trash_and_come_back() {
     assert_eq!(shed.volumes(), Vec::<String>::new());
     assert_eq!(trash(&shed), ["data"]);
     assert!(shed.cowshed("info").ok().contains(" In Trash: 1\n"));
+    // The table stays Docker's.
+    let usage = shed.cowshed("system df");
+    assert_eq!(usage.out.lines().count(), 5, "{usage:?}");
+    let note = "note: 1 volumes in the trash take 8B: cowshed volume trash ls\n";
+    assert!(usage.err.ends_with(note), "{usage:?}");
 
     assert_eq!(shed.cowshed("volume trash restore data").ok(), "data\n");
     assert_eq!(trash(&shed), Vec::<String>::new());

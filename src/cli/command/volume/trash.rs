@@ -133,7 +133,7 @@ fn empty(engine: &Engine, args: &EmptyArgs) -> Outcome {
             return Ok(ExitCode::SUCCESS);
         }
     }
-    let deleted = engine.delete_trashed(chosen)?;
+    let deleted = engine.delete_trashed(&chosen)?;
     for (trashed, _) in &deleted {
         output::line(trashed.volume.record.name.as_str())?;
     }
