@@ -13,6 +13,7 @@ use std::{
 use super::{
     Error, Layers,
     layers::{DIFF, LayerRecord, RECORD},
+    verify::verify,
     writeback,
 };
 use crate::{
@@ -440,36 +441,6 @@ impl<'s> Import<'s, '_> {
         }
         Compression::detect(&head)
     }
-}
-
-fn verify(number: usize, source: &LayerSource<'_>, unpacked: &Unpacked) -> Result<(), Error> {
-    if let Some(wanted) = &source.blob {
-        if wanted.digest != unpacked.blob {
-            let (wanted, found) = (wanted.digest, unpacked.blob);
-            return Err(Error::BlobDigest {
-                number,
-                wanted,
-                found,
-            });
-        }
-        if wanted.size != unpacked.blob_size {
-            let (wanted, found) = (wanted.size, unpacked.blob_size);
-            return Err(Error::BlobSize {
-                number,
-                wanted,
-                found,
-            });
-        }
-    }
-    if source.diff_id != unpacked.diff_id {
-        let (wanted, found) = (source.diff_id, unpacked.diff_id);
-        return Err(Error::DiffId {
-            number,
-            wanted,
-            found,
-        });
-    }
-    Ok(())
 }
 
 fn media_type(compression: Compression) -> String {

@@ -18,6 +18,7 @@ mod import;
 mod init_layer;
 mod layers;
 mod prepare;
+mod verify;
 mod view;
 mod writeback;
 

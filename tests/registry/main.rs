@@ -18,5 +18,9 @@ mod round_trip;
 mod running;
 mod scene;
 #[path = "../images/support.rs"]
-#[expect(dead_code, unused_imports, reason = "shared with the images' tests, which use more")]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "shared with the images' tests, which use more"
+)]
 mod support;
