@@ -2,8 +2,8 @@
 # test.sh [lint|unit|root|leaks]...: all of them by default. The last line is the sum: every test, and every check of
 # `lint` and `leaks`, counts as one. Asks for root through sudo where a step needs it.
 set -euo pipefail
-packages=(acl attr btrfs-progs bzip2 debootstrap e2fsprogs fish gcc groff-base iproute2 libc6-dev libcap2-bin busybox-static
-	openssh-sftp-server procps python3 sshfs strace util-linux xfsprogs xz-utils zsh zstd)
+packages=(acl apache2-utils attr btrfs-progs bzip2 debootstrap docker-registry e2fsprogs fish gcc groff-base iproute2 libc6-dev
+	libcap2-bin busybox-static openssh-sftp-server openssl procps python3 skopeo sshfs strace util-linux xfsprogs xz-utils zsh zstd)
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 steps=("$@")

@@ -219,6 +219,12 @@ fn check(config: &ImageConfig, layers: usize) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether other bytes would do better, not only another moment.
+fn is_of_bytes(error: &Error) -> bool {
+    let kind = error.kind();
+    matches!(error, Error::Rootfs(_)) && kind != ErrorKind::System || kind == ErrorKind::Corrupt
+}
+
 /// The layers of one image.
 struct Fetch<'f> {
     engine: &'f Engine,
@@ -243,7 +249,7 @@ impl<'f> Fetch<'f> {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         let error = from_registry.map_or(first, Error::from);
-        if error.kind() != ErrorKind::Corrupt {
+        if !is_of_bytes(&error) {
             return Err(error);
         }
         let forget = || {

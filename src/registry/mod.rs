@@ -379,8 +379,14 @@ impl Failure for Error {
 
 fn connection_hint(error: &ureq::Error) -> Option<String> {
     let is = |kinds: bool, hint: &str| kinds.then(|| hint.to_owned());
+    let inner = if let ureq::Error::Io(error) = error {
+        error.get_ref()
+    } else {
+        None
+    };
     is(
-        matches!(error, ureq::Error::Rustls(_)),
+        matches!(error, ureq::Error::Rustls(_))
+            || inner.is_some_and(|inner| inner.is::<rustls::Error>()),
         "a certificate of its own goes to /etc/docker/certs.d/HOST/ca.crt; one without TLS is named \
          under insecure-registries",
     )

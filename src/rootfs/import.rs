@@ -10,7 +10,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{Error, Layers, held::Held, layers::DIFF, writeback};
+use super::{Error, Layers, held::Held, import_verify::verify, layers::DIFF, writeback};
 use crate::{
     ident::{ChainId, DiffId},
     image::{BlobRef, LayerRef},
@@ -288,36 +288,6 @@ impl<'s> Import<'s, '_> {
         verify(number, source, &unpacked)?;
         Ok((unpacked, compression, staging))
     }
-}
-
-fn verify(number: usize, source: &LayerSource<'_>, unpacked: &Unpacked) -> Result<(), Error> {
-    if let Some(wanted) = &source.blob {
-        if wanted.digest != unpacked.blob {
-            let (wanted, found) = (wanted.digest, unpacked.blob);
-            return Err(Error::BlobDigest {
-                number,
-                wanted,
-                found,
-            });
-        }
-        if wanted.size != unpacked.blob_size {
-            let (wanted, found) = (wanted.size, unpacked.blob_size);
-            return Err(Error::BlobSize {
-                number,
-                wanted,
-                found,
-            });
-        }
-    }
-    if source.diff_id != unpacked.diff_id {
-        let (wanted, found) = (source.diff_id, unpacked.diff_id);
-        return Err(Error::DiffId {
-            number,
-            wanted,
-            found,
-        });
-    }
-    Ok(())
 }
 
 pub(super) fn system(source: SysError) -> Error {

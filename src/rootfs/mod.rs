@@ -22,6 +22,7 @@ mod image_diff;
 mod image_view;
 mod import;
 mod import_commit;
+mod import_verify;
 mod init_layer;
 mod layers;
 mod merged;

@@ -281,7 +281,7 @@ fn root_unknown_images_are_told_in_dockers_words() {
     ] {
         home.refused(args, &["cowshed: error: No such image: absent"]);
     }
-    let done = home.cowshed(&["run", "absent", "x"]);
+    let done = home.cowshed(&["run", "--pull", "never", "absent", "x"]);
     assert_eq!(done.code, Some(125));
     assert!(done.err.contains("No such image: absent"), "{done:?}");
     // What was found still comes, and the code tells of the rest.

@@ -67,7 +67,7 @@ fn root_rule_15_v_makes_a_missing_source_at_start_even_for_ro() {
     ))
     .fails(125, "Invalid container name");
     shed.cowshed(&format!(
-        "run --rm -v {}:/x nosuchimage true",
+        "run --rm --pull never -v {}:/x nosuchimage true",
         shed.show("no")
     ))
     .fails(125, "nosuchimage");

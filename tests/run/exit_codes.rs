@@ -15,7 +15,7 @@ fn root_rule_60_the_program_s_own_code_125_126_and_127() {
     }
     shed.cowshed("run --rm --nosuchflag base true")
         .fails(125, "nosuchflag");
-    shed.cowshed("run --rm nosuchimage true")
+    shed.cowshed("run --rm --pull never nosuchimage true")
         .fails(125, "nosuchimage");
     shed.cowshed("run --rm -v /x:y base true")
         .fails(125, "must be absolute");

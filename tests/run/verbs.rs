@@ -411,7 +411,6 @@ fn root_flags_that_scripts_pass_are_accepted() {
     let wanted = serde_json::json!({"a": "file", "b": "flag", "bare": ""});
     assert_eq!(labels, &wanted);
     for (flags, message) in [
-        ("--pull always", "not fetched from a registry"),
         ("--pull sometimes", "sometimes"),
         ("--expose http", "invalid range format for --expose: http"),
         ("--label-file nowhere", "nowhere"),

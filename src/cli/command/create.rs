@@ -23,8 +23,10 @@ pub(crate) fn run(engine: &Engine, args: CreateCommandArgs) -> Outcome {
     let mut request = args.create.request()?;
     request.stdin_once = true;
     // 1 where `run` has 125: only flags that cannot be read are 125 here (semantics 64).
-    let make = |request| engine.create_container(request);
-    let id = fetching.make(engine, request, make, Exit::from)?;
+    let attempt = |request| engine.create_container(request);
+    let id = fetching
+        .make(engine, request, attempt, Exit::from)
+        .map_err(|exit| exit.or_code(1))?;
     cidfile.keep(&id)?;
     output::line(id.as_str())?;
     Ok(ExitCode::SUCCESS)
