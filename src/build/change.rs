@@ -88,9 +88,10 @@ pub(super) fn change(
         Instruction::Maintainer(name) => (format!("MAINTAINER {name}"), vec![name.clone()]),
     };
     let keyword = text.split(' ').next().unwrap_or_default().to_owned();
-    let author = match instruction {
-        Instruction::Maintainer(name) => Some(name.clone()),
-        _ => None,
+    let author = if let Instruction::Maintainer(name) = instruction {
+        Some(name.clone())
+    } else {
+        None
     };
     Ok(Some(Deed {
         created_by: nothing_run(&state.shell(), &text),

@@ -266,11 +266,15 @@ impl Engine {
             images.forget(&record)?;
             untagged.deleted = self.collect_garbage(&record)?;
             self.tell_image("delete", &record.id, None);
+            for step in self.forget_steps_of(&record)? {
+                untagged.deleted.extend(self.collect_garbage(&step)?);
+                self.tell_image("delete", &step.id, None);
+            }
         }
         Ok(untagged)
     }
 
-    fn is_used(&self, record: &ImageRecord) -> Result<bool, Error> {
+    pub(super) fn is_used(&self, record: &ImageRecord) -> Result<bool, Error> {
         Ok(self
             .containers()?
             .iter()

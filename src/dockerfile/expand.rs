@@ -194,9 +194,7 @@ impl Reader<'_> {
             .finish()
             .join("");
         match (modifier, value) {
-            ('-', None) => Ok(word),
-            ('+', Some(_)) => Ok(word),
-            ('+', None) => Ok(String::new()),
+            ('-', None) | ('+', Some(_)) => Ok(word),
             ('?', None) if word.is_empty() => Err(format!("{name}: is not allowed to be unset")),
             ('?', None) => Err(format!("{name}: {word}")),
             (_, Some(value)) => Ok(value),

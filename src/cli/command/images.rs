@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, process::ExitCode};
 
 use clap::Args;
 use cowshed::{
-    container::Engine,
+    container::{Engine, hidden_steps},
     ident::{Reference, Timestamp},
     image::ImageRecord,
 };
@@ -29,8 +29,8 @@ pub(crate) struct ImagesArgs {
     /// Show digests of manifests
     #[arg(long)]
     digests: bool,
-    /// All images (there are no hidden ones)
-    #[arg(short, long, hide = true)]
+    /// Also the images of steps that others were built on
+    #[arg(short, long)]
     all: bool,
     /// table, json, or a Go template: `{{.Repository}}:{{.Tag}}`
     #[arg(long, value_name = "FORMAT")]
@@ -66,7 +66,12 @@ const TABLE_WITH_DIGESTS: &str =
     "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
 
 pub(crate) fn run(engine: &Engine, args: &ImagesArgs) -> Outcome {
-    let lines = lines(engine, args.repository.as_deref())?;
+    let mut lines = lines(engine, args.repository.as_deref())?;
+    if !args.all {
+        let images = engine.images()?;
+        let hidden = hidden_steps(&images.list()?, &images.names()?);
+        lines.retain(|line| !hidden.contains(&line.record.manifest));
+    }
     let given = args.format.as_deref().filter(|given| !given.is_empty());
     // Docker lets a format win over -q here.
     if args.quiet && given.is_none() {
