@@ -184,13 +184,10 @@ fn expose(state: &mut State, given: &[String], scene: &Scene<'_>) -> Result<Told
         .clone()
         .unwrap_or_default();
     for text in &words {
-        for port in ports::expand(text).map_err(Error::refused)? {
-            if !all.contains(&port) {
-                all.push(port);
-            }
-        }
+        all.extend(ports::expand(text).map_err(Error::refused)?);
     }
     all.sort();
+    all.dedup();
     state.config.known.set_exposed_ports(Some(all));
     Ok((format!("EXPOSE {}", words.join(" ")), words))
 }

@@ -6,7 +6,7 @@ use super::{ContainerRecord, Engine, Error, Health, State, monitor::HEALTH};
 use crate::{
     ident::{ContainerId, ContainerName},
     mount::Overlay,
-    rootfs::{self, Change},
+    rootfs::{self, Change, Snapshot},
     store::{Durability, Place, Tried, record, try_lease},
     sys::{Dir, SysError, lock::Lock},
 };
@@ -214,13 +214,19 @@ impl Engine {
     /// What a container changed in its root, parents before children.
     pub fn diff(&self, text: &str) -> Result<Vec<Change>, Error> {
         let record = self.container(text)?.record;
-        let snapshot = rootfs::prepare(self.store(), &record.chains, &record.id)?;
+        let snapshot = self.snapshot(&record)?;
         Ok(rootfs::diff(&snapshot)?)
+    }
+
+    /// A container's root.
+    pub(super) fn snapshot(&self, record: &ContainerRecord) -> Result<Snapshot, Error> {
+        let snapshot = rootfs::prepare(self.store(), &record.chains, &record.id)?;
+        Ok(snapshot.with_options(record.union))
     }
 
     /// The overlay of a container.
     pub fn overlay_of(&self, record: &ContainerRecord) -> Result<Overlay, Error> {
-        Ok(rootfs::prepare(self.store(), &record.chains, &record.id)?.overlay)
+        Ok(self.snapshot(record)?.overlay)
     }
 
     /// Replaces a container's state.

@@ -8,7 +8,6 @@ use super::{
 };
 use crate::{
     mount::{Action, MountPlan, Source, Stage},
-    rootfs,
     sys::{
         Result as SysResult, RootDir,
         fork::Namespaces,
@@ -88,7 +87,7 @@ impl Engine {
             return Ok(None);
         }
         let ours = Lock::exclusive(work.into_fd().into()).map_err(in_dir)?;
-        let snapshot = rootfs::prepare(self.store(), &record.chains, &record.id)?;
+        let snapshot = self.snapshot(record)?;
         let volumes = if extent == Extent::Everything {
             self.make_sources(record)?;
             self.attach_volumes(record, &snapshot)?

@@ -16,7 +16,7 @@ use crate::{
         VolumeRequest, VolumesFrom, check_duplicates,
     },
     process::Network,
-    rootfs::{self, Snapshot},
+    rootfs::Snapshot,
     store::{Lease, Place, Staging, lease_place, record},
     sys::random_bytes,
 };
@@ -53,7 +53,7 @@ impl Engine {
         let record = decide(request, (&image, config), id, mounts)?;
         super::attach::check_idmaps(&record)?;
         notes.extend(self.mount_notes(&record)?);
-        let snapshot = rootfs::prepare(self.store(), &record.chains, &record.id)?;
+        let snapshot = self.snapshot(&record)?;
         Ok(Draft {
             record,
             snapshot,
@@ -305,6 +305,7 @@ fn decide(
         health: health(request.health, config.health)?,
         shell: config.shell,
         mounts,
+        union: request.union,
         changes_to: request.changes_to,
         id,
     })

@@ -11,7 +11,6 @@ use super::{
 use crate::{
     control::{Attach, Console, Link, Reply, Request, StopRequest},
     ident::ContainerId,
-    rootfs,
     store::{Lease, Tried, record, try_lease},
 };
 
@@ -95,7 +94,7 @@ impl Engine {
         };
         // Again, now that nobody else changes it.
         let record: super::ContainerRecord = record::read(&lease.dir, containers::CONFIG)?;
-        let snapshot = rootfs::prepare(self.store(), &record.chains, &record.id)?;
+        let snapshot = self.snapshot(&record)?;
         let container = Startable {
             record,
             snapshot,

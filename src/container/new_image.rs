@@ -44,7 +44,7 @@ impl Engine {
         packed: impl FnOnce() + Send,
         durability: Sync,
     ) -> Result<NewLayer, Error> {
-        let snapshot = rootfs::prepare(self.store(), &record.chains, &record.id)?;
+        let snapshot = self.snapshot(record)?;
         let source = Source {
             snapshot: &snapshot,
             latest,

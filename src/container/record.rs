@@ -11,7 +11,7 @@ use crate::{
     ident::{ChainId, ContainerId, ContainerName, Digest, Timestamp, VolumeName},
     image::HealthCheck,
     log::LogOptions,
-    mount::{Access, MountRequest, RequestKind},
+    mount::{Access, MountRequest, RequestKind, UnionOptions},
     process::{Network, Ulimit},
 };
 
@@ -95,6 +95,9 @@ pub struct ContainerRecord {
     pub shell: Vec<String>,
     /// Everything mounted on top, anonymous volumes named.
     pub mounts: Vec<AttachedMount>,
+    /// What its union has switched on.
+    #[serde(default, skip_serializing_if = "UnionOptions::is_default")]
+    pub union: UnionOptions,
     /// The directory in `tmp/` that gets the upper dir when the container goes by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes_to: Option<String>,

@@ -8,7 +8,7 @@ use crate::{
     ident::ContainerName,
     image::HealthCheck,
     log::LogOptions,
-    mount::{Access, MountRequest, VolumesFrom},
+    mount::{Access, MountRequest, UnionOptions, VolumesFrom},
     process::{Network, Ulimit},
 };
 
@@ -73,6 +73,8 @@ pub struct RunRequest {
     pub volumes_from: Vec<VolumesFrom>,
     /// `--image-volume`
     pub image_volumes: ImageVolumes,
+    /// `--storage-opt`
+    pub union: UnionOptions,
     /// For whoever makes an image of it: a directory in `tmp/` that gets the upper dir when an
     /// `auto_remove` container goes. Nothing of it is told where that is not there any more.
     pub changes_to: Option<String>,
@@ -121,6 +123,7 @@ impl RunRequest {
             mounts: Vec::new(),
             volumes_from: Vec::new(),
             image_volumes: ImageVolumes::default(),
+            union: UnionOptions::default(),
             changes_to: None,
         }
     }

@@ -5,7 +5,7 @@ use std::io;
 use nix::sys::stat::{major, minor};
 use tar::{EntryType, Header};
 
-use super::{Error, PathBytes};
+use super::{Error, PathBytes, pax};
 use crate::sys::{SysError, TimeSpec};
 
 /// A header and the PAX records that say what it cannot.
@@ -48,7 +48,8 @@ impl Draft {
 
     pub(super) fn xattrs(&mut self, xattrs: &[(PathBytes, Vec<u8>)]) {
         for (key, value) in xattrs {
-            self.record(&[b"SCHILY.xattr.", key.as_bytes()].concat(), value);
+            let key = pax::encode_keyword(key.as_bytes());
+            self.record(&[b"SCHILY.xattr.", &key[..]].concat(), value);
         }
     }
 

@@ -64,7 +64,7 @@ impl Pax {
             _ => {
                 if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
                     // An attribute may be empty; GNU tar does not take it back either.
-                    self.xattrs.insert(name.to_vec(), value.to_vec());
+                    self.xattrs.insert(decode_keyword(name), value.to_vec());
                 } else if let Some(name) = key.strip_prefix(b"GNU.sparse.") {
                     self.sparse.set(name, value)?;
                 }
@@ -72,6 +72,33 @@ impl Pax {
         }
         Ok(())
     }
+}
+
+/// An attribute's name as a part of a key, which ends at `=`: as GNU tar writes it.
+pub(super) fn encode_keyword(name: &[u8]) -> Vec<u8> {
+    let mut encoded = Vec::with_capacity(name.len());
+    for byte in name {
+        match byte {
+            b'%' => encoded.extend_from_slice(b"%25"),
+            b'=' => encoded.extend_from_slice(b"%3D"),
+            byte => encoded.push(*byte),
+        }
+    }
+    encoded
+}
+
+fn decode_keyword(mut text: &[u8]) -> Vec<u8> {
+    let mut name = Vec::with_capacity(text.len());
+    while let Some((first, rest)) = text.split_first() {
+        let (byte, rest) = match text {
+            [b'%', b'2', b'5', rest @ ..] => (b'%', rest),
+            [b'%', b'3', b'D', rest @ ..] => (b'=', rest),
+            _ => (*first, rest),
+        };
+        name.push(byte);
+        text = rest;
+    }
+    name
 }
 
 fn text(value: &[u8]) -> Result<Option<Vec<u8>>, &'static str> {
@@ -103,6 +130,21 @@ mod tests {
     fn values_may_hold_line_ends_and_equal_signs() {
         let pax = parse(b"29 SCHILY.xattr.user.a=1\n=2\0\n").unwrap();
         assert_eq!(pax.xattrs[&b"user.a"[..]], b"1\n=2\0");
+    }
+
+    #[test]
+    fn an_attributes_name_may_hold_what_ends_a_key() {
+        for name in [
+            &b"user.a=b"[..],
+            b"user.%3D",
+            b"user.100%",
+            b"user.%",
+            b"user.%3",
+        ] {
+            assert_eq!(decode_keyword(&encode_keyword(name)), name);
+            assert!(!encode_keyword(name).contains(&b'='));
+        }
+        assert_eq!(decode_keyword(b"user.%41"), b"user.%41");
     }
 
     #[test]

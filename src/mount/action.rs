@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::{
     Access, Bind, BindKind, Furniture, ImageTree, Mount, MountPlan, Overlay, OverlayTree, ReadOnly,
-    Source, overlay, system,
+    Source, system,
 };
 use crate::sys::mount::Depth;
 
@@ -221,7 +221,8 @@ fn union(overlay: &Overlay) -> Vec<String> {
     calls.push(set("upperdir", &overlay.upper));
     calls.push(set("workdir", &overlay.work));
     calls.extend(
-        overlay::OPTIONS
+        overlay
+            .pairs()
             .iter()
             .map(|(key, value)| set(key, Path::new(value))),
     );

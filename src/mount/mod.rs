@@ -29,6 +29,7 @@ mod sharing;
 mod size;
 pub mod system;
 mod tmpfs;
+mod union_options;
 mod volume_flag;
 mod volumes_from;
 
@@ -51,6 +52,7 @@ pub use script::quote;
 pub use sharing::Sharing;
 pub use size::{TmpfsSize, parse_bytes};
 pub use tmpfs::{AccessTime, HugePages, TmpfsOptions, parse_tmpfs_flag};
+pub use union_options::UnionOptions;
 pub use volume_flag::parse_volume_flag;
 pub use volumes_from::{VolumesFrom, parse_volumes_from};
 
@@ -166,6 +168,12 @@ pub enum Error {
     /// More layers than the kernel stacks.
     #[error("{count} layers are more than the kernel's {LOWERS_MAX}")]
     TooManyLayers { count: usize },
+    /// `--storage-opt` that is none of ours.
+    #[error("invalid storage option {text:?}")]
+    StorageOption { text: String },
+    /// `--storage-opt` that the kernel refuses.
+    #[error("overlay.metacopy=on needs overlay.redirect_dir=on")]
+    MetacopyAlone,
     /// Understood, and not in this version.
     #[error("{what} is not supported yet")]
     Unsupported { what: String },
@@ -217,6 +225,10 @@ impl Failure for Error {
             Error::MountType { .. } => "types: volume, bind, tmpfs, image, overlay",
             Error::InProc { .. } => "choose another target: /proc shows the kernel's own files",
             Error::TooManyLayers { .. } => "build the image with fewer layers",
+            Error::StorageOption { .. } => {
+                "options: overlay.redirect_dir and overlay.metacopy, each on or off; a volume may \
+                 be limited: cowshed volume create --help"
+            }
             Error::Duplicate { .. } => "give each mount its own target",
             Error::TmpfsOption { .. } => {
                 "options: size, mode, uid, gid, nr_inodes, nr_blocks, huge, ro, exec, suid, dev, \

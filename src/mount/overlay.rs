@@ -10,6 +10,7 @@ use std::{
 
 use nix::errno::Errno;
 
+use super::UnionOptions;
 use crate::sys::{
     Dir, RootDir, SysError,
     fs_context::FsContext,
@@ -33,9 +34,11 @@ pub struct Overlay {
     pub merged: PathBuf,
     /// Skips every sync of the upper dir: for uppers that nobody will see again.
     pub volatile: bool,
+    /// What is switched on.
+    pub options: UnionOptions,
 }
 
-/// What our overlays always say, because kernels are built with different defaults.
+/// What our overlays say unless something is switched on, because kernels are built with different defaults.
 ///
 /// Following redirects or metacopy marks of a stranger's layer would let it show lower files under
 /// other names.
@@ -76,7 +79,7 @@ impl Overlay {
         }
         overlay.set_path("upperdir", &self.upper)?;
         overlay.set_path("workdir", &self.work)?;
-        for (key, value) in OPTIONS {
+        for (key, value) in self.pairs() {
             overlay.set(key, value)?;
         }
         if self.volatile {
@@ -107,13 +110,22 @@ impl Overlay {
 
     pub(super) fn option_string(&self, lowers: &str, upper: &str, work: &str) -> String {
         let mut options = format!("lowerdir={lowers},upperdir={upper},workdir={work}");
-        for (key, value) in OPTIONS {
+        for (key, value) in self.pairs() {
             options.extend([",", key, "=", value]);
         }
         if self.volatile {
             options.push_str(",volatile");
         }
         options
+    }
+
+    /// Names and values of the options that are words.
+    pub(super) fn pairs(&self) -> [(&'static str, &'static str); 4] {
+        OPTIONS.map(|(key, value)| match key {
+            "redirect_dir" if self.options.redirect_dir => (key, "on"),
+            "metacopy" if self.options.metacopy => (key, "on"),
+            _ => (key, value),
+        })
     }
 
     /// The merged directory's absolute path.

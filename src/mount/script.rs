@@ -7,7 +7,7 @@ use std::{os::unix::ffi::OsStrExt as _, path::Path};
 
 use super::{
     Access, Action, Bind, BindKind, Furniture, Mount, Overlay, ReadOnly, Source, TmpfsOptions,
-    overlay, script_forms, system,
+    script_forms, system,
 };
 use crate::sys::mount::Depth;
 
@@ -92,7 +92,7 @@ fn union(overlay: &Overlay) -> Vec<String> {
             .join(":")
     };
     let mut options = format!("lowerdir={lowers},upperdir=$C/upper,workdir=$C/work");
-    for (key, value) in overlay::OPTIONS {
+    for (key, value) in overlay.pairs() {
         options.extend([",", key, "=", value]);
     }
     lines.push(format!(

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     ident::ChainId,
     image::{BlobRef, LayerRef},
-    layer::{self, Changes, Inlet, Limits, PathBytes, Remarks, Unpacked},
+    layer::{self, Changes, Inlet, Limits, Marks, PathBytes, Remarks, Unpacked},
     store::{Blobs, Lease, NewBlob, Place, Staging, Store, lease_place, record},
     sys::{Dir, SysError, TimeSpec, sync},
 };
@@ -41,6 +41,17 @@ pub struct Source<'a> {
     pub snapshot: &'a Snapshot,
     /// Later times become this one: for digests that do not depend on when they were made.
     pub latest: Option<TimeSpec>,
+}
+
+impl Snapshot {
+    /// Which marks in its upper dir are the kernel's own.
+    pub(super) fn marks(&self) -> Marks {
+        let options = self.overlay.options;
+        Marks {
+            redirect: options.redirect_dir,
+            metacopy: options.metacopy,
+        }
+    }
 }
 
 /// Makes a layer of a snapshot's changes on top of the image's `chains` (lowest first). `packed` is
@@ -73,7 +84,7 @@ pub fn commit_snapshot(
         upper: &upper,
         lowers: &lowers,
         root: root.transpose().map_err(system)?,
-        marks: layer::Marks::default(),
+        marks: source.snapshot.marks(),
         latest: source.latest,
     };
     let write = |out: &mut Inlet| {

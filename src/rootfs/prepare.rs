@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use super::{Error, Layers, init_layer, layers::DIFF};
 use crate::{
     ident::{ChainId, ContainerId},
-    mount::Overlay,
+    mount::{Overlay, UnionOptions},
     store::{Place, Store},
     sys::{Dir, Metadata, SysError, remove_tree},
 };
@@ -51,6 +51,7 @@ pub fn prepare(store: &Store, chains: &[ChainId], id: &ContainerId) -> Result<Sn
         work: own.join(WORK),
         merged: Place::Merged.path().to_owned(),
         volatile: false,
+        options: UnionOptions::default(),
     };
     Ok(Snapshot { overlay, root })
 }
@@ -69,6 +70,13 @@ pub fn stack(layers: &Layers<'_>, chains: &[ChainId]) -> Result<Vec<PathBuf>, Er
 }
 
 impl Snapshot {
+    /// The same with what a container's union has switched on.
+    #[must_use]
+    pub fn with_options(mut self, options: UnionOptions) -> Self {
+        self.overlay.options = options;
+        self
+    }
+
     /// Makes the container's directories in `container`, which is still in `tmp/`.
     pub fn make_dirs(&self, container: &Dir) -> Result<(), Error> {
         self.make(container).map_err(|source| Error::System {

@@ -6,9 +6,12 @@ mod extended;
 mod gnu_tar;
 mod names;
 mod packing;
+mod round_trip;
+mod scribble;
 mod streams;
 mod types;
 mod whiteouts;
+mod whole_tree;
 
 use std::{error::Error as _, path::PathBuf};
 

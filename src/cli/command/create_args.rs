@@ -7,7 +7,7 @@ use cowshed::{
     container::{ImageVolumes, RestartPolicy, RunRequest, parse_signal},
     log::LogOptions,
     mount::{
-        self, Access, MountRequest, VolumesFrom, parse_mount_flag, parse_tmpfs_flag,
+        self, Access, MountRequest, UnionOptions, VolumesFrom, parse_mount_flag, parse_tmpfs_flag,
         parse_volume_flag, parse_volumes_from,
     },
     process::Network,
@@ -145,6 +145,10 @@ pub(crate) struct CreateArgs {
     /// max-size=BYTES or max-file=COUNT
     #[arg(long, value_name = "KEY=VALUE")]
     log_opt: Vec<String>,
+    /// overlay.redirect_dir=on or overlay.metacopy=on: renames directories and changes owners of the
+    /// image's files without copying them
+    #[arg(long, value_name = "KEY=VALUE")]
+    storage_opt: Vec<String>,
     /// Print help
     #[arg(long, action = ArgAction::Help)]
     help: Option<bool>,
@@ -235,6 +239,7 @@ impl CreateArgs {
             mounts,
             volumes_from,
             image_volumes: self.image_volume.into(),
+            union: UnionOptions::parse(&self.storage_opt).map_err(usage)?,
             ..default
         })
     }

@@ -31,10 +31,18 @@ pub(crate) fn host_config(container: &Container) -> Value {
         "Ulimits": record.ulimits.iter().map(ulimit).collect::<Vec<_>>(),
         "Init": record.reaper,
     });
+    let options: Map<_, _> = record.union.pairs().into_iter().map(pair).collect();
+    if !options.is_empty() {
+        value["StorageOpt"] = Value::Object(options);
+    }
     if let (Some(map), Value::Object(limits)) = (value.as_object_mut(), limits(&record.limits)) {
         map.extend(limits);
     }
     value
+}
+
+fn pair((key, value): (&str, &str)) -> (String, Value) {
+    (key.to_owned(), value.into())
 }
 
 /// What `-v` was given, as far as it names a source.
