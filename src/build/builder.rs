@@ -144,14 +144,16 @@ impl<'a> Builder<'a> {
 
     fn wrong(&self, line: usize, text: &str) -> impl FnOnce(Error) -> Error + use<> {
         let (file, text) = (self.dockerfile.file.clone(), text.to_owned());
-        move |error| match error {
-            Error::Interrupted { .. } => error,
-            error => Error::Step {
+        move |error| {
+            if matches!(error, Error::Interrupted { .. }) {
+                return error;
+            }
+            Error::Step {
                 file,
                 line,
                 text,
                 source: Box::new(error),
-            },
+            }
         }
     }
 
@@ -184,12 +186,12 @@ impl<'a> Builder<'a> {
         self.arguments.begin_stage();
         let image = base.image.clone();
         let on = image.map(|image| (image, base.config.clone()));
-        let (mut state, triggers) = State::on(on, base.is_unknown);
+        let (mut own, triggers) = State::on(on, base.is_unknown);
         (self.tell)(Progress::Image(base.image.as_ref().map(|image| image.id)));
-        self.triggers(&mut state, &from.instruction.image, &triggers)?;
+        self.triggers(&mut own, &from.instruction.image, &triggers)?;
         for step in &stage.steps {
             self.announce(&step.text);
-            let done = self.step(&mut state, &step.instruction, step.line);
+            let done = self.step(&mut own, &step.instruction, step.line);
             done.map_err(self.wrong(step.line, &step.text))?;
         }
         if is_last {
@@ -197,10 +199,10 @@ impl<'a> Builder<'a> {
                 let text = format!("LABEL {key}={value}");
                 self.announce(&text);
                 let label = Instruction::Label(vec![(literal(&key), literal(&value))]);
-                self.step(&mut state, &label, stage.from.line)?;
+                self.step(&mut own, &label, stage.from.line)?;
             }
         }
-        Ok(state)
+        Ok(own)
     }
 
     /// `ONBUILD`s of the base image.
@@ -295,6 +297,10 @@ impl<'a> Builder<'a> {
             }
             return self.commit(state, wanted, None);
         }
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "all others were done by change()"
+        )]
         match instruction {
             Instruction::Run(command) => self.run(state, command, line),
             Instruction::Transfer(transfer) => self.transfer(state, transfer),

@@ -1,5 +1,7 @@
 //! The cache: which step was made before, and why another one was not. Pure.
 
+use std::fmt::Write as _;
+
 use super::listing::Listing;
 use crate::{
     ident::Digest,
@@ -45,7 +47,7 @@ fn hit_reason(wanted: &BuildStep, listing: Option<&Listing>) -> String {
     if let Some(listing) = listing {
         let count = listing.count();
         let word = if count == 1 { "file" } else { "files" };
-        same.push_str(&format!(", same content of {count} {word}"));
+        write!(same, ", same content of {count} {word}").ok();
     }
     same
 }
@@ -77,11 +79,24 @@ fn miss_reason(
         return arguments_reason(step, wanted);
     }
     let alike = |step: &&&BuildStep| step.instruction.first() == wanted.instruction.first();
-    let before = siblings.iter().find(alike).unwrap_or(newest);
-    format!(
-        "the instruction changed, it was: {}",
-        before.instruction.join(" ")
-    )
+    match siblings.iter().find(alike) {
+        Some(before) => format!("the instruction changed, it was: {}", shown(before)),
+        None => format!(
+            "the instruction is another one, on {parent} it was: {}",
+            shown(newest)
+        ),
+    }
+}
+
+/// As one would write it; what was copied is in the listing.
+fn shown(step: &BuildStep) -> String {
+    let words = &step.instruction;
+    match words.split_last() {
+        Some((last, before)) if step.sources.is_some() => {
+            format!("{} … {last}", before.join(" "))
+        }
+        _ => words.join(" "),
+    }
 }
 
 /// Which of them is not as it was.
@@ -95,10 +110,8 @@ fn arguments_reason(before: &BuildStep, wanted: &BuildStep) -> String {
             None => return format!("build argument {name} was not there"),
         }
     }
-    let gone = before.arguments.keys();
-    let gone = gone
-        .filter(|name| !wanted.arguments.contains_key(*name))
-        .next();
+    let mut names = before.arguments.keys();
+    let gone = names.find(|name| !wanted.arguments.contains_key(*name));
     match gone {
         Some(name) => format!("build argument {name} is gone"),
         None => "the step was made in another way".to_owned(),
@@ -148,7 +161,9 @@ mod tests {
         assert_eq!(verdict.hit, Some(image(known.clone())));
         assert_eq!(verdict.reason, "same parent, same instruction");
         let one_word = step(&["RUN", "/bin/sh -c x"]);
-        assert!(reason(&[known.clone()], &one_word).starts_with("the instruction changed"));
+        assert!(
+            reason(std::slice::from_ref(&known), &one_word).starts_with("the instruction changed")
+        );
         let parent = Some(Digest::of(b"other"));
         let elsewhere = BuildStep {
             parent,
@@ -167,6 +182,13 @@ mod tests {
             ),
             "the instruction changed, it was: RUN x"
         );
+        let copied = BuildStep {
+            sources: Some(Digest::of(b"listing")),
+            ..step(&["COPY", "--chown=a", "/app"])
+        };
+        let other = reason(&[copied], &known);
+        assert!(other.starts_with("the instruction is another one, on image"));
+        assert!(other.ends_with("it was: COPY --chown=a … /app"), "{other}");
         let with = |name: &str, value: &str| BuildStep {
             arguments: [(name.to_owned(), value.to_owned())].into(),
             ..known.clone()
@@ -176,7 +198,7 @@ mod tests {
             "build argument V changed from \"1\" to \"2\""
         );
         assert_eq!(
-            reason(&[known.clone()], &with("V", "2")),
+            reason(std::slice::from_ref(&known), &with("V", "2")),
             "build argument V was not there"
         );
         assert_eq!(

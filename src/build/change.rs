@@ -88,9 +88,10 @@ pub(super) fn change(
         Instruction::Maintainer(name) => (format!("MAINTAINER {name}"), vec![name.clone()]),
     };
     let keyword = text.split(' ').next().unwrap_or_default().to_owned();
-    let author = match instruction {
-        Instruction::Maintainer(name) => Some(name.clone()),
-        _ => None,
+    let author = if let Instruction::Maintainer(name) = instruction {
+        Some(name.clone())
+    } else {
+        None
     };
     Ok(Some(Deed {
         created_by: nothing_run(&state.shell(), &text),
@@ -183,13 +184,10 @@ fn expose(state: &mut State, given: &[String], scene: &Scene<'_>) -> Result<Told
         .clone()
         .unwrap_or_default();
     for text in &words {
-        for port in ports::expand(text).map_err(Error::refused)? {
-            if !all.contains(&port) {
-                all.push(port);
-            }
-        }
+        all.extend(ports::expand(text).map_err(Error::refused)?);
     }
     all.sort();
+    all.dedup();
     state.config.known.set_exposed_ports(Some(all));
     Ok((format!("EXPOSE {}", words.join(" ")), words))
 }

@@ -206,7 +206,7 @@ fn text(file: &str, from: impl Read) -> Result<String, Error> {
     }
     String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = good.split(|byte| *byte == b'\n').count();
         Error::refused(format!("{file}:{line}: this is not UTF-8 text"))
     })
 }

@@ -89,13 +89,11 @@ impl Error {
     }
 
     pub(super) fn with_hint(self, hint: impl Into<String>) -> Self {
-        match self {
-            Self::Refused { what, .. } => Self::Refused {
-                what,
-                hint: Some(hint.into()),
-            },
-            other => other,
+        if let Self::Refused { what, .. } = self {
+            let hint = Some(hint.into());
+            return Self::Refused { what, hint };
         }
+        self
     }
 
     /// What `build` exits with: the code of a command that failed, as Docker's does.

@@ -134,7 +134,7 @@ impl Placing<'_> {
         let from = self.from.open_dir_without_links(parent.as_path());
         let from = from.map_err(at(&entry.path))?;
         if self.unpacks && matches!(entry.kind, Kind::File { .. }) {
-            let file = self.archive(entry, (&from, name))?;
+            let file = archive(entry, (&from, name))?;
             if let Some(file) = file {
                 return self.unpack(entry, file);
             }
@@ -193,23 +193,6 @@ impl Placing<'_> {
         Err(format!("{}: it changed while it was copied", entry.path))
     }
 
-    /// The file, if it is an archive.
-    fn archive(&self, entry: &Entry, from: (&Dir, &OsStr)) -> Result<Option<File>, String> {
-        let opened = open_regular(from.0, from.1).map_err(at(&entry.path))?;
-        let Some((file, _)) = opened else {
-            return Ok(None);
-        };
-        let mut beginning = Vec::new();
-        let read = (&file).take(BEGINNING).read_to_end(&mut beginning);
-        read.map_err(|error| format!("read {}: {error}", entry.path))?;
-        if !begins_archive(&beginning[..], &Limits::default()) {
-            return Ok(None);
-        }
-        let rewind = |mut file: &File| file.rewind();
-        rewind(&file).map_err(|error| format!("read {}: {error}", entry.path))?;
-        Ok(Some(file))
-    }
-
     fn unpack(&self, entry: &Entry, file: File) -> Done {
         let makes = Makes::Last((0, 0));
         let made = destination::directory(self.to, self.destination, makes);
@@ -228,6 +211,23 @@ impl Placing<'_> {
             format!("unpack {}: {error}{cause}", entry.path)
         })
     }
+}
+
+/// The file, if it is an archive.
+fn archive(entry: &Entry, from: (&Dir, &OsStr)) -> Result<Option<File>, String> {
+    let opened = open_regular(from.0, from.1).map_err(at(&entry.path))?;
+    let Some((file, _)) = opened else {
+        return Ok(None);
+    };
+    let mut beginning = Vec::new();
+    let read = (&file).take(BEGINNING).read_to_end(&mut beginning);
+    read.map_err(|error| format!("read {}: {error}", entry.path))?;
+    if !begins_archive(&beginning[..], &Limits::default()) {
+        return Ok(None);
+    }
+    let rewind = |mut file: &File| file.rewind();
+    rewind(&file).map_err(|error| format!("read {}: {error}", entry.path))?;
+    Ok(Some(file))
 }
 
 /// The directories of the last entry.

@@ -154,8 +154,8 @@ impl Builder<'_> {
 }
 
 fn interrupted(error: container::Error) -> Error {
-    match error {
-        container::Error::Interrupted { signal } => Error::Interrupted { signal },
-        error => error.into(),
+    if let container::Error::Interrupted { signal } = error {
+        return Error::Interrupted { signal };
     }
+    error.into()
 }

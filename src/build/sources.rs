@@ -33,7 +33,14 @@ pub(super) fn list(tree: &Tree<'_>, keyword: &str, words: &[String]) -> Result<L
         let Some(located) = tree.locate(path)? else {
             return Err(missing(keyword, path));
         };
-        add(tree, PathBytes::new(path), &located, &mut listing)?;
+        let name = PathBytes::new(path);
+        let source = source(tree, name, &located, &mut listing.remarks)?;
+        let Some(source) = source else {
+            return Err(Error::refused(format!(
+                "{path}: only files, directories, links and fifos are copied"
+            )));
+        };
+        listing.sources.push(source);
     }
     if listing.sources.is_empty() {
         let what = format!("{keyword} failed: no source files were specified");
@@ -73,32 +80,34 @@ fn add_matches(
                 is_directory: false,
             }),
         };
-        if let Some(located) = located {
-            add(tree, path, &located, listing)?;
+        if let Some(located) = located
+            && let Some(source) = source(tree, path, &located, &mut listing.remarks)?
+        {
+            listing.sources.push(source);
         }
     }
     Ok(())
 }
 
-fn add(
+/// `None` for what is not copied.
+fn source(
     tree: &Tree<'_>,
     name: PathBytes,
     located: &Located,
-    listing: &mut Listing,
-) -> Result<(), Error> {
-    let entries = tree.entries(located, &mut listing.remarks)?;
-    if entries.is_empty() && !located.is_directory {
-        return Err(Error::refused(format!(
-            "{name}: only files, directories, links and fifos are copied"
-        )));
+    remarks: &mut Vec<String>,
+) -> Result<Option<Source>, Error> {
+    let entries = tree.entries(located, remarks)?;
+    let is_directory = located.is_directory;
+    if entries.is_empty() && !is_directory {
+        return Ok(None);
     }
-    listing.sources.push(Source {
+    let path = located.path.clone();
+    Ok(Some(Source {
         name,
-        path: located.path.clone(),
-        is_directory: located.is_directory,
+        path,
+        is_directory,
         entries,
-    });
-    Ok(())
+    }))
 }
 
 #[cfg(test)]
@@ -160,7 +169,7 @@ mod tests {
             scene.paths("", &["d*/c", "./x/../b.txt"]),
             ["dir/c", "b.txt"]
         );
-        assert_eq!(scene.paths("", &["."]).len(), 8);
+        assert_eq!(scene.paths("", &["."]).len(), 7);
         let listing = scene.list("", &["dir/*"]).unwrap();
         assert_eq!(listing.sources.len(), 2);
         assert_eq!(listing.kind(), "multi");
@@ -242,7 +251,8 @@ mod tests {
         let before = scene.list("", &["."]).unwrap().to_bytes();
         fs::File::create(scene.context().join("a")).unwrap();
         assert_eq!(scene.list("", &["."]).unwrap().to_bytes(), before);
-        fs::write(scene.context().join("a"), "x").ok();
+        fs::remove_file(scene.context().join("a")).unwrap();
+        symlink("d", scene.context().join("a")).unwrap();
         assert_ne!(scene.list("", &["."]).unwrap().to_bytes(), before);
     }
 }

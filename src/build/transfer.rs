@@ -363,7 +363,12 @@ fn owner(root: &RootDir, text: &str) -> Result<(u32, u32), String> {
         text.to_owned()
     };
     find_ids(root, &wanted).map_err(|error| {
-        format!("unable to convert uid/gid chown string to host mapping: {text}: {error}")
+        let why = if error.detail().is_empty() {
+            error.to_string()
+        } else {
+            error.detail().to_owned()
+        };
+        format!("unable to convert uid/gid chown string to host mapping: {why}")
     })
 }
 

@@ -143,14 +143,7 @@ impl<'a> Tree<'a> {
             };
             let is_directory = entry.kind == Kind::Directory;
             if !ignored {
-                // What is kept below an ignored directory needs it.
-                let mut parent = path.clone();
-                while !parent.is_root() {
-                    parent = PathBytes::new(parent.split().0);
-                    if !kept.insert(parent.clone()) {
-                        break;
-                    }
-                }
+                keep_parents(path, &mut kept);
             }
             entries.push((entry, ignored));
             Ok(is_directory && (!ignored || self.ignore.is_some_and(Ignore::keeps_any)))
@@ -260,6 +253,17 @@ impl<'a> Tree<'a> {
             owner: self.keeps_owners.then(|| (found.uid(), found.gid())),
             xattrs: attributes(dir, name)?,
         })
+    }
+}
+
+/// What is kept below an ignored directory needs it.
+fn keep_parents(path: &PathBytes, kept: &mut HashSet<PathBytes>) {
+    let mut parent = path.clone();
+    while !parent.is_root() {
+        parent = PathBytes::new(parent.split().0);
+        if !kept.insert(parent.clone()) {
+            return;
+        }
     }
 }
 

@@ -187,7 +187,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Inspect(args) => inspect::run(&open_tidy()?, &args),
         Command::Load(args) => load::run(&open_tidy()?, &args),
         Command::Import(args) => import::run(&open_tidy()?, args),
-        Command::Build(args) => command::build::run(&open_tidy()?, *args),
+        Command::Build(args) => command::build::run(&open_tidy()?, &args),
         Command::Images(args) => images::run(&open_tidy()?, &args),
         Command::Tag(args) => tag::run(&open_tidy()?, &args),
         Command::Rmi(args) => rmi::run(&open_tidy()?, &args),

@@ -1,9 +1,6 @@
 //! `image prune`: what nobody needs, listed first; only what was listed is removed.
 
-use super::{
-    Engine, Error, Untagged,
-    image_remove::{Family, Users},
-};
+use super::{Engine, Error, Untagged, hidden_steps, image_remove::Family};
 use crate::{
     event::Kind,
     ident::{Digest, Reference, Timestamp},
@@ -35,9 +32,11 @@ impl Engine {
         let mut containers = self.containers()?;
         containers.retain(|one| !going.contains(&one.record.id.as_str()));
         let mounts = self.image_mounts()?;
+        // They go with the last image that was built on them.
+        let hidden = hidden_steps(&records, &names);
         let mut unused: Vec<UnusedImage> = Vec::new();
         for record in &records {
-            if unused.iter().any(|one| one.id == record.id) {
+            if hidden.contains(&record.manifest) || unused.iter().any(|one| one.id == record.id) {
                 continue;
             }
             let used = containers
@@ -74,7 +73,9 @@ impl Engine {
         for one in chosen {
             if let Some(family) = self.still_unused(one, &records, &names)? {
                 images.forget(&family.manifests(), &family.names)?;
+                let steps = self.forget_steps_of(&family)?;
                 going.push(family);
+                going.extend(steps);
             }
         }
         let mut graves = Graves::new(self.store())?;
@@ -111,12 +112,7 @@ impl Engine {
         if family.records.is_empty() || !unchanged {
             return Ok(None);
         }
-        let Users {
-            running,
-            stopped,
-            mounted,
-        } = self.users_of(&family)?;
-        let used = running.is_some() || stopped.is_some() || mounted.is_some();
-        Ok((!used).then_some(family))
+        let users = self.users_of(&family)?;
+        Ok(users.nobody().then_some(family))
     }
 }

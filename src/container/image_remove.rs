@@ -64,6 +64,12 @@ pub(super) struct Users {
     pub(super) mounted: Option<String>,
 }
 
+impl Users {
+    pub(super) fn nobody(&self) -> bool {
+        self.running.is_none() && self.stopped.is_none() && self.mounted.is_none()
+    }
+}
+
 impl Engine {
     /// Takes names of an image away, and the image itself when the last one goes.
     ///
@@ -121,11 +127,17 @@ impl Engine {
             graves.empty_quickly()?;
             return Ok(untagged);
         }
-        untagged.deleted.push(family.id);
-        let buried = self.bury_orphans(&family, &mut untagged, &mut graves);
-        self.unless_damaged(buried)?;
+        let mut going = vec![family];
+        going.extend(self.unless_damaged(self.forget_steps_of(&going[0]))?);
+        for family in &going {
+            untagged.deleted.push(family.id);
+            let buried = self.bury_orphans(family, &mut untagged, &mut graves);
+            self.unless_damaged(buried)?;
+        }
         drop(lease);
-        self.tell_image("delete", &family.id, None);
+        for family in &going {
+            self.tell_image("delete", &family.id, None);
+        }
         graves.empty_quickly()?;
         Ok(untagged)
     }

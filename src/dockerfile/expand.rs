@@ -47,6 +47,7 @@ impl Expander<'_> {
             expander: self,
             chars: text.chars().peekable(),
             pieces: Pieces::default(),
+            depth: 0,
         };
         let read = reader.until(None);
         read.map_err(|why| format!("failed to process {text:?}: {why}"))?;
@@ -81,7 +82,12 @@ struct Reader<'a> {
     expander: &'a Expander<'a>,
     chars: Peekable<Chars<'a>>,
     pieces: Pieces,
+    /// How many braces are open.
+    depth: usize,
 }
+
+/// Nobody nests so many, and our stack has an end.
+const DEPTH_MAX: usize = 100;
 
 impl Reader<'_> {
     /// Up to a character that is not quoted, which goes; or up to the end.
@@ -188,15 +194,18 @@ impl Reader<'_> {
         if !matches!(modifier, '-' | '+' | '?') {
             return Err(format!("unsupported modifier ({modifier}) in substitution"));
         }
+        if self.depth == DEPTH_MAX {
+            return Err(format!("more than {DEPTH_MAX} braces within each other"));
+        }
+        self.depth += 1;
         let outside = std::mem::take(&mut self.pieces);
         self.until(Some('}'))?;
+        self.depth -= 1;
         let word = std::mem::replace(&mut self.pieces, outside)
             .finish()
             .join("");
         match (modifier, value) {
-            ('-', None) => Ok(word),
-            ('+', Some(_)) => Ok(word),
-            ('+', None) => Ok(String::new()),
+            ('-', None) | ('+', Some(_)) => Ok(word),
             ('?', None) if word.is_empty() => Err(format!("{name}: is not allowed to be unset")),
             ('?', None) => Err(format!("{name}: {word}")),
             (_, Some(value)) => Ok(value),
@@ -314,6 +323,16 @@ mod tests {
             let error = word(text).unwrap_err();
             assert!(error.contains(why), "{text}: {error}");
             assert!(error.starts_with("failed to process "), "{error}");
+        }
+    }
+
+    #[test]
+    fn braces_without_a_bottom_are_refused() {
+        let open = |count: usize| "${N:-".repeat(count) + "x" + &"}".repeat(count);
+        assert_eq!(word(&open(100)).as_deref(), Ok("x"));
+        for count in [101, 300_000] {
+            let error = word(&open(count)).unwrap_err();
+            assert!(error.ends_with("more than 100 braces within each other"));
         }
     }
 

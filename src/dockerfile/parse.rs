@@ -97,7 +97,7 @@ impl Written<'_> {
         }
         let mut script = rest.to_owned();
         for one in self.heredocs {
-            script.push_str(&format!("\n{}{}", one.body, one.name));
+            script.extend(["\n", &one.body, &one.name]);
         }
         Ok(Command::Shell(script))
     }

@@ -70,10 +70,10 @@ fn translate(text: &str, kind: Kind) -> Option<String> {
                 chars.next_if_eq(&'/');
                 match chars.peek() {
                     None => regex.push_str(ALL),
-                    Some(_) => regex.push_str(&format!("(?:{ALL}/)?")),
+                    Some(_) => regex.extend(["(?:", ALL, "/)?"]),
                 }
             }
-            '*' => regex.push_str(&format!("{ONE}*")),
+            '*' => regex.extend([ONE, "*"]),
             '?' => regex.push_str(ONE),
             '[' => regex.push_str(&class(&mut chars)?),
             '\\' => regex.push_str(&literal(chars.next()?)),

@@ -2,6 +2,9 @@
 
 /// The nearest of `known`, if it is near.
 pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    if word.len() > 40 {
+        return None;
+    }
     let word = word.to_ascii_uppercase();
     let most = if word.len() < 4 { 1 } else { 2 };
     let near = known.iter().map(|one| (distance(&word, one), *one));

@@ -1,10 +1,19 @@
 //! `run` and everything around it, as a user sees it; rules by their numbers in the semantics.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../support/strace.rs"]
+mod strace;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod binds;
+mod build_cache;
+mod build_copy;
+mod build_ends;
+mod build_errors;
+mod build_hostile;
+mod build_scene;
+mod build_steps;
 mod completion;
 mod containers;
 mod copy_hostile;

@@ -146,11 +146,11 @@ fn label(text: &str) -> (String, String) {
     (key.to_owned(), value.to_owned())
 }
 
-pub(crate) fn run(engine: &Engine, args: BuildArgs) -> Outcome {
+pub(crate) fn run(engine: &Engine, args: &BuildArgs) -> Outcome {
     let request = args.request()?;
     let captured = args.quiet.then(Captured::begin).transpose()?;
     let mut narrator = Narrator::default();
-    let built = build::build(engine, &request, &mut |progress| narrator.tell(progress));
+    let built = build::build(engine, &request, &mut |progress| narrator.tell(&progress));
     if let Some(captured) = captured {
         captured.end(built.is_err())?;
     }

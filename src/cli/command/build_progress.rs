@@ -24,15 +24,12 @@ pub(super) struct Narrator {
 }
 
 impl Narrator {
-    pub(super) fn tell(&mut self, progress: Progress) {
-        let lines = match progress {
-            Progress::Note(note) => {
-                report::note(&note);
-                return;
-            }
-            progress => lines(&progress),
-        };
-        for line in lines {
+    pub(super) fn tell(&mut self, progress: &Progress) {
+        if let Progress::Note(note) = progress {
+            report::note(note);
+            return;
+        }
+        for line in lines(progress) {
             if let Err(error) = output::line(&line) {
                 self.failed.get_or_insert(error);
             }

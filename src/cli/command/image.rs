@@ -53,7 +53,7 @@ enum ImageCommand {
 
 pub(crate) fn run(engine: &Engine, args: ImageArgs) -> Outcome {
     match args.command {
-        ImageCommand::Build(args) => build::run(engine, *args),
+        ImageCommand::Build(args) => build::run(engine, &args),
         ImageCommand::Ls(args) => images::run(engine, &args),
         ImageCommand::Inspect(args) => inspect::images(engine, &args),
         ImageCommand::Load(args) => load::run(engine, &args),

@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 use cowshed::{
-    container::Engine,
+    container::{Engine, hidden_steps},
     error::in_a_line,
     ident::{Digest, Reference, Timestamp},
     image::{self, ImageConfig, ImageRecord, Names},
@@ -37,8 +37,8 @@ pub(crate) struct ImagesArgs {
     /// Show digests of manifests
     #[arg(long)]
     digests: bool,
-    /// All images (there are no hidden ones)
-    #[arg(short, long, hide = true)]
+    /// Also the images of steps that others were built on
+    #[arg(short, long)]
     all: bool,
     /// Show images on the layers that they share, with what each one takes alone
     #[arg(long, conflicts_with_all = ["quiet", "digests", "format"])]
@@ -82,6 +82,12 @@ const TABLE_WITH_DIGESTS: &str =
     "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
 
 pub(crate) fn run(engine: &Engine, args: &ImagesArgs) -> Outcome {
+    let images = engine.images()?;
+    // Where something cannot be read nothing is hidden.
+    let hidden = match (images.all()?.0, images.names()) {
+        (records, Ok(names)) if !args.all => hidden_steps(&records, &names),
+        _ => HashSet::new(),
+    };
     let filter = Filter::parse(engine, &args.filter)?;
     let repository: Vec<_> = args.repository.iter().cloned().collect();
     let mut lines = Vec::new();
@@ -90,7 +96,8 @@ pub(crate) fn run(engine: &Engine, args: &ImagesArgs) -> Outcome {
     let told = told.map(|(name, why)| (name.as_str(), why.as_str()));
     note_damaged("images", "cowshed rmi", told);
     for line in all {
-        if any_reference(&repository, line.name.as_ref())? && filter.fits(&line)? {
+        let is_hidden = hidden.contains(&line.record.manifest);
+        if !is_hidden && any_reference(&repository, line.name.as_ref())? && filter.fits(&line)? {
             lines.push(line);
         }
     }

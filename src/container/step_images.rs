@@ -1,0 +1,59 @@
+//! Images of a build's steps: nameless, and there for the cache as long as something is built on them.
+
+use std::collections::HashSet;
+
+use super::{Engine, Error, image_remove::Family};
+use crate::{
+    ident::Digest,
+    image::{ImageRecord, Names},
+};
+
+/// The images, by their manifests, that no list shows unless asked for all: they have no name, and
+/// another one was built on them.
+pub fn hidden_steps(images: &[ImageRecord], names: &Names) -> HashSet<Digest> {
+    let parents: HashSet<_> = images
+        .iter()
+        .filter_map(|image| image.step.as_ref()?.parent)
+        .collect();
+    let called: HashSet<_> = names.values().collect();
+    let is_hidden = |image: &&ImageRecord| {
+        image.step.is_some() && parents.contains(&image.id) && !called.contains(&image.manifest)
+    };
+    let hidden = images.iter().filter(is_hidden);
+    hidden.map(|image| image.manifest).collect()
+}
+
+impl Engine {
+    /// Forgets the nameless images of steps that `gone` was built on, as far as nobody else is built
+    /// on them and no container needs them; the nearest first. Their layers are the caller's to
+    /// remove, who holds the layers' exclusive lease.
+    pub(super) fn forget_steps_of(&self, gone: &Family) -> Result<Vec<Family>, Error> {
+        let images = self.images()?;
+        let (mut left, names) = (images.list()?, images.names()?);
+        let mut forgotten = Vec::new();
+        let parent = |image: &ImageRecord| image.step.as_ref()?.parent;
+        let mut next = gone.records.iter().find_map(parent);
+        while let Some(id) = next.take() {
+            let built_on = |image: &ImageRecord| {
+                let step = image.step.as_ref();
+                step.is_some_and(|step| step.parent == Some(id))
+            };
+            let Some(at) = left.iter().position(|image| image.id == id) else {
+                break;
+            };
+            let Some(step) = left[at].step.clone() else {
+                break;
+            };
+            let family = Family::of(id, &left, &names);
+            let is_used = !self.users_of(&family)?.nobody();
+            if !family.names.is_empty() || left.iter().any(built_on) || is_used {
+                break;
+            }
+            next = step.parent;
+            images.forget(&family.manifests(), &[])?;
+            left.retain(|image| image.id != id);
+            forgotten.push(family);
+        }
+        Ok(forgotten)
+    }
+}
