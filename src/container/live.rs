@@ -100,6 +100,7 @@ impl Engine {
             record,
             snapshot,
             lease,
+            volumes: Vec::new(),
         };
         self.supervise(container, (way, console), explain)
     }
