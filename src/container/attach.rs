@@ -1,11 +1,16 @@
 //! Volumes, binds and tmpfs of a container become mounts.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    os::fd::AsFd,
+    path::{Path, PathBuf},
+};
 
 use nix::errno::Errno;
 
 use super::{
-    AttachedMount, ContainerRecord, Engine, Error, containers::failed, notices, sharing::Admissions,
+    AttachedMount, ContainerRecord, Engine, Error, containers::failed, create_volumes::Leases,
+    notices, sharing::Admissions,
 };
 use crate::{
     mount::{
@@ -161,14 +166,16 @@ fn binds(record: &ContainerRecord) -> impl Iterator<Item = &BindRequest> {
 }
 
 /// Host paths that a mount wants: binds and the lowers of overlays.
-fn host_paths(record: &ContainerRecord) -> impl Iterator<Item = (&Path, MissingSource)> {
+fn host_paths(
+    record: &ContainerRecord,
+) -> impl Iterator<Item = (&Path, MissingSource, Option<&BindRequest>)> {
     record
         .mounts
         .iter()
         .filter_map(|mount| match &mount.request.kind {
-            RequestKind::Bind(bind) => Some((bind.source.as_path(), bind.missing)),
+            RequestKind::Bind(bind) => Some((bind.source.as_path(), bind.missing, Some(bind))),
             RequestKind::Overlay(overlay) => match &overlay.lower {
-                Stored::Path(path) => Some((path.as_path(), overlay.missing)),
+                Stored::Path(path) => Some((path.as_path(), overlay.missing, None)),
                 Stored::Volume(_) => None,
             },
             RequestKind::Volume(_) | RequestKind::Tmpfs(_) | RequestKind::Image(_) => None,
@@ -178,7 +185,7 @@ fn host_paths(record: &ContainerRecord) -> impl Iterator<Item = (&Path, MissingS
 /// Host paths that would be made at start.
 pub(super) fn missing_sources(record: &ContainerRecord) -> Result<Vec<&Path>, Error> {
     let mut missing = Vec::new();
-    for (path, what) in host_paths(record) {
+    for (path, what, _) in host_paths(record) {
         match open_handle(path) {
             Ok(_) => {}
             Err(error) if error.errno() == Some(Errno::ENOENT) => {
@@ -208,9 +215,13 @@ pub(super) fn check_idmaps(record: &ContainerRecord) -> Result<(), Error> {
 
 /// Sources that must be there are, and can propagate as asked (semantics 16, 20). Nothing is made.
 pub(super) fn check_sources(record: &ContainerRecord) -> Result<(), Error> {
-    for (path, missing) in host_paths(record) {
+    for (path, missing, bind) in host_paths(record) {
         match open_handle(path) {
-            Ok(_) => {}
+            Ok(handle) => {
+                if let Some(bind) = bind {
+                    check_propagation(bind, &handle)?;
+                }
+            }
             Err(error) if error.errno() == Some(Errno::ENOENT) => {
                 if missing == MissingSource::Refuse {
                     let path = path.to_owned();
@@ -220,23 +231,19 @@ pub(super) fn check_sources(record: &ContainerRecord) -> Result<(), Error> {
             Err(source) => return Err(failed("open bind source", source)),
         }
     }
-    for bind in binds(record) {
-        if let Ok(handle) = open_handle(&bind.source) {
-            check_propagation(bind, &crate::sys::process::path_of(&handle))?;
-        }
-    }
     super::overlays::check_lowers(record)
 }
 
-fn check_propagation(bind: &BindRequest, real: &str) -> Result<(), Error> {
+fn check_propagation(bind: &BindRequest, source: impl AsFd) -> Result<(), Error> {
     let (kind, _) = bind.propagation.to_kernel();
     let wanted = match kind {
         PropagationType::Shared => "shared",
         PropagationType::Slave => "shared or slave",
         PropagationType::Private | PropagationType::Unbindable => return Ok(()),
     };
+    let real = crate::sys::process::path_of(source);
     let mounts = mountinfo::read().map_err(|source| failed("read mounts", source))?;
-    let Some(mount) = mountinfo::holding(&mounts, Path::new(real)) else {
+    let Some(mount) = mountinfo::holding(&mounts, Path::new(&real)) else {
         return Ok(());
     };
     let fits = mount.shared.is_some() || kind == PropagationType::Slave && mount.slave;
@@ -254,8 +261,10 @@ fn check_propagation(bind: &BindRequest, real: &str) -> Result<(), Error> {
 impl Engine {
     /// Makes missing bind sources (semantics 15), at start like Docker.
     pub(super) fn make_sources(&self, record: &ContainerRecord) -> Result<(), Error> {
-        for (path, _) in host_paths(record).filter(|(_, what)| *what == MissingSource::Create) {
-            if open_handle(path).is_ok() {
+        let creates = |what| what == MissingSource::Create;
+        for (path, ..) in host_paths(record).filter(|(_, what, _)| creates(*what)) {
+            // A look is enough: the mount opens it.
+            if path.exists() {
                 continue;
             }
             let note = notices::new_directory(path);
@@ -270,7 +279,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Leases every volume of a container, takes a place among its users, and fills the empty ones
+    /// Leases every volume of a container, but for those in `leases`, takes a place among its users, and fills the empty ones
     /// from its image.
     ///
     /// The leases are the truth about "in use": the container keeps them as long as it runs. Volumes
@@ -279,13 +288,20 @@ impl Engine {
         &self,
         record: &ContainerRecord,
         snapshot: &Snapshot,
+        mut leases: Leases,
     ) -> Result<Attached, Error> {
         let volumes = self.volumes()?;
         let mut attached = Attached::default();
+        let mut volume_records = BTreeMap::new();
         let named = record.mounts.iter();
         let named = named.flat_map(|mount| mount.volumes().map(move |name| (mount, name)));
         for (mount, name) in named {
-            let hold = match volumes.attach(name) {
+            let leased = leases.iter().position(|(leased, _)| leased == name);
+            let hold = match leased {
+                Some(place) => volumes.attach_leased(name, leases.swap_remove(place).1),
+                None => volumes.attach(name),
+            };
+            let hold = match hold {
                 // Pruned between its making and ours becoming visible as its user.
                 Err(volume::Error::NotFound { .. }) if !mount.inherited => {
                     let _all = self.create_volumes(record)?;
@@ -294,8 +310,13 @@ impl Engine {
                 hold => hold?,
             };
             if !attached.admissions.contains_key(name) {
-                let admission = self.admit(record, (name, &hold))?;
+                let known = match hold.record() {
+                    Some(record) => record.clone(),
+                    None => volumes.get(name.as_str())?.record,
+                };
+                let admission = self.admit(record, (name, known.sharing), &hold)?;
                 attached.admissions.insert(name.clone(), admission);
+                volume_records.insert(name, known);
             }
             volume::touch(&hold.dir);
             volume::finish(&hold.dir, name.as_str())?;
@@ -304,7 +325,8 @@ impl Engine {
                     .wants_filling()
                     .map_err(|source| failed("look into volume", source))?;
             if empty {
-                self.fill(record, snapshot, mount, &hold)?;
+                let known = volume_records.get(name);
+                self.fill(record, snapshot, (mount, known), &hold)?;
             }
             attached.holds.push(hold);
         }

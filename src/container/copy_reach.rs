@@ -5,6 +5,7 @@ use std::{ffi::OsStr, time::Duration};
 
 use super::{
     ContainerRecord, CopyError, Engine, Error, State, Status, attach::Attached, containers::failed,
+    create_volumes::Leases,
 };
 use crate::{
     mount::{Action, MountPlan, Source, Stage},
@@ -90,7 +91,7 @@ impl Engine {
         let snapshot = self.snapshot(record)?;
         let volumes = if extent == Extent::Everything {
             self.make_sources(record)?;
-            self.attach_volumes(record, &snapshot)?
+            self.attach_volumes(record, &snapshot, Leases::new())?
         } else {
             Attached::default()
         };

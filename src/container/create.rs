@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 
 use super::{
     AttachedMount, ContainerRecord, DEFAULT_STOP_TIMEOUT, Engine, Error, ImageVolumes,
-    MountedImage, RunRequest, containers, environment, notices, signal,
+    MountedImage, RunRequest, containers, create_volumes::Leases, environment, notices, signal,
 };
 use crate::{
     ident::{ContainerId, Timestamp, VolumeName},
@@ -27,6 +27,8 @@ pub(super) struct CreatedContainer {
     pub record: ContainerRecord,
     pub snapshot: Snapshot,
     pub lease: Lease,
+    /// Of its volumes.
+    pub volumes: Leases,
 }
 
 /// A container that is decided and not made.
@@ -221,16 +223,18 @@ impl Engine {
             self.claim_name(&record.name, &record.id)?;
         }
         let made = self.create_volumes(&record);
-        let published = made.and_then(|_in_use| {
+        let published = made.and_then(|volumes| {
             let dir = self.containers_dir()?;
-            Ok(staging.publish(dir, record.id.as_str())?)
+            let published = staging.publish(dir, record.id.as_str())?;
+            Ok(published.map(|published| (published, volumes)))
         });
         drop(layers);
         match published {
-            Ok(Some((dir, lock))) => Ok(CreatedContainer {
+            Ok(Some(((dir, lock), volumes))) => Ok(CreatedContainer {
                 record,
                 snapshot,
                 lease: Lease::from_parts(dir, lock),
+                volumes,
             }),
             Ok(None) => Err(Error::NotFound {
                 name: record.id.to_string(),

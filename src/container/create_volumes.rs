@@ -8,14 +8,18 @@ use crate::{
     volume::{self, Created, NewVolume, Origin},
 };
 
+/// In the order of a container's mounts.
+pub(super) type Leases = Vec<(VolumeName, Lease)>;
+
 impl Engine {
     /// Makes the volumes that are missing, and leases all: whoever removes or renames one looks for
     /// its users when he has it alone, so the lease is needed until the record tells of them.
-    pub(super) fn create_volumes(&self, record: &ContainerRecord) -> Result<Vec<Lease>, Error> {
+    pub(super) fn create_volumes(&self, record: &ContainerRecord) -> Result<Leases, Error> {
         let mut leases = Vec::new();
         for mount in &record.mounts {
             for name in mount.volumes() {
-                leases.push(self.have_volume(record, mount, name)?);
+                let lease = self.have_volume(record, mount, name)?;
+                leases.push((name.clone(), lease));
             }
         }
         Ok(leases)

@@ -7,7 +7,7 @@ use crate::{
     ident::VolumeName,
     rootfs::{self, Snapshot},
     sys::{FileKind, metadata_of},
-    volume::{self, Fill, Filled, Hold},
+    volume::{self, Fill, Filled, Hold, VolumeRecord},
 };
 
 /// What the filling child answers when there was something to copy.
@@ -22,7 +22,7 @@ impl Engine {
         &self,
         record: &ContainerRecord,
         snapshot: &Snapshot,
-        mount: &AttachedMount,
+        (mount, known): (&AttachedMount, Option<&VolumeRecord>),
         hold: &Hold,
     ) -> Result<(), Error> {
         let target = mount.request.target.clone();
@@ -33,7 +33,10 @@ impl Engine {
             return Ok(());
         }
         let volumes = self.volumes()?;
-        let volume = volumes.get(name.as_str())?.record;
+        let volume = match known {
+            Some(known) => known.clone(),
+            None => volumes.get(name.as_str())?.record,
+        };
         let chain = record
             .chains
             .last()

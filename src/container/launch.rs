@@ -4,6 +4,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 
 use super::{
     ContainerRecord, Engine, Error, Explain, containers,
+    create_volumes::Leases,
     supervisor::{self, Job},
     told,
 };
@@ -51,6 +52,8 @@ pub(super) struct Startable {
     pub(super) record: ContainerRecord,
     pub(super) snapshot: Snapshot,
     pub(super) lease: Lease,
+    /// Of its volumes, where it was made a moment ago.
+    pub(super) volumes: Leases,
 }
 
 impl Way {
@@ -90,6 +93,7 @@ impl Engine {
                 record: container.record,
                 snapshot: container.snapshot,
                 lease: container.lease,
+                volumes: container.volumes,
                 link: theirs,
                 attach,
             };

@@ -99,6 +99,7 @@ impl Engine {
             record,
             snapshot,
             lease,
+            volumes: Vec::new(),
         };
         self.supervise(container, (way, console), explain)
     }

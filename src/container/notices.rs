@@ -10,7 +10,7 @@ use super::{
 use crate::{
     ident::VolumeName,
     mount::{RequestKind, Stored, VolumesFrom},
-    sys::{metadata_of, mountinfo, open_handle},
+    sys::{mountinfo, open_handle},
 };
 
 /// A `VOLUME` of the image that no mount covers.
@@ -164,8 +164,8 @@ fn single_file(mount: &AttachedMount) -> Option<String> {
     let RequestKind::Bind(bind) = &mount.request.kind else {
         return None;
     };
-    let found = open_handle(&bind.source).and_then(metadata_of).ok()?;
-    let plain = found.kind() == crate::sys::FileKind::File;
+    // One look, links followed.
+    let plain = std::fs::metadata(&bind.source).is_ok_and(|found| found.is_file());
     plain.then(|| {
         format!(
             "{} is a single file: the container keeps this one when an editor puts a new one in \

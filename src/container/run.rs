@@ -52,12 +52,14 @@ impl Engine {
             record,
             snapshot,
             lease,
+            volumes,
         } = created;
         self.tell_container(&record, "create", &[]);
         let container = Startable {
             record,
             snapshot,
             lease,
+            volumes,
         };
         Ok(Made { container, console })
     }

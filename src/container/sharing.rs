@@ -35,9 +35,9 @@ impl Engine {
     pub(super) fn admit(
         &self,
         record: &ContainerRecord,
-        (name, lease): (&VolumeName, &Lease),
+        (name, own): (&VolumeName, Sharing),
+        lease: &Lease,
     ) -> Result<Admission, Error> {
-        let own = self.volumes()?.get(name.as_str())?.record.sharing;
         let wish = wish(record, name);
         let sharing = own.max(wish.0);
         match volume::admit(&lease.dir, name.as_str(), (sharing, wish.1))? {

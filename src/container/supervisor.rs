@@ -8,7 +8,8 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    ContainerRecord, Engine, Error, Explain, State, containers, keeper::House, restart, run, told,
+    ContainerRecord, Engine, Error, Explain, State, containers, create_volumes::Leases,
+    keeper::House, restart, run, told,
 };
 use crate::{
     control::{Attach, Idle, Link, Listener, Pump, Reply},
@@ -27,6 +28,8 @@ pub(super) struct Job<'e> {
     pub(super) record: ContainerRecord,
     pub(super) snapshot: Snapshot,
     pub(super) lease: Lease,
+    /// Of its volumes, where it was made a moment ago.
+    pub(super) volumes: Leases,
     /// The command that wants the start.
     pub(super) link: Link,
     /// What it wants of the streams.
@@ -41,6 +44,7 @@ pub(super) fn supervise(job: Job<'_>, explain: &mut Explain<'_>) -> i32 {
         record,
         snapshot,
         lease,
+        volumes,
         link,
         attach,
     } = job;
@@ -62,6 +66,7 @@ pub(super) fn supervise(job: Job<'_>, explain: &mut Explain<'_>) -> i32 {
         record,
         snapshot,
         lease,
+        volumes,
         pump,
         state: State {
             restarts: 0,
@@ -83,6 +88,8 @@ struct Supervisor<'e> {
     record: ContainerRecord,
     snapshot: Snapshot,
     lease: Lease,
+    /// Of its volumes, before the first start.
+    volumes: Leases,
     pump: Pump,
     house: House<'e>,
     state: State,
@@ -146,9 +153,11 @@ impl Supervisor<'_> {
             self.pump.begin_again();
             self.snapshot.renew(&self.lease.dir)?;
         }
+        let leases = std::mem::take(&mut self.volumes);
         let prepare = || {
             self.engine.make_sources(&self.record)?;
-            self.engine.attach_volumes(&self.record, &self.snapshot)
+            self.engine
+                .attach_volumes(&self.record, &self.snapshot, leases)
         };
         let volumes = explain.step(prepare, |done| {
             let holds = done.as_ref().map_or(&[][..], |done| &done.holds);

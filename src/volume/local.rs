@@ -168,10 +168,14 @@ impl<'s> Volumes<'s> {
     /// Claims a volume for somebody who uses its data. Where it has driver options, its file system
     /// is mounted unless it is, for a limited time.
     pub fn attach(&self, name: &VolumeName) -> Result<Hold, Error> {
-        let missing = || Error::NotFound {
+        let lease = self.lease(name)?.ok_or_else(|| Error::NotFound {
             name: name.to_string(),
-        };
-        let lease = self.lease(name)?.ok_or_else(missing)?;
+        })?;
+        self.attach_leased(name, lease)
+    }
+
+    /// The same for somebody who has claimed it already.
+    pub fn attach_leased(&self, name: &VolumeName, lease: Lease) -> Result<Hold, Error> {
         let locks = lease.dir.find(mounting::LOCK);
         if locks
             .map_err(|source| failed("open", name.as_str(), source))?
@@ -179,9 +183,9 @@ impl<'s> Volumes<'s> {
         {
             return Ok(Hold::plain(lease));
         }
-        let record: VolumeRecord = record::find(&lease.dir, RECORD)?.ok_or_else(missing)?;
+        let record = self.get(name.as_str())?.record;
         match read_options(name, record.options.as_ref().unwrap_or(&BTreeMap::new()))? {
-            Some(spec) => mounting::enter(lease, spec, &record),
+            Some(spec) => mounting::enter(lease, spec, record),
             None => Ok(Hold::plain(lease)),
         }
     }

@@ -63,6 +63,7 @@ struct Mounted {
     /// By us, or by an earlier user.
     first: bool,
     spec: MountSpec,
+    record: VolumeRecord,
     /// There is nothing in it, and something may be put in.
     wants_filling: bool,
 }
@@ -79,6 +80,11 @@ impl Hold {
     pub(super) fn plain(lease: Lease) -> Self {
         let mounted = None;
         Self { lease, mounted }
+    }
+
+    /// Its record, where it had to be read.
+    pub fn record(&self) -> Option<&VolumeRecord> {
+        self.mounted.as_ref().map(|mounted| &mounted.record)
     }
 
     /// Whether its data is a file system of its own.
@@ -122,7 +128,7 @@ impl Drop for Hold {
 }
 
 /// Mounts a volume's file system unless somebody has.
-pub(super) fn enter(lease: Lease, spec: MountSpec, record: &VolumeRecord) -> Result<Hold, Error> {
+pub(super) fn enter(lease: Lease, spec: MountSpec, record: VolumeRecord) -> Result<Hold, Error> {
     let name = &record.name;
     let system = |source| failed("mount", name.as_str(), source);
     let patience = patience();
@@ -139,6 +145,7 @@ pub(super) fn enter(lease: Lease, spec: MountSpec, record: &VolumeRecord) -> Res
         mounted: Some(Mounted {
             first: !there,
             spec,
+            record,
             wants_filling: false,
         }),
     };

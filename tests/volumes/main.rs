@@ -35,3 +35,4 @@ mod manage_many;
 mod manage_prune;
 mod seams;
 mod sharing;
+mod start_path;
