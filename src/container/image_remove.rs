@@ -106,7 +106,7 @@ impl Engine {
             graves.empty_quickly()?;
             return Ok(untagged);
         }
-        self.bury_orphans(&family, &mut untagged, &mut graves)?;
+        self.bury_image(&family, &mut untagged, &mut graves)?;
         drop(lease);
         self.tell_image("delete", &family.id, None);
         graves.empty_quickly()?;
@@ -124,7 +124,7 @@ impl Engine {
             return Ok(());
         }
         images.forget(&nameless, &[])?;
-        self.bury_the_rest(&self.needed()?, graves)
+        self.bury_orphans(graves)
     }
 
     pub(super) fn users_of(&self, family: &Family) -> Result<Users, Error> {
@@ -147,7 +147,7 @@ impl Engine {
 
     /// Moves what nobody needs any more out of sight. The caller holds the layers' exclusive lease,
     /// and no record tells of the image.
-    pub(super) fn bury_orphans(
+    pub(super) fn bury_image(
         &self,
         gone: &Family,
         untagged: &mut Untagged,
@@ -175,6 +175,11 @@ impl Engine {
         self.bury_the_rest(&needed, graves)
     }
 
+    /// The same of what no record tells of.
+    pub(super) fn bury_orphans(&self, graves: &mut Graves<'_>) -> Result<(), Error> {
+        self.bury_the_rest(&self.needed()?, graves)
+    }
+
     fn bury_the_rest(&self, needed: &Needed, graves: &mut Graves<'_>) -> Result<(), Error> {
         let layers = Layers::open(self.store())?;
         let mut blobs_of_busy = HashSet::new();
@@ -196,7 +201,7 @@ impl Engine {
     /// lease.
     pub(super) fn remove_orphans(&self) -> Result<(), Error> {
         let mut graves = Graves::new(self.store())?;
-        self.bury_the_rest(&self.needed()?, &mut graves)?;
+        self.bury_orphans(&mut graves)?;
         Ok(graves.empty()?)
     }
 
