@@ -85,13 +85,17 @@ impl Engine {
                 deleted: vec![family.id],
                 ..Untagged::default()
             };
-            self.bury_orphans(&family, &mut untagged, &mut graves)?;
+            self.bury_image(&family, &mut untagged, &mut graves)?;
             untagged.names = family.names;
             for name in &untagged.names {
                 self.tell_image("untag", &family.id, Some(&name.familiar()));
             }
             self.tell_image("delete", &family.id, None);
             removed.push(untagged);
+        }
+        if removed.is_empty() {
+            // What a removal that was killed left; else that went along.
+            self.bury_orphans(&mut graves)?;
         }
         drop(lease);
         graves.empty_quickly()?;

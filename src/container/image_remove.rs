@@ -131,7 +131,7 @@ impl Engine {
         going.extend(self.unless_damaged(self.forget_steps_of(&going[0]))?);
         for family in &going {
             untagged.deleted.push(family.id);
-            let buried = self.bury_orphans(family, &mut untagged, &mut graves);
+            let buried = self.bury_image(family, &mut untagged, &mut graves);
             self.unless_damaged(buried)?;
         }
         drop(lease);
@@ -153,8 +153,7 @@ impl Engine {
         }
         let nameless: Vec<_> = nameless.iter().map(|record| record.manifest).collect();
         images.forget(&nameless, &[])?;
-        let needed = self.unless_damaged(self.needed().map(Some))?;
-        needed.map_or(Ok(()), |needed| self.bury_the_rest(&needed, graves))
+        self.unless_damaged(self.bury_orphans(graves))
     }
 
     pub(super) fn users_of(&self, family: &Family) -> Result<Users, Error> {
@@ -177,7 +176,7 @@ impl Engine {
 
     /// Moves what nobody needs any more out of sight. The caller holds the layers' exclusive lease,
     /// and no record tells of the image.
-    pub(super) fn bury_orphans(
+    pub(super) fn bury_image(
         &self,
         gone: &Family,
         untagged: &mut Untagged,
@@ -204,6 +203,11 @@ impl Engine {
         self.bury_the_rest(&needed, graves)
     }
 
+    /// The same of what no record tells of.
+    pub(super) fn bury_orphans(&self, graves: &mut Graves<'_>) -> Result<(), Error> {
+        self.bury_the_rest(&self.needed()?, graves)
+    }
+
     fn bury_the_rest(&self, needed: &Needed, graves: &mut Graves<'_>) -> Result<(), Error> {
         let layers = Layers::open(self.store())?;
         let mut blobs_of_busy = HashSet::new();
@@ -225,7 +229,7 @@ impl Engine {
     /// lease.
     pub(super) fn remove_orphans(&self) -> Result<(), Error> {
         let mut graves = Graves::new(self.store())?;
-        self.bury_the_rest(&self.needed()?, &mut graves)?;
+        self.bury_orphans(&mut graves)?;
         Ok(graves.empty()?)
     }
 

@@ -19,24 +19,24 @@ use crate::{
 const CHANGING: &str = "mkdirat,renameat,renameat2,unlinkat,symlinkat,linkat,mknodat,flock,clone3,\
     socketpair,bind,listen,connect,accept4,sendmsg,sendto,recvmsg,write,pwrite64,fsync,fdatasync,\
     syncfs,ftruncate,setsid,pidfd_send_signal,pidfd_open,setns,fsopen,fsmount,move_mount,open_tree,\
-    waitid,shutdown";
+    waitid,shutdown,umount2";
 
 /// Which processes strace looks after.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Whom {
+pub(crate) enum Whom {
     Command,
     /// Each at its own call of this number.
     Everybody,
 }
 
 /// A call, and the how manieth of its name in its process.
-type Point = (String, usize);
+pub(crate) type Point = (String, usize);
 
-fn inject((call, number): &Point) -> [String; 6] {
+pub(crate) fn inject((call, number): &Point) -> [String; 6] {
     strace::inject(CHANGING, call, *number)
 }
 
-fn record(to: &Path) -> [String; 5] {
+pub(crate) fn record(to: &Path) -> [String; 5] {
     let calls = format!("trace={CHANGING}");
     let to = to.display().to_string();
     [
@@ -49,7 +49,7 @@ fn record(to: &Path) -> [String; 5] {
 }
 
 /// Every call of a recording; in the short run every so manieth.
-fn points_of(recording: &Path, stride: usize) -> Vec<Point> {
+pub(crate) fn points_of(recording: &Path, stride: usize) -> Vec<Point> {
     let mut counts = BTreeMap::<(String, String), usize>::new();
     for line in read(recording).lines() {
         let process: String = line.chars().take_while(char::is_ascii_digit).collect();
@@ -73,7 +73,7 @@ fn points_of(recording: &Path, stride: usize) -> Vec<Point> {
 }
 
 /// `line` below strace.
-fn traced(shed: &Shed, line: &str, whom: Whom, arguments: &[String]) -> ExitStatus {
+pub(crate) fn traced(shed: &Shed, line: &str, whom: Whom, arguments: &[String]) -> ExitStatus {
     let all = (whom == Whom::Everybody).then(|| "-f".to_owned());
     strace::traced(shed, line, arguments.iter().cloned().chain(all))
 }

@@ -13,6 +13,7 @@ mod docker_diff;
 mod edges;
 mod full_disk;
 mod idle;
+mod image_kill;
 mod kill_walk;
 mod leash;
 mod many;
