@@ -8,6 +8,7 @@ use std::{
     collections::HashSet,
     os::fd::AsFd as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use nix::errno::Errno;
@@ -265,20 +266,36 @@ fn topmost(place: &Path) -> Result<Option<String>, Error> {
         .map(str::to_owned))
 }
 
+/// As long as one waits for namespaces that are about to go: a start takes less.
+const TRANSIENT: (usize, Duration) = (20, Duration::from_millis(5));
+
 /// Those of `records` that a mount tells of.
 fn live(records: &[ImageMount]) -> Result<Vec<MountedView>, Error> {
     let boot = process::boot_id();
-    let mut records: Vec<_> = records.iter().filter(|mount| mount.boot == boot).collect();
+    let records: Vec<_> = records.iter().filter(|mount| mount.boot == boot).collect();
     // Most stores have none: no table is read.
     if records.is_empty() {
         return Ok(Vec::new());
     }
+    let (most, pause) = TRANSIENT;
+    for _ in 0..most {
+        let views = views(&records)?;
+        // A container that is being started has a copy of our mounts until it has its own root.
+        if views.iter().all(|view| !view.here.is_empty()) {
+            return Ok(views);
+        }
+        std::thread::sleep(pause);
+    }
+    views(&records)
+}
+
+fn views(records: &[&ImageMount]) -> Result<Vec<MountedView>, Error> {
     let read = |read: SysResult<_>| read.map_err(|source| failed("list mounts", source));
     let (all, own) = (read(mountinfo::read_all())?, read(mountinfo::read())?);
     let is_of = |info: &mountinfo::MountInfo, mount: &ImageMount| {
         info.kind == "overlay" && info.source.strip_prefix(LABEL) == Some(&mount.id)
     };
-    records.retain(|mount| all.iter().chain(&own).any(|info| is_of(info, mount)));
+    let is_there = |mount: &&ImageMount| all.iter().chain(&own).any(|info| is_of(info, mount));
     let view = |mount: &ImageMount| MountedView {
         here: own
             .iter()
@@ -287,5 +304,6 @@ fn live(records: &[ImageMount]) -> Result<Vec<MountedView>, Error> {
             .collect(),
         mount: mount.clone(),
     };
-    Ok(records.into_iter().map(view).collect())
+    let there = records.iter().copied().filter(is_there);
+    Ok(there.map(view).collect())
 }
