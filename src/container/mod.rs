@@ -457,7 +457,9 @@ impl Failure for Error {
                 "bind a file to a file, a directory to a directory".to_owned()
             }
             Error::NoCreate { name } => format!("cowshed volume create {name}"),
-            Error::ImageInUse { .. } => "remove what uses it first: cowshed ps -a".to_owned(),
+            Error::ImageInUse { .. } => {
+                "remove what uses it first: cowshed ps -a, cowshed image mount".to_owned()
+            }
             Error::MustForce { .. } | Error::NameInUse { .. } => "cowshed rmi -f".to_owned(),
             Error::NotMounted { .. } => "cowshed image mount lists what is mounted".to_owned(),
             Error::NoLog => "run it with --log-driver json-file".to_owned(),

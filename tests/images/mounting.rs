@@ -20,11 +20,16 @@ use nix::{
 
 use crate::support::{Codec, Done, Home, Layout, names_in, sample};
 
-/// In a mount namespace of the test's thread alone.
-fn home() -> Home {
+/// Gives the test's thread a mount namespace of its own: a copy of one that has the image mounted,
+/// made by another test, would have it mounted, too.
+pub(crate) fn alone() {
     unshare(CloneFlags::CLONE_NEWNS).unwrap();
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
+}
+
+fn home() -> Home {
+    alone();
     let home = Home::new();
     load(&home);
     home

@@ -98,6 +98,7 @@ fn root_only_images_without_a_name_go() {
 #[test]
 #[ignore = "needs root"]
 fn root_all_takes_what_no_container_and_no_mount_needs() {
+    crate::mounting::alone();
     let home = home();
     home.ok(&[
         "run", "--name", "user", "sample:1", "/bin/sh", "-c", "exit 0",

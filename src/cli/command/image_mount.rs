@@ -27,7 +27,7 @@ pub(crate) struct ImageUnmountArgs {
     all: bool,
     /// Names or ids of images, or directories
     #[arg(
-        value_name = "IMAGE|DIRECTORY",
+        value_name = "IMAGE",
         required_unless_present = "all",
         conflicts_with = "all"
     )]
