@@ -78,7 +78,7 @@ pub enum Error {
         /// Its manifest, which its record's name is made of.
         manifest: Digest,
         /// Why.
-        source: store::Error,
+        source: Box<store::Error>,
     },
     /// The names of images cannot be read.
     #[error("read the names of images")]
@@ -86,7 +86,7 @@ pub enum Error {
         /// The record that holds them.
         path: PathBuf,
         /// Why.
-        source: store::Error,
+        source: Box<store::Error>,
     },
     /// An id prefix that fits several images.
     #[error("image id {prefix} is ambiguous: it fits {count} images")]
