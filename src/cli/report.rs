@@ -10,7 +10,10 @@ use std::{
     },
 };
 
-use cowshed::{container::DamagedContainer, error::Failure};
+use cowshed::{
+    container::{self, DamagedContainer},
+    error::Failure,
+};
 
 use super::text::printable;
 
@@ -95,7 +98,6 @@ macro_rules! from_failures {
 from_failures!(
     cowshed::build::Error,
     cowshed::cgroup::Error,
-    cowshed::container::Error,
     cowshed::control::Error,
     cowshed::event::Error,
     cowshed::ident::Error,
@@ -106,6 +108,17 @@ from_failures!(
     cowshed::volume::Error,
     super::template::Error
 );
+
+impl From<container::Error> for Exit {
+    /// 128 and the number of the signal that stopped the command (semantics 65).
+    fn from(error: container::Error) -> Self {
+        let code = error.interrupted_by().map_or(1, |signal| 128 + signal);
+        Self {
+            failure: Problem::Failure(Box::new(error)),
+            code: u8::try_from(code).unwrap_or(1),
+        }
+    }
+}
 
 impl From<std::io::Error> for Exit {
     /// Writing to standard output failed; a reader that has gone is no error of ours.

@@ -296,8 +296,8 @@ impl Engine {
         let named = record.mounts.iter();
         let named = named.flat_map(|mount| mount.volumes().map(move |name| (mount, name)));
         for (mount, name) in named {
-            let leased = leases.iter().position(|(leased, _)| leased == name);
-            let hold = match leased {
+            let claimed = leases.iter().position(|(of, _)| of == name);
+            let hold = match claimed {
                 Some(place) => volumes.attach_leased(name, leases.swap_remove(place).1),
                 None => volumes.attach(name),
             };

@@ -48,6 +48,8 @@ pub struct Info {
 pub struct Features {
     /// File system under the store.
     pub backing: String,
+    /// Whether a directory's entries tell their types.
+    pub typed_entries: bool,
     /// overlayfs at all.
     pub overlay: bool,
     /// One `lowerdir+` a layer.
@@ -108,6 +110,7 @@ impl Engine {
         let tmp = self.store().open_dir(crate::store::Place::Tmp)?;
         Ok(Features {
             backing: features::file_system_name(tmp),
+            typed_entries: features::typed_entries(self.store().root()),
             overlay: features::overlay(),
             lowerdir_append: features::overlay_lowerdir_append(),
             userxattr: features::overlay_userxattr(),

@@ -392,6 +392,22 @@ impl From<registry::Error> for Error {
     }
 }
 
+impl Error {
+    /// The signal that stopped the command, where one did.
+    pub fn interrupted_by(&self) -> Option<i32> {
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "everything else is no signal's doing"
+        )]
+        match self {
+            Error::Interrupted { signal } | Error::Copy(CopyError::Interrupted { signal }) => {
+                Some(*signal)
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Failure for Error {
     fn kind(&self) -> ErrorKind {
         match self {

@@ -77,13 +77,12 @@ impl Engine {
     pub(super) fn open_to_replace(&self, name: &str, what: &str) -> Result<OpenVolume, Error> {
         let volumes = self.volumes()?;
         if volumes.get(name)?.record.options.is_none() {
-            return volumes.open_alone(name).map_err(|error| match error {
-                volume::Error::Busy { name, .. } => {
-                    let users = self.names_of_live_users(&name);
-                    volume::Error::Busy { name, users }.into()
-                }
-                error => error.into(),
-            });
+            let opened = volumes.open_alone(name);
+            if let Err(volume::Error::Busy { name, .. }) = opened {
+                let users = self.names_of_live_users(&name);
+                return Err(volume::Error::Busy { name, users }.into());
+            }
+            return Ok(opened?);
         }
         // Only who uses it has it mounted.
         let mut volume = volumes.open_volume(name)?;

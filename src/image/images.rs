@@ -84,15 +84,16 @@ pub struct Images<'s> {
 
 /// The same in the word that the user has for it.
 fn called(error: Error, text: &str) -> Error {
-    match error {
-        Error::Damaged {
-            manifest, source, ..
-        } => Error::Damaged {
-            what: text.to_owned(),
-            manifest,
-            source,
-        },
-        error => error,
+    let Error::Damaged {
+        manifest, source, ..
+    } = error
+    else {
+        return error;
+    };
+    Error::Damaged {
+        what: text.to_owned(),
+        manifest,
+        source,
     }
 }
 
@@ -120,7 +121,7 @@ impl<'s> Images<'s> {
         match record::find(self.dir, NAMES) {
             Err(source) if source.is_damage() => Err(Error::Names {
                 path: self.store.path_in(Place::Images, NAMES),
-                source,
+                source: Box::new(source),
             }),
             names => Ok(names?.unwrap_or_default()),
         }

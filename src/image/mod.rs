@@ -97,7 +97,7 @@ pub enum Error {
         /// The record that holds them.
         path: PathBuf,
         /// Why.
-        source: store::Error,
+        source: Box<store::Error>,
     },
     /// An id prefix that fits several images.
     #[error("image id {prefix} is ambiguous: it fits {count} images")]

@@ -19,6 +19,13 @@ fn overlay_has(key: &str, value: &str) -> bool {
     FsContext::open("overlay").is_ok_and(|overlay| overlay.set(key, value).is_ok())
 }
 
+/// Whether a directory's entries tell what they are (readdir(3), `d_type`), which overlayfs needs of
+/// its upper dirs. Looks at those that there are.
+pub fn typed_entries(dir: &Dir) -> bool {
+    dir.typed_entries()
+        .is_ok_and(|entries| entries.iter().all(|(_, is_dir)| is_dir.is_some()))
+}
+
 /// Whether overlayfs is there at all.
 pub fn overlay() -> bool {
     FsContext::open("overlay").is_ok()

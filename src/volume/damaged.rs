@@ -125,7 +125,7 @@ impl Volumes<'_> {
         Error::Damaged {
             name: name.to_string(),
             data: self.mountpoint(name),
-            source,
+            source: Box::new(source),
         }
     }
 }

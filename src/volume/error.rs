@@ -101,7 +101,7 @@ pub enum Error {
         /// Where its data is.
         data: PathBuf,
         /// Why.
-        source: store::Error,
+        source: Box<store::Error>,
     },
     /// Another volume has the name.
     #[error("{} {name}: a volume of this name exists", making.word())]
@@ -241,9 +241,10 @@ impl Error {
 }
 
 fn damage_hint(name: &str, data: &Path, source: &store::Error) -> String {
-    let reason = match source {
-        store::Error::Parse { .. } => "the disk, somebody else or a newer cowshed wrote it; ",
-        _ => "",
+    let reason = if matches!(source, store::Error::Parse { .. }) {
+        "the disk, somebody else or a newer cowshed wrote it; "
+    } else {
+        ""
     };
     format!(
         "{reason}the data in {} is as it was: copy it away, then cowshed volume rm {name}",

@@ -54,7 +54,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub struct Hold {
     lease: Lease,
-    mounted: Option<Mounted>,
+    mounted: Option<Box<Mounted>>,
 }
 
 /// What a user found of a file system that is mounted for its users.
@@ -142,12 +142,12 @@ pub(super) fn enter(lease: Lease, spec: MountSpec, record: VolumeRecord) -> Resu
     lease.lock().share().map_err(system)?;
     let mut hold = Hold {
         lease,
-        mounted: Some(Mounted {
+        mounted: Some(Box::new(Mounted {
             first: !there,
             spec,
             record,
             wants_filling: false,
-        }),
+        })),
     };
     let done = hold.mounted.as_mut().map_or(Ok(()), |mounted| {
         if mounted.first {

@@ -301,7 +301,7 @@ fn root_a_signal_ends_a_copy_and_leaves_no_half_file() {
     let mut text = String::new();
     let stderr = child.stderr.as_mut().unwrap();
     std::io::Read::read_to_string(stderr, &mut text).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert_eq!(child.wait().unwrap().code(), Some(128 + 2));
     assert!(text.contains("stopped by signal 2"), "{text}");
     assert_eq!(inside.list("/tmp"), "tmp/ 1777 0:0\ntmp/whole 644 0:0 = w");
 }

@@ -97,3 +97,33 @@ fn root_layers_of_two_images_count_once() {
         .ok();
     assert!(shared.contains("4kB;"), "{shared}");
 }
+
+#[test]
+#[ignore = "needs root"]
+fn root_rule_73_info_tells_of_the_storage_driver_as_docker_does() {
+    let shed = Shed::empty();
+    let text = shed.cowshed("info").ok();
+    let place = text.find("Storage Driver: overlay2\n").unwrap();
+    for label in [
+        "Backing Filesystem",
+        "Supports d_type",
+        "Native Overlay Diff",
+        "userxattr",
+        "metacopy",
+    ] {
+        let line = text[place..].lines().find_map(|line| {
+            let (found, answer) = line.split_once(": ")?;
+            (found == format!(" {label}")).then_some(answer)
+        });
+        let answer = line.unwrap_or_else(|| panic!("{label}: {text}"));
+        assert!(
+            label == "Backing Filesystem" || ["true", "false"].contains(&answer),
+            "{label}: {answer}"
+        );
+    }
+    let status = shed.cowshed("info --format '{{json .DriverStatus}}'").ok();
+    assert!(
+        status.contains("[\"Supports d_type\",\"true\"]"),
+        "{status}"
+    );
+}

@@ -204,3 +204,66 @@ fn root_rule_64_other_commands_fail_with_1_and_bad_flags_with_125() {
         );
     }
 }
+
+#[test]
+#[ignore = "needs root"]
+fn root_rule_61_a_volume_whose_device_is_missing_exits_127() {
+    let shed = Shed::new();
+    let device = shed.show("gone");
+    let options = format!("-o type=none -o o=bind -o device={device}");
+    shed.cowshed(&format!("volume create --no-check {options} vol"))
+        .ok();
+    let done = shed.cowshed("run --rm -v vol:/x base true");
+    done.fails(127, "no such file or directory");
+    // It is its cause that counts, not what was to be run.
+    shed.cowshed("run --rm -v vol:/x base /etc")
+        .fails(127, "no such file or directory");
+    shed.dir("gone");
+    shed.cowshed("run --rm -v vol:/x base true").ok();
+    shed.assert_no_containers();
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_rule_65_an_interrupted_command_ends_with_128_and_the_signal() {
+    use std::process::Stdio;
+    let shed = Shed::new();
+    shed.cowshed("volume create data").ok();
+    shed.cowshed("run -d --name box base sleep 1000").ok();
+    // Each waits for something: for its end, for its standard input.
+    for line in [
+        "wait box",
+        "events",
+        "logs -f box",
+        "cp - box:/",
+        "volume cp - data:/",
+        "volume import data -",
+        "volume restore - new",
+        "load",
+    ] {
+        for signal in [Signal::SIGINT, Signal::SIGTERM] {
+            let mut command = shed.command(line);
+            command.stdin(Stdio::piped());
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            let mut command = command.spawn().unwrap();
+            let pid = command.id();
+            // Asleep, and not at its beginning: it has the store open.
+            wait_until("it waits", || {
+                let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+                let store =
+                    std::fs::read_dir(format!("/proc/{pid}/fd")).is_ok_and(|open| open.count() > 6);
+                store && stat.is_ok_and(|stat| stat.contains(") S "))
+            });
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
+            nix::sys::signal::kill(pid, signal).unwrap();
+            let status = command.wait().unwrap();
+            // As a shell tells it.
+            let code = status.code().or(status.signal().map(|signal| 128 + signal));
+            assert_eq!(code, Some(128 + signal as i32), "{line}: {status:?}");
+        }
+    }
+    shed.cowshed("rm -f box").ok();
+    // What a killed load left is swept up.
+    shed.cowshed("volume trash ls").ok();
+}

@@ -85,7 +85,7 @@ fn root_rule_37_create_prints_the_name() {
 
 #[test]
 #[ignore = "needs root"]
-fn root_rules_41_42_inspect_prints_an_array_and_then_fails_for_the_missing() {
+fn root_rule_41_and_rule_42_inspect_prints_an_array_and_then_fails_for_the_missing() {
     let shed = Shed::empty();
     shed.cowshed("volume create vol").ok();
     let text = shed.cowshed("volume inspect vol").ok();

@@ -33,11 +33,12 @@ fn cgroup_version(cgroups: Cgroups) -> &'static str {
 }
 
 /// What the kernel can do, as label and answer.
-fn abilities(info: &Info) -> [(&'static str, String); 9] {
+fn abilities(info: &Info) -> [(&'static str, String); 10] {
     let features = &info.features;
     let yes = |ability: bool| ability.to_string();
     [
         ("Backing Filesystem", features.backing.clone()),
+        ("Supports d_type", yes(features.typed_entries)),
         ("Overlay", yes(features.overlay)),
         ("Lowerdir Append", yes(features.lowerdir_append)),
         ("userxattr", yes(features.userxattr)),
