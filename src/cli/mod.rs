@@ -108,6 +108,8 @@ enum Command {
     Tag(tag::TagArgs),
     /// Remove images
     Rmi(rmi::RmiArgs),
+    /// Write images as an archive that other engines read
+    Save(command::save::SaveArgs),
     /// Manage images
     Image(image::ImageArgs),
     /// Manage containers
@@ -178,6 +180,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Images(args) => images::run(&open_tidy()?, &args),
         Command::Tag(args) => tag::run(&open_tidy()?, &args),
         Command::Rmi(args) => rmi::run(&open_tidy()?, &args),
+        Command::Save(args) => command::save::run(&open_tidy()?, args),
         Command::Image(args) => image::run(&open_tidy()?, args),
         Command::Container(args) => command::container::run(&open_tidy()?, args),
         Command::Volume(args) => volume::run(&open_tidy()?, args),

@@ -7,10 +7,12 @@
 //! Not here: unpacking and stacking layers (`rootfs`).
 
 mod archive;
+mod both;
 mod bundle;
 mod change;
 mod config;
 mod docker_archive;
+mod docker_writer;
 mod health_change;
 mod health_check;
 mod images;
@@ -19,6 +21,7 @@ mod media;
 mod next;
 mod oci_layout;
 mod run_config;
+mod saving;
 mod synthesis;
 
 pub use bundle::{Bundle, Member};
@@ -30,6 +33,7 @@ pub use images::{ImageRecord, Images, LayerRef, Names};
 pub use manifest::{CONFIG_MAX, MANIFEST_MAX};
 pub use next::NextImage;
 pub use run_config::RunConfig;
+pub use saving::{SaveFormat, SaveTarget, Saved, save, save_layout};
 pub use synthesis::{BlobRef, Synthesis};
 
 use crate::{
@@ -161,6 +165,14 @@ pub enum Error {
         /// Why.
         source: layer::Error,
     },
+    /// What an image is saved to takes no more, or a part of it cannot be read.
+    #[error("write {what}")]
+    Write {
+        /// Which file of the saved image.
+        what: String,
+        /// Why.
+        source: SysError,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -173,7 +185,7 @@ impl Failure for Error {
             Error::Ambiguous { .. } | Error::Change { .. } | Error::NotAnImage { .. } => {
                 ErrorKind::Invalid
             }
-            Error::Open { source, .. } => source.kind(),
+            Error::Open { source, .. } | Error::Write { source, .. } => source.kind(),
             Error::Missing { .. }
             | Error::Parse { .. }
             | Error::Malformed { .. }
@@ -192,7 +204,7 @@ impl Failure for Error {
                 "cowshed images lists what is here; cowshed load -i FILE adds"
             }
             Error::Ambiguous { .. } => "type more digits",
-            Error::Open { source, .. } => return source.hint(),
+            Error::Open { source, .. } | Error::Write { source, .. } => return source.hint(),
             Error::NotAnImage { .. } => {
                 "a root file system tar is taken in with: cowshed import FILE NAME"
             }

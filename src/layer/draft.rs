@@ -73,6 +73,11 @@ impl Draft {
         }
     }
 
+    /// That some of the data need no room.
+    pub(super) fn holes(&mut self, holes: &[u8]) {
+        self.record(pax::HOLES, holes);
+    }
+
     /// The records and the header as they stand before the data.
     pub(super) fn head(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -149,7 +154,7 @@ mod tests {
         let mut draft = Draft::new(EntryType::Regular, b"f");
         draft.record(b"path", b"a");
         draft.record(b"path", &[b'x'; 89]);
-        let pax = crate::layer::pax::parse(&draft.records).unwrap();
+        let pax = pax::parse(&draft.records).unwrap();
         assert_eq!(pax.path, Some(vec![b'x'; 89]));
     }
 

@@ -248,7 +248,7 @@ mod tests {
             work: "containers/c/work".into(),
             merged: "containers/c/merged".into(),
             volatile: false,
-            options: UnionOptions::default(),
+            options: crate::mount::UnionOptions::default(),
         }
     }
 

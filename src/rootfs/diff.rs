@@ -10,7 +10,7 @@ use std::{
 
 use nix::errno::Errno;
 
-use super::{Error, Snapshot};
+use super::{Error, Snapshot, diff_marked};
 use crate::sys::{Dir, FileKind, Metadata, Result as SysResult, SysError, xattr};
 
 /// What happened to a path.
@@ -44,6 +44,9 @@ pub struct Change {
 
 /// The changes in a snapshot's upper dir, parents before children, in byte order.
 pub fn diff(snapshot: &Snapshot) -> Result<Vec<Change>, Error> {
+    if snapshot.marks().redirect {
+        return diff_marked::diff(snapshot);
+    }
     let walk = || -> SysResult<Vec<Change>> {
         let overlay = &snapshot.overlay;
         let upper = Dir::open(&overlay.base.join(&overlay.upper))?;

@@ -15,6 +15,7 @@
 mod apply;
 mod commit;
 mod diff;
+mod diff_marked;
 mod import;
 mod init_layer;
 mod layers;

@@ -49,6 +49,7 @@ mod lease;
 pub mod record;
 mod staging;
 mod sweep;
+mod verified;
 
 pub use blob::{Blobs, NewBlob};
 pub use format::{DRIVER, FORMAT};
@@ -57,6 +58,7 @@ pub use lease::{Lease, Tried, lease_place, try_lease};
 pub use record::Durability;
 pub use staging::Staging;
 pub use sweep::{KEPT, sweep};
+pub use verified::VerifiedBlob;
 
 use blob::PREFIX as BLOB_PREFIX;
 

@@ -4,7 +4,6 @@ use std::{
     collections::BTreeMap,
     ffi::OsStr,
     fs::{self, File},
-    io::Read as _,
     os::unix::{
         ffi::OsStrExt as _,
         fs::{FileTypeExt as _, MetadataExt as _},
@@ -92,10 +91,8 @@ impl Walk {
 }
 
 fn content(path: &Path, size: u64) -> String {
-    let mut file = File::open(path).unwrap();
-    let parts = extents(&file, size).unwrap();
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).unwrap();
+    let parts = extents(&File::open(path).unwrap(), size).unwrap();
+    let bytes = fs::read(path).unwrap();
     format!("f {size} {} {parts:?}", Digest::of(&bytes).short())
 }
 

@@ -5,6 +5,7 @@
 mod support;
 
 mod binds;
+mod commit;
 mod completion;
 mod containers;
 mod copy_hostile;
@@ -25,6 +26,7 @@ mod logs;
 mod many;
 mod placing;
 mod process;
+mod saving;
 mod stores;
 mod streams;
 mod tmpfs;

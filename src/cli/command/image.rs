@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use cowshed::container::Engine;
 
-use super::{images, import, inspect, load, rmi, tag};
+use super::{images, import, inspect, load, rmi, save, tag};
 use crate::cli::report::Outcome;
 
 #[derive(Debug, Args)]
@@ -29,6 +29,8 @@ enum ImageCommand {
     /// Remove images
     #[command(alias = "remove")]
     Rm(rmi::RmiArgs),
+    /// Write images as an archive that other engines read
+    Save(save::SaveArgs),
 }
 
 pub(crate) fn run(engine: &Engine, args: ImageArgs) -> Outcome {
@@ -39,5 +41,6 @@ pub(crate) fn run(engine: &Engine, args: ImageArgs) -> Outcome {
         ImageCommand::Import(args) => import::run(engine, args),
         ImageCommand::Tag(args) => tag::run(engine, &args),
         ImageCommand::Rm(args) => rmi::run(engine, &args),
+        ImageCommand::Save(args) => save::run(engine, args),
     }
 }

@@ -44,6 +44,7 @@ mod ps_row;
 pub(crate) mod rm;
 pub(crate) mod rmi;
 pub(crate) mod run;
+pub(crate) mod save;
 pub(crate) mod start;
 mod stats;
 mod stats_row;
