@@ -88,7 +88,7 @@ impl Engine {
                 root: RootDir::new(layout.try_clone().map_err(fails)?),
                 signals: &signals,
             };
-            image::save_layout(&store, &self.wanted(&store, images)?, &mut target)?;
+            image::save_layout(&store, &wanted(&store, images)?, &mut target)?;
             drop(lease);
             sync::file_system(&layout).map_err(fails)?;
             // Takes the place of an empty directory, and of nothing else (rename(2)).
@@ -110,7 +110,7 @@ impl Engine {
         // Blobs are not removed meanwhile.
         let _lease = lease_place(self.store(), Place::Layers, false)?;
         let images = self.images()?;
-        let wanted = self.wanted(&images, &request.images)?;
+        let wanted = wanted(&images, &request.images)?;
         let mut out = BufWriter::with_capacity(BUFFER, out);
         if request.encoding == Encoding::None {
             write_tar(&images, &wanted, request.format, &mut out)?;
@@ -132,32 +132,32 @@ impl Engine {
             None => Ok(()),
         }
     }
+}
 
-    /// Each image once, with all names that it was asked for by, in the order of the request.
-    fn wanted(&self, images: &Images<'_>, texts: &[String]) -> Result<Vec<Saved>, Error> {
-        let names = images.names()?;
-        let mut wanted: Vec<Saved> = Vec::new();
-        for text in texts {
-            let parsed = text.parse::<Reference>().ok();
-            let is_named = |(name, _): &(&Reference, &_)| match &parsed {
-                Some(asked) if is_repository(text) => {
-                    name.familiar_repository() == asked.familiar_repository()
-                }
-                Some(asked) => *name == asked,
-                None => false,
-            };
-            let found: Vec<_> = names.iter().filter(is_named).collect();
-            if found.is_empty() {
-                add(&mut wanted, images.resolve(text)?, None);
+/// Each image once, with all names that it was asked for by, in the order of the request.
+fn wanted(images: &Images<'_>, texts: &[String]) -> Result<Vec<Saved>, Error> {
+    let names = images.names()?;
+    let mut wanted: Vec<Saved> = Vec::new();
+    for text in texts {
+        let parsed = text.parse::<Reference>().ok();
+        let is_named = |(name, _): &(&Reference, &_)| match &parsed {
+            Some(asked) if is_repository(text) => {
+                name.familiar_repository() == asked.familiar_repository()
             }
-            for (name, manifest) in found {
-                let record = images.find(*manifest)?;
-                let missing = || image::Error::NotFound { name: text.clone() };
-                add(&mut wanted, record.ok_or_else(missing)?, Some(name));
-            }
+            Some(asked) => *name == asked,
+            None => false,
+        };
+        let found: Vec<_> = names.iter().filter(is_named).collect();
+        if found.is_empty() {
+            add(&mut wanted, images.resolve(text)?, None);
         }
-        Ok(wanted)
+        for (name, manifest) in found {
+            let record = images.find(*manifest)?;
+            let missing = || image::Error::NotFound { name: text.clone() };
+            add(&mut wanted, record.ok_or_else(missing)?, Some(name));
+        }
     }
+    Ok(wanted)
 }
 
 fn add(wanted: &mut Vec<Saved>, record: image::ImageRecord, name: Option<&Reference>) {

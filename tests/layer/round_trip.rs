@@ -208,18 +208,14 @@ fn root_any_upper_dir_as_a_layer_shows_the_same_tree() {
             let linked = commit(&upper, &lowers, marks, &layer);
             redirected += usize::from(marks.redirect && has_mark(&upper));
             lowers.insert(0, layer);
-            let strip = |lines: Vec<String>| match linked {
-                true => lines,
-                false => lines.iter().map(|line| without_twin(line)).collect(),
+            let (before, after) = if linked {
+                (before, ground.view(&lowers))
+            } else {
+                (without_twins(&before), without_twins(&ground.view(&lowers)))
             };
-            let (before, after) = (strip(before), strip(ground.view(&lowers)));
             // Nothing on nothing is no layer, not even one with a root.
             let is_nothing = lowers.len() == 1 && before.len() == 1;
             if before != after && !is_nothing {
-                let only = |one: &[String], other: &[String]| {
-                    let lines = one.iter().filter(|line| !other.contains(line)).cloned();
-                    lines.collect::<Vec<_>>().join("\n")
-                };
                 panic!(
                     "seed {seed}, layer {number}, {text}, \n{}\nbefore:\n{}\nafter:\n{}",
                     done.join("\n"),
@@ -234,10 +230,18 @@ fn root_any_upper_dir_as_a_layer_shows_the_same_tree() {
     assert!(redirected > 0);
 }
 
-fn without_twin(line: &str) -> String {
-    line.rsplit_once(" = ")
-        .map_or(line, |(line, _)| line)
-        .to_owned()
+fn without_twins(lines: &[String]) -> Vec<String> {
+    let strip = |line: &String| match line.rsplit_once(" = ") {
+        Some((line, _)) => line.to_owned(),
+        None => line.clone(),
+    };
+    lines.iter().map(strip).collect()
+}
+
+/// What the one has that the other has not.
+fn only(one: &[String], other: &[String]) -> String {
+    let lines = one.iter().filter(|line| !other.contains(line)).cloned();
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Whether some directory was renamed by a mark.

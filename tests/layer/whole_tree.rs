@@ -115,7 +115,12 @@ fn attributes(dir: &Path, path: &Path) -> String {
         }
         let value = xattr::get(&dir, name, OsStr::from_bytes(&key)).unwrap();
         let value = value.unwrap_or_default();
-        all += &format!(" {}={}", key.escape_ascii(), value.escape_ascii());
+        all.extend([
+            " ".to_owned(),
+            key.escape_ascii().to_string(),
+            "=".to_owned(),
+            value.escape_ascii().to_string(),
+        ]);
     }
     all
 }
