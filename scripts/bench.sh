@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bench.sh start|import|remove|logs|volumes|backup|all [--quick]: what cowshed costs beside the least it could cost and beside other tools, on a
+# bench.sh start|import|remove|logs|volumes|backup|out|all [--quick]: what cowshed costs beside the least it could cost and beside other tools, on a
 # scratch ext4 with a journal. Commands are run in turn; judge by the ratio to the first line, not by milliseconds.
 # $COWSHED names the binary to measure (default: the one that build.sh makes).
 set -euo pipefail
@@ -8,7 +8,7 @@ bench=$here/target/bench
 
 what=${1:-} quick=
 [[ ${2:-} != --quick ]] || quick=yes
-if [[ ! $what =~ ^(start|import|remove|logs|volumes|backup|all)$ || ${2:---quick} != --quick ]]; then
+if [[ ! $what =~ ^(start|import|remove|logs|volumes|backup|out|all)$ || ${2:---quick} != --quick ]]; then
 	sed -n '2,4s/^# //p' "$0" && exit 2
 fi
 if [[ $EUID -ne 0 ]]; then exec sudo --preserve-env=COWSHED,CARGO_TARGET_DIR -- "$0" "$@"; fi
@@ -104,3 +104,5 @@ if [[ $what == logs || $what == all ]]; then . "$here/scripts/bench-logs.sh"; fi
 if [[ $what == volumes || $what == all ]]; then . "$here/scripts/bench-volumes.sh"; fi
 # shellcheck source=scripts/bench-backup.sh
 if [[ $what == backup || $what == all ]]; then . "$here/scripts/bench-backup.sh"; fi
+# shellcheck source=scripts/bench-image-out.sh
+if [[ $what == out || $what == all ]]; then . "$here/scripts/bench-image-out.sh"; fi

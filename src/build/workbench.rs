@@ -111,6 +111,7 @@ impl<'s> Workbench<'s> {
         let source = Source {
             snapshot: &self.snapshot,
             latest,
+            baked: &[],
         };
         let made = rootfs::commit_snapshot(self.store, &self.chains, &source, || (), durability);
         Ok(made?)

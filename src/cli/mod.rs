@@ -120,6 +120,8 @@ enum Command {
     Login(command::login::LoginArgs),
     /// Forget the password of a registry
     Logout(command::login::LogoutArgs),
+    /// Write images as an archive that other engines read
+    Save(command::save::SaveArgs),
     /// Manage images
     Image(image::ImageArgs),
     /// Manage containers
@@ -196,6 +198,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Push(args) => command::push::run(&open_tidy()?, &args),
         Command::Login(args) => command::login::run(&args),
         Command::Logout(args) => command::login::logout(&args),
+        Command::Save(args) => command::save::run(&open_tidy()?, args),
         Command::Image(args) => image::run(&open_tidy()?, args),
         Command::Container(args) => command::container::run(&open_tidy()?, args),
         Command::Volume(args) => volume::run(&open_tidy()?, args),

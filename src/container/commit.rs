@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Container, ContainerRecord, CopyError, Engine, Error, ImageStep, Loaded, Status,
+    Container, ContainerRecord, CopyError, Engine, Error, ImageStep, Loaded, Status, bake::Bake,
     containers::failed, environment, signal, volume_quiesce::Held,
 };
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     image::{ImageConfig, ImageRecord, RunConfig},
     mount::RequestKind,
     rootfs::Sync,
+    store::sweep,
     sys::lock::Lock,
 };
 
@@ -29,6 +30,8 @@ pub struct CommitRequest {
     pub pause: bool,
     /// What the image shall be called.
     pub name: Option<Reference>,
+    /// Volumes, by name or mount point, whose content becomes a part of the image.
+    pub baked: Vec<String>,
 }
 
 /// Keeps a container as it is while it is read.
@@ -54,11 +57,13 @@ impl Engine {
     /// Then nothing of the image stays.
     pub fn commit(&self, request: &CommitRequest, durability: Sync) -> Result<Loaded, Error> {
         // What is wrong with the request is said before a container stands still for it.
+        sweep(self.store())?;
         let container = self.container(&request.container)?;
         let parent = self.image_of(&container.record)?;
         let config = self.config_of(&container.record, &parent, &request.changes)?;
+        let bakes = self.find_baked(&container.record, &request.baked)?;
         let (container, still) = self.hold(container.record.id.as_str(), request.pause)?;
-        for note in left_out(&container.record) {
+        for note in left_out(&container.record, &bakes) {
             self.remark(&note);
         }
         let mut released = Ok(());
@@ -67,7 +72,10 @@ impl Engine {
                 released = held.release();
             }
         };
-        let layer = self.make_layer(&container.record, None, packed, durability)?;
+        let open = self.open_baked(&bakes)?;
+        let trees = (None, &open.trees[..]);
+        let layer = self.make_layer_baking(&container.record, trees, packed, durability)?;
+        drop(open);
         for line in layer.remarks.clone().into_lines() {
             self.remark(&line);
         }
@@ -173,7 +181,11 @@ impl Engine {
 }
 
 /// One note for each mount, whose content is not part of the image.
-fn left_out(record: &ContainerRecord) -> Vec<String> {
+fn left_out(record: &ContainerRecord, bakes: &[Bake]) -> Vec<String> {
+    let is_left = |mount: &&super::AttachedMount| {
+        let target = &mount.request.target;
+        !bakes.iter().any(|bake| bake.target == *target)
+    };
     let note = |mount: &super::AttachedMount| {
         let target = mount.request.target.display();
         let what = match (&mount.request.kind, &mount.volume) {
@@ -189,7 +201,7 @@ fn left_out(record: &ContainerRecord) -> Vec<String> {
         };
         format!("left out {target}: {what}")
     };
-    record.mounts.iter().map(note).collect()
+    record.mounts.iter().filter(is_left).map(note).collect()
 }
 
 /// What the container was told at its start becomes what the image says.

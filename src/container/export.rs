@@ -34,7 +34,7 @@ impl Engine {
     pub fn export_to(&self, container: &str, path: &OsStr) -> Result<Vec<String>, Error> {
         let (root, here) = host()?;
         let to = Typed::new(&here, path);
-        let (dir, name) = export_place(&root, &to)?;
+        let (dir, name) = output_place(&root, &to, "export container")?;
         let reach = self.reach(container, Extent::Union)?;
         let signals = Signals::catch()?;
         let fresh = format!(".{}.cowshed-export-{}", name.display(), std::process::id());
@@ -64,10 +64,14 @@ impl Engine {
     }
 }
 
-/// Where an export goes; Docker's words.
-fn export_place(root: &RootDir, to: &Typed) -> Result<(Dir, OsString), CopyError> {
+/// Where an archive goes; Docker's words.
+pub(super) fn output_place(
+    root: &RootDir,
+    to: &Typed,
+    doing: &str,
+) -> Result<(Dir, OsString), CopyError> {
     let fails = |what: String| CopyError::Failed {
-        what: format!("failed to export container: {what}"),
+        what: format!("failed to {doing}: {what}"),
         source: None,
         hint: None,
     };

@@ -8,6 +8,7 @@
 //! A container's status is derived: it runs while somebody holds the lease on its directory.
 
 mod attach;
+mod bake;
 mod commit;
 mod containers;
 mod copy;
@@ -61,6 +62,7 @@ mod rename;
 mod request;
 mod restart;
 mod run;
+mod save;
 mod script;
 mod sharing;
 mod signal;
@@ -113,6 +115,7 @@ pub use remove::Removal;
 pub use request::{ImageVolumes, RunRequest};
 pub use restart::RestartPolicy;
 pub use run::Made;
+pub use save::SaveRequest;
 pub use sharing::LockedVolume;
 pub use signal::{name as signal_name, parse as parse_signal};
 pub use state::State;

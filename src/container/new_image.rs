@@ -4,6 +4,7 @@ use super::{ContainerRecord, Engine, Error, Loaded};
 use crate::{
     ident::{Reference, Timestamp},
     image::{ImageRecord, NextImage, RunConfig},
+    layer::Baked,
     rootfs::{self, NewLayer, Source, Sync},
     store::{Place, lease_place},
     sys::{Dir, TimeSpec},
@@ -44,10 +45,22 @@ impl Engine {
         packed: impl FnOnce() + Send,
         durability: Sync,
     ) -> Result<NewLayer, Error> {
+        self.make_layer_baking(record, (latest, &[]), packed, durability)
+    }
+
+    /// The same with trees that take the place of what is under their names.
+    pub(super) fn make_layer_baking(
+        &self,
+        record: &ContainerRecord,
+        (latest, baked): (Option<TimeSpec>, &[Baked]),
+        packed: impl FnOnce() + Send,
+        durability: Sync,
+    ) -> Result<NewLayer, Error> {
         let snapshot = self.snapshot(record)?;
         let source = Source {
             snapshot: &snapshot,
             latest,
+            baked,
         };
         let store = self.store();
         let made = rootfs::commit_snapshot(store, &record.chains, &source, packed, durability);

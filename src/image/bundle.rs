@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Error, Offered, archive, docker_archive, oci_layout};
+use super::{Error, Offered, archive, both, docker_archive, oci_layout};
 use crate::{
     ident::Digest,
     sys::{At as _, FileKind, RootDir, SysError, metadata_of},
@@ -105,10 +105,13 @@ impl Bundle {
 
     /// Every image in it, checked as far as possible without reading layers.
     pub fn offered(&self) -> Result<Vec<Offered>, Error> {
-        // Newer docker-archives hold both; manifest.json has the names that `docker load` uses.
-        if self.find("manifest.json")?.is_some() {
+        let has_listing = self.find("manifest.json")?.is_some();
+        let has_layout = self.find("index.json")?.is_some() || self.find("oci-layout")?.is_some();
+        if has_listing && has_layout {
+            both::offered(self)
+        } else if has_listing {
             docker_archive::offered(self)
-        } else if self.find("index.json")?.is_some() || self.find("oci-layout")?.is_some() {
+        } else if has_layout {
             oci_layout::offered(self)
         } else {
             Err(Error::NotAnImage {

@@ -7,11 +7,13 @@
 //! Not here: unpacking and stacking layers (`rootfs`).
 
 mod archive;
+mod both;
 mod build_step;
 mod bundle;
 mod change;
 mod config;
 mod docker_archive;
+mod docker_writer;
 mod document;
 mod health_change;
 mod health_check;
@@ -22,6 +24,7 @@ mod next;
 mod oci_layout;
 mod platform;
 mod run_config;
+mod saving;
 mod synthesis;
 
 pub use build_step::BuildStep;
@@ -37,6 +40,7 @@ pub use next::NextImage;
 pub use oci_layout::check_count;
 pub use platform::Platform;
 pub use run_config::RunConfig;
+pub use saving::{SaveFormat, SaveTarget, Saved, save, save_layout};
 pub use synthesis::{BlobRef, Synthesis};
 
 use std::path::PathBuf;
@@ -194,6 +198,14 @@ pub enum Error {
         /// Why.
         source: layer::Error,
     },
+    /// What an image is saved to takes no more, or a part of it cannot be read.
+    #[error("write {what}")]
+    Write {
+        /// Which file of the saved image.
+        what: String,
+        /// Why.
+        source: SysError,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -207,7 +219,7 @@ impl Failure for Error {
             | Error::Change { .. }
             | Error::Platform { .. }
             | Error::NotAnImage { .. } => ErrorKind::Invalid,
-            Error::Open { source, .. } => source.kind(),
+            Error::Open { source, .. } | Error::Write { source, .. } => source.kind(),
             Error::Missing { .. }
             | Error::Parse { .. }
             | Error::Malformed { .. }
@@ -237,7 +249,7 @@ impl Failure for Error {
                     path.display()
                 ));
             }
-            Error::Open { source, .. } => return source.hint(),
+            Error::Open { source, .. } | Error::Write { source, .. } => return source.hint(),
             Error::NotAnImage { .. } => {
                 "a root file system tar is taken in with: cowshed import FILE NAME"
             }

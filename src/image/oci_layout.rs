@@ -11,9 +11,9 @@ use super::{
 };
 use crate::ident::{DiffId, Reference};
 
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
+pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// What containerd and Docker write beside it: the whole reference.
-const FULL_NAME: &str = "io.containerd.image.name";
+pub(super) const FULL_NAME: &str = "io.containerd.image.name";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -30,6 +30,12 @@ pub(super) fn offered(bundle: &Bundle) -> Result<Vec<Offered>, Error> {
     let mut chosen: Vec<_> = descriptors.iter().filter(has_name).collect();
     if chosen.is_empty() {
         chosen = for_host(&descriptors, "index.json")?;
+    } else {
+        // Images that were saved by their ids, beside others.
+        let is_own = |one: &&Descriptor| {
+            name_text(one).is_none() && manifest::is_image(one) && manifest::fits_host(one)
+        };
+        chosen.extend(descriptors.iter().filter(is_own));
     }
     let mut images = Vec::new();
     for descriptor in chosen {

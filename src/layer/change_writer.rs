@@ -22,13 +22,46 @@ pub(super) struct Subject<'a> {
     pub(super) path: &'a PathBytes,
 }
 
+/// Who is told of changes: each is one entry of a layer.
+pub(super) trait ChangeSink {
+    /// The path of the layers below is hidden.
+    fn whiteout(&mut self, path: &PathBytes) -> Result<(), Error>;
+
+    /// What the layers below have in the directory is hidden.
+    fn opaque(&mut self, path: &PathBytes) -> Result<(), Error>;
+
+    /// A directory, without what is in it.
+    fn directory(
+        &mut self,
+        path: &PathBytes,
+        found: &Metadata,
+        attributes: &Attributes,
+    ) -> Result<(), Error>;
+
+    /// A file. Its bytes are those of `data` where that is another one.
+    fn file(&mut self, subject: Subject<'_>, data: Option<&File>) -> Result<(), Error>;
+
+    /// Anything that is neither a directory nor a file.
+    fn node(&mut self, subject: Subject<'_>, found: &Metadata) -> Result<(), Error>;
+
+    /// Something is not as it is in the tree.
+    fn remark(&mut self, line: String);
+}
+
+/// The names of an inode.
+struct Names {
+    first: PathBytes,
+    /// How many there are that have not been written.
+    missing: u64,
+}
+
 pub(super) struct ChangeWriter<W: Write> {
     out: TarWriter<Buffered<W>>,
-    /// First names of inodes that have several.
-    links: HashMap<(u64, u64), PathBytes>,
+    /// Inodes that have several names.
+    links: HashMap<(u64, u64), Names>,
     /// Later times become this one.
     latest: Option<TimeSpec>,
-    pub(super) remarks: Remarks,
+    remarks: Remarks,
 }
 
 impl<W: Write> ChangeWriter<W> {
@@ -43,19 +76,16 @@ impl<W: Write> ChangeWriter<W> {
 
     pub(super) fn finish(mut self) -> Result<Remarks, Error> {
         self.out.finish().on(&PathBytes::default())?;
+        // Only a directory that overlayfs renamed has files of the layers below in it: some of their
+        // names may be elsewhere, where nothing changed.
+        let split = self.links.into_values().filter(|names| names.missing > 0);
+        let mut split: Vec<_> = split.map(|names| names.first).collect();
+        split.sort();
+        for path in split {
+            let line = format!("{path}: is no longer the same file as its other names below");
+            self.remarks.add(line);
+        }
         Ok(self.remarks)
-    }
-
-    /// The path of the layers below is hidden.
-    pub(super) fn whiteout(&mut self, path: &PathBytes) -> Result<(), Error> {
-        let (parent, name) = path.split();
-        let hidden = [whiteout::PREFIX, name.as_bytes()].concat();
-        self.mark(&PathBytes::new(parent), &hidden)
-    }
-
-    /// What the layers below have in the directory is hidden.
-    pub(super) fn opaque(&mut self, path: &PathBytes) -> Result<(), Error> {
-        self.mark(path, whiteout::OPAQUE)
     }
 
     /// An empty file whose name is the message.
@@ -66,8 +96,51 @@ impl<W: Write> ChangeWriter<W> {
         self.out.header(&draft).on(parent)
     }
 
-    /// A directory, without what is in it.
-    pub(super) fn directory(
+    /// Writes a hard link where this inode was written before under another name.
+    fn linked(&mut self, found: &Metadata, path: &PathBytes) -> Result<bool, Error> {
+        let known = self.links.get_mut(&(found.dev(), found.ino()));
+        let Some(names) = known.filter(|_| found.nlink() > 1) else {
+            return Ok(false);
+        };
+        names.missing = names.missing.saturating_sub(1);
+        let first = names.first.clone();
+        let mut draft = self.draft(EntryType::Link, path.as_bytes(), found);
+        draft.link(first.as_bytes());
+        self.out.header(&draft).on(path)?;
+        Ok(true)
+    }
+
+    fn remember(&mut self, found: &Metadata, path: &PathBytes) {
+        if found.nlink() > 1 {
+            let names = Names {
+                first: path.clone(),
+                missing: found.nlink() - 1,
+            };
+            self.links.insert((found.dev(), found.ino()), names);
+        }
+    }
+
+    fn draft(&self, kind: EntryType, text: &[u8], found: &Metadata) -> Draft {
+        let mut draft = Draft::new(kind, text);
+        let time = found.mtime();
+        let time = self.latest.map_or(time, |latest| time.min(latest));
+        draft.metadata(found.mode(), (found.uid(), found.gid()), time);
+        draft
+    }
+}
+
+impl<W: Write> ChangeSink for ChangeWriter<W> {
+    fn whiteout(&mut self, path: &PathBytes) -> Result<(), Error> {
+        let (parent, name) = path.split();
+        let hidden = [whiteout::PREFIX, name.as_bytes()].concat();
+        self.mark(&PathBytes::new(parent), &hidden)
+    }
+
+    fn opaque(&mut self, path: &PathBytes) -> Result<(), Error> {
+        self.mark(path, whiteout::OPAQUE)
+    }
+
+    fn directory(
         &mut self,
         path: &PathBytes,
         found: &Metadata,
@@ -84,8 +157,7 @@ impl<W: Write> ChangeWriter<W> {
         self.out.header(&draft).on(path)
     }
 
-    /// A file. Its bytes are those of `data` where that is another one.
-    pub(super) fn file(&mut self, subject: Subject<'_>, data: Option<&File>) -> Result<(), Error> {
+    fn file(&mut self, subject: Subject<'_>, data: Option<&File>) -> Result<(), Error> {
         let Subject { dir, name, path } = subject;
         let Some((file, found)) = open_regular(dir, name).on(path)? else {
             self.remarks
@@ -102,6 +174,9 @@ impl<W: Write> ChangeWriter<W> {
         let mut parts = FileParts::exact(data.unwrap_or(&file), size).on(path)?;
         if parts.has_holes() {
             draft.sparse(path.as_bytes(), size);
+        }
+        if let Some(holes) = parts.holes() {
+            draft.holes(holes);
         }
         let stored = parts.stored();
         draft.header.set_size(stored);
@@ -121,8 +196,7 @@ impl<W: Write> ChangeWriter<W> {
         Ok(())
     }
 
-    /// Anything that is neither a directory nor a file.
-    pub(super) fn node(&mut self, subject: Subject<'_>, found: &Metadata) -> Result<(), Error> {
+    fn node(&mut self, subject: Subject<'_>, found: &Metadata) -> Result<(), Error> {
         let Subject { dir, name, path } = subject;
         let kind = match found.kind() {
             FileKind::File | FileKind::Directory => return Ok(()),
@@ -153,29 +227,7 @@ impl<W: Write> ChangeWriter<W> {
         Ok(())
     }
 
-    /// Writes a hard link where this inode was written before under another name.
-    fn linked(&mut self, found: &Metadata, path: &PathBytes) -> Result<bool, Error> {
-        let first = self.links.get(&(found.dev(), found.ino())).cloned();
-        let Some(first) = first.filter(|_| found.nlink() > 1) else {
-            return Ok(false);
-        };
-        let mut draft = self.draft(EntryType::Link, path.as_bytes(), found);
-        draft.link(first.as_bytes());
-        self.out.header(&draft).on(path)?;
-        Ok(true)
-    }
-
-    fn remember(&mut self, found: &Metadata, path: &PathBytes) {
-        if found.nlink() > 1 {
-            self.links.insert((found.dev(), found.ino()), path.clone());
-        }
-    }
-
-    fn draft(&self, kind: EntryType, text: &[u8], found: &Metadata) -> Draft {
-        let mut draft = Draft::new(kind, text);
-        let time = found.mtime();
-        let time = self.latest.map_or(time, |latest| time.min(latest));
-        draft.metadata(found.mode(), (found.uid(), found.gid()), time);
-        draft
+    fn remark(&mut self, line: String) {
+        self.remarks.add(line);
     }
 }

@@ -40,11 +40,7 @@ impl Compression {
 
     /// A reader of the decoded bytes that ends where `source` ends; anything there that is not of
     /// the format is an error.
-    pub(super) fn decoder<'a, R: BufRead + 'a>(
-        self,
-        source: R,
-        limits: &Limits,
-    ) -> Box<dyn Read + 'a> {
+    pub fn decoder<'a, R: BufRead + 'a>(self, source: R, limits: &Limits) -> Box<dyn Read + 'a> {
         match self {
             Self::None => Box::new(source),
             Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(source)),

@@ -73,6 +73,11 @@ impl Draft {
         }
     }
 
+    /// That some of the data need no room.
+    pub(super) fn holes(&mut self, holes: &[u8]) {
+        self.record(pax::HOLES, holes);
+    }
+
     /// The records and the header as they stand before the data.
     pub(super) fn head(&self) -> Vec<u8> {
         let mut bytes = Vec::new();

@@ -163,9 +163,14 @@ impl Reader<'_> {
 
     fn change(&self) -> Result<Change, Error> {
         let frame = self.frame;
+        // Of the file's bytes, which are all here, some need no room.
+        let full = || {
+            let holes = frame.pax.holes.as_deref()?;
+            SparseMap::full(frame.size, holes)
+        };
         let file = || Change::File {
             size: frame.sparse.as_ref().map_or(frame.size, |map| map.size),
-            sparse: frame.sparse.clone(),
+            sparse: frame.sparse.clone().or_else(full),
         };
         Ok(match frame.flag {
             // v7 had no type for directories.

@@ -12,6 +12,9 @@ use crate::sys::{Metadata, Result, extents};
 /// A map of more parts is not worth its size; the reader has a limit, too.
 const PARTS_MAX: usize = 10_000;
 
+/// As many bytes of holes in a file are written as zeros.
+const HOLES_MAX: u64 = 64 << 20;
+
 /// The map of a sparse file, if it has one, and then its parts.
 pub(super) struct FileParts<'a> {
     file: &'a File,
@@ -23,6 +26,8 @@ pub(super) struct FileParts<'a> {
     stored: u64,
     filled: u64,
     size: u64,
+    /// Offset and length of each hole that is read as zeros.
+    holes: Option<Vec<u8>>,
     /// Who digests what is read, if anybody does, and how much of the file was handed over.
     digester: Option<(&'a mut Digester, u64)>,
 }
@@ -55,14 +60,34 @@ impl<'a> FileParts<'a> {
         Self { digester, ..self }
     }
 
-    /// The same for every hole, however small, as far as the map's size allows.
+    /// Every hole is told, however small, as far as the map's size allows. Only many large ones are
+    /// left out: other engines cannot write such a tar again.
     pub(super) fn exact(file: &'a File, size: u64) -> Result<Self> {
         let mut parts = extents(file, size)?;
         if parts == [(0, size)] || size == 0 || parts.len() > PARTS_MAX {
             return Ok(Self::whole(file, size));
         }
+        let stored: u64 = parts.iter().map(|(_, length)| length).sum();
         parts.push((size, 0));
-        Ok(Self::new(file, size, sparse::leading_text(&parts), parts))
+        if size - stored > HOLES_MAX {
+            return Ok(Self::new(file, size, sparse::leading_text(&parts), parts));
+        }
+        let (mut holes, mut end) = (Vec::new(), 0);
+        for (offset, length) in parts {
+            if offset > end {
+                holes.push(format!("{end},{}", offset - end));
+            }
+            end = offset + length;
+        }
+        Ok(Self {
+            holes: Some(holes.join(",").into_bytes()),
+            ..Self::whole(file, size)
+        })
+    }
+
+    /// What is to be told of the holes beside the data.
+    pub(super) fn holes(&self) -> Option<&[u8]> {
+        self.holes.as_deref()
     }
 
     fn new(file: &'a File, size: u64, map: Vec<u8>, parts: Vec<(u64, u64)>) -> Self {
@@ -77,6 +102,7 @@ impl<'a> FileParts<'a> {
             left: 0,
             filled: 0,
             size,
+            holes: None,
             digester: None,
         }
     }

@@ -204,6 +204,7 @@ impl<'a, R: BufRead> Frames<'a, R> {
         let mut map = SparseMap {
             size,
             parts: Vec::new(),
+            is_full: false,
         };
         map.add_old(&gnu.sparse)
             .map_err(|why| self.malformed(why))?;

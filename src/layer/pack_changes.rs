@@ -17,7 +17,7 @@ use std::{
 
 use super::{
     EntryMetadata, Error, Marks, PathBytes, Remarks,
-    change_writer::{ChangeWriter, Subject},
+    change_writer::{ChangeSink, ChangeWriter, Subject},
     draft::On as _,
     lowers,
     marks::{Attributes, Elsewhere},
@@ -39,6 +39,17 @@ pub struct Changes<'a> {
     pub marks: Marks,
     /// Later times become this one.
     pub latest: Option<TimeSpec>,
+    /// Trees that take the place of what is under their names.
+    pub baked: &'a [Baked],
+}
+
+/// A tree from elsewhere that becomes a part of the layer.
+#[derive(Debug)]
+pub struct Baked {
+    /// The tree.
+    pub dir: Dir,
+    /// Where it is in the layer; no link is on the way.
+    pub path: PathBytes,
 }
 
 /// Writes an upper dir as a changeset.
@@ -51,33 +62,45 @@ pub struct Changes<'a> {
 ///
 /// Marks that are not believed: what they hide is not known.
 pub fn pack_changes(changes: &Changes<'_>, out: impl Write) -> Result<Remarks, Error> {
+    tell_changes(changes, ChangeWriter::new(out, changes.latest))?.finish()
+}
+
+/// Tells `out` what [`pack_changes`] writes.
+pub(super) fn tell_changes<S: ChangeSink>(changes: &Changes<'_>, out: S) -> Result<S, Error> {
     let top = PathBytes::default();
     let tree = |dir: &Dir| Ok(RootDir::new(dir.try_clone().on(&top)?));
     let mut packer = Packer {
         changes,
         upper: tree(changes.upper)?,
-        lowers: changes.lowers.iter().map(tree).collect::<Result<_, _>>()?,
-        out: ChangeWriter::new(out, changes.latest),
+        lowers: changes
+            .lowers
+            .iter()
+            .chain(changes.baked.iter().map(|baked| &baked.dir))
+            .map(tree)
+            .collect::<Result<_, _>>()?,
+        out,
     };
     packer.root()?;
     // Open directories are not stacked: trees may be deeper than descriptors are many.
-    let mut pending = vec![Pending {
+    let mut pending = packer.baked()?;
+    pending.push(Pending {
         path: top.clone(),
         way: Way::Changes { is_hidden: false },
-    }];
+    });
     while let Some(next) = pending.pop() {
         let mut below = packer.directory(next)?;
         below.reverse();
         pending.append(&mut below);
     }
-    packer.out.finish()
+    Ok(packer.out)
 }
 
-struct Packer<'a, W: Write> {
+struct Packer<'a, S> {
     changes: &'a Changes<'a>,
     upper: RootDir,
+    /// Those of the stack, then the baked ones.
     lowers: Vec<RootDir>,
-    out: ChangeWriter<W>,
+    out: S,
 }
 
 /// A directory to go into.
@@ -115,7 +138,7 @@ struct Below {
     dirs: Vec<(usize, Dir)>,
 }
 
-impl<W: Write> Packer<'_, W> {
+impl<S: ChangeSink> Packer<'_, S> {
     /// The root's own entry, if there is something to say.
     fn root(&mut self) -> Result<(), Error> {
         let (root, dot) = (PathBytes::default(), OsStr::new("."));
@@ -146,6 +169,32 @@ impl<W: Write> Packer<'_, W> {
         self.out.directory(&root, &found, &attributes)
     }
 
+    /// The tops of the trees from elsewhere, which are like any directory that is written whole.
+    fn baked(&mut self) -> Result<Vec<Pending>, Error> {
+        let mut pending = Vec::new();
+        for (number, Baked { dir, path }) in self.changes.baked.iter().enumerate().rev() {
+            let found = dir.own_metadata().on(path)?;
+            let attributes = Attributes::of(dir, OsStr::new(".")).on(path)?;
+            self.out.directory(path, &found, &attributes)?;
+            self.out.opaque(path)?;
+            let layers = vec![self.changes.lowers.len() + number];
+            let old = Old {
+                path: PathBytes::default(),
+                layers,
+            };
+            let in_upper = false;
+            pending.push(Pending {
+                path: path.clone(),
+                way: Way::Whole { in_upper, old },
+            });
+        }
+        Ok(pending)
+    }
+
+    fn is_baked(&self, path: &PathBytes) -> bool {
+        self.changes.baked.iter().any(|baked| baked.path == *path)
+    }
+
     /// Writes everything in a directory; returns its subdirectories.
     fn directory(&mut self, pending: Pending) -> Result<Vec<Pending>, Error> {
         let path = pending.path;
@@ -166,7 +215,7 @@ impl<W: Write> Packer<'_, W> {
         match written {
             Err(Error::Pack { source, .. }) if !path.is_root() && is_gone(&source) => {
                 let line = format!("{path}: removed while it was copied");
-                self.out.remarks.add(line);
+                self.out.remark(line);
                 Ok(nothing)
             }
             written => written,
@@ -202,6 +251,9 @@ impl<W: Write> Packer<'_, W> {
         is_hidden: bool,
     ) -> Result<Option<Pending>, Error> {
         let Subject { dir, name, path } = subject;
+        if self.is_baked(path) {
+            return Ok(None);
+        }
         let found = dir.metadata(name).on(path)?;
         if found.is_whiteout() {
             self.out.whiteout(path)?;
@@ -268,6 +320,9 @@ impl<W: Write> Packer<'_, W> {
         below: &Below,
         (name, path): (&OsStr, &PathBytes),
     ) -> Result<Option<Pending>, Error> {
+        if self.is_baked(path) {
+            return Ok(None);
+        }
         let in_upper = match upper {
             Some(dir) => dir.find(name).on(path)?.map(|found| (dir, found)),
             None => None,
@@ -340,7 +395,7 @@ impl<W: Write> Packer<'_, W> {
         let Subject { dir, name, path } = subject;
         if is_unfit(name) {
             let line = format!("{path}: left out: in a layer, \".wh.\" hides another name");
-            self.out.remarks.add(line);
+            self.out.remark(line);
             return Ok(None);
         }
         match found.kind() {

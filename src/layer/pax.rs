@@ -17,7 +17,14 @@ pub(super) struct Pax {
     /// `SCHILY.xattr.*`, under the attributes' names.
     pub(super) xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(super) sparse: sparse::Records,
+    /// [`HOLES`]; `None` where it is not a list of numbers.
+    pub(super) holes: Option<Vec<u64>>,
 }
+
+/// Offset and length of each hole in a file whose bytes are all stored. Ours: other readers take the
+/// zeros as they are, and whoever puts the tar together again from what it unpacked gets the same one,
+/// which fails with maps of any other kind.
+pub(super) const HOLES: &[u8] = b"COWSHED.holes";
 
 /// Reads `length key=value\n` until the end; the last of equal keys wins, an empty value takes the
 /// key back.
@@ -65,6 +72,9 @@ impl Pax {
                 if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
                     // An attribute may be empty; GNU tar does not take it back either.
                     self.xattrs.insert(decode_keyword(name), value.to_vec());
+                } else if key == HOLES {
+                    let numbers = value.split(|byte| *byte == b',');
+                    self.holes = numbers.map(number::decimal).collect();
                 } else if let Some(name) = key.strip_prefix(b"GNU.sparse.") {
                     self.sparse.set(name, value)?;
                 }

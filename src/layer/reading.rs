@@ -68,7 +68,8 @@ pub fn inspect(
         } = entry;
         let mut hasher = ContentHasher::default();
         if let Change::File { sparse, .. } = &change {
-            digest(&mut frames, sparse.as_ref(), &mut hasher)?;
+            let sparse = sparse.as_ref().filter(|map| !map.is_full);
+            digest(&mut frames, sparse, &mut hasher)?;
         }
         if let Some(item) = item(path.clone(), change, metadata, hasher) {
             tell(ledger, item)?;

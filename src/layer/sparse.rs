@@ -11,6 +11,8 @@ pub(super) struct SparseMap {
     pub(super) size: u64,
     /// Offset and length of each stored part, ascending.
     pub(super) parts: Vec<(u64, u64)>,
+    /// What is between the parts is stored, too, and is zeros.
+    pub(super) is_full: bool,
 }
 
 impl SparseMap {
@@ -35,6 +37,23 @@ impl SparseMap {
             return Err("sparse map that does not fit the data");
         }
         Ok(())
+    }
+
+    /// The map of a file that is stored whole. `None` where the holes are not in order inside it: they
+    /// are only told so that the file takes as little room as where it comes from.
+    pub(super) fn full(size: u64, holes: &[u64]) -> Option<Self> {
+        let (mut parts, mut end) = (Vec::new(), 0_u64);
+        for hole in holes.chunks(2) {
+            let [offset, length] = *hole else { return None };
+            parts.push((end, offset.checked_sub(end)?));
+            end = offset.checked_add(length)?;
+        }
+        parts.push((end, size.checked_sub(end)?));
+        Some(Self {
+            size,
+            parts,
+            is_full: true,
+        })
     }
 
     /// Adds the parts of an old GNU header or extension block; they end at the first empty one.
@@ -118,6 +137,7 @@ impl Records {
         Ok(Form::Records(SparseMap {
             size,
             parts: parts.collect(),
+            is_full: false,
         }))
     }
 }
@@ -174,6 +194,7 @@ impl LeadingMap {
         SparseMap {
             size,
             parts: parts.collect(),
+            is_full: false,
         }
     }
 }
@@ -186,6 +207,17 @@ mod tests {
         SparseMap {
             size,
             parts: parts.to_vec(),
+            is_full: false,
+        }
+    }
+
+    #[test]
+    fn holes_of_a_whole_file_are_a_hint() {
+        let parts = |holes: &[u64]| SparseMap::full(10, holes).map(|map| map.parts);
+        assert_eq!(parts(&[0, 4]).unwrap(), [(0, 0), (4, 6)]);
+        assert_eq!(parts(&[2, 3, 7, 3]).unwrap(), [(0, 2), (5, 2), (10, 0)]);
+        for bad in [&[1][..], &[5, 6], &[5, 2, 4, 1], &[u64::MAX, 2], &[11, 0]] {
+            assert_eq!(parts(bad), None, "{bad:?}");
         }
     }
 

@@ -90,6 +90,13 @@ impl<S: Sink> TarWriter<S> {
         self.member(&draft, size, data)
     }
 
+    /// A directory of root's, 0755, without a time.
+    pub fn directory(&mut self, name: &[u8]) -> Result<()> {
+        let mut draft = Draft::new(EntryType::Directory, &[name, b"/"].concat());
+        draft.metadata(0o755, (0, 0), TimeSpec::default());
+        self.header(&draft)
+    }
+
     /// Writes what ends a tar.
     pub fn finish(&mut self) -> Result<()> {
         let end = [0; 2 * BLOCK];

@@ -239,7 +239,6 @@ impl MountPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mount::UnionOptions;
 
     fn overlay() -> Overlay {
         Overlay {
@@ -249,7 +248,7 @@ mod tests {
             work: "containers/c/work".into(),
             merged: "containers/c/merged".into(),
             volatile: false,
-            options: UnionOptions::default(),
+            options: crate::mount::UnionOptions::default(),
         }
     }
 

@@ -3,7 +3,10 @@
 //! The tree is unpacked from the layer's tar while that is written, so that it is what any other
 //! reader makes of the tar. Threads live here as in an import, and end with it.
 
-use std::{path::Path, sync::mpsc::channel};
+use std::{
+    path::{Path, PathBuf},
+    sync::mpsc::channel,
+};
 
 use nix::errno::Errno;
 
@@ -15,7 +18,7 @@ use super::{
 use crate::{
     ident::ChainId,
     image::{BlobRef, LayerRef},
-    layer::{self, Changes, Inlet, Limits, Marks, PathBytes, Remarks, Unpacked},
+    layer::{self, Baked, Changes, Inlet, Limits, Marks, PathBytes, Remarks, Unpacked},
     store::{Blobs, Lease, NewBlob, Place, Staging, Store, lease_place, record},
     sys::{Dir, SysError, TimeSpec, sync},
 };
@@ -41,6 +44,8 @@ pub struct Source<'a> {
     pub snapshot: &'a Snapshot,
     /// Later times become this one: for digests that do not depend on when they were made.
     pub latest: Option<TimeSpec>,
+    /// Trees that take the place of what is under their names.
+    pub baked: &'a [Baked],
 }
 
 impl Snapshot {
@@ -69,35 +74,52 @@ pub fn commit_snapshot(
     packed: impl FnOnce() + Send,
     durability: Sync,
 ) -> Result<NewLayer, Error> {
-    let overlay = &source.snapshot.overlay;
-    let place = overlay.base.join(&overlay.upper);
+    with_changes(source.snapshot, source.latest, source.baked, |changes| {
+        let write = |out: &mut Inlet| {
+            let remarks = layer::pack_changes(changes, out)?;
+            // One that is removed leaves its place first: then we have not seen the whole.
+            let still = is_still_there(changes.upper, &upper_path(source.snapshot));
+            still.map_err(|source| layer::Error::Pack {
+                path: PathBytes::default(),
+                source,
+            })?;
+            packed();
+            Ok(remarks)
+        };
+        commit(store, chains, write, durability)
+    })
+}
+
+fn upper_path(snapshot: &Snapshot) -> PathBuf {
+    snapshot.overlay.base.join(&snapshot.overlay.upper)
+}
+
+/// Opens what a snapshot's changes are made of.
+pub(super) fn with_changes<T>(
+    snapshot: &Snapshot,
+    latest: Option<TimeSpec>,
+    baked: &[Baked],
+    work: impl FnOnce(&Changes<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    crate::sys::process::raise_file_limit();
     let open = || {
-        let lowers = source.snapshot.lower_paths();
+        let upper = Dir::open(&upper_path(snapshot))?;
+        let lowers = snapshot.lower_paths();
         let lowers = lowers.iter().map(|lower| Dir::open(lower));
-        Ok((Dir::open(&place)?, lowers.collect::<Result<Vec<_>, _>>()?))
+        let lowers = lowers.collect::<Result<Vec<_>, _>>()?;
+        // The first one is the init layer, which no image has.
+        let root = lowers.get(1).map(layer::directory_metadata).transpose()?;
+        Ok((upper, lowers, root))
     };
-    let (upper, lowers) = open().map_err(system)?;
-    let top = chains.last();
-    let root = top.map(|top| Layers::open(store)?.open_diff(*top));
-    let root = root.transpose()?.as_ref().map(layer::directory_metadata);
-    let changes = Changes {
+    let (upper, lowers, root) = open().map_err(system)?;
+    work(&Changes {
         upper: &upper,
         lowers: &lowers,
-        root: root.transpose().map_err(system)?,
-        marks: source.snapshot.marks(),
-        latest: source.latest,
-    };
-    let write = |out: &mut Inlet| {
-        let remarks = layer::pack_changes(&changes, out)?;
-        // One that is removed leaves its place first: then we have not seen the whole.
-        is_still_there(&upper, &place).map_err(|source| layer::Error::Pack {
-            path: PathBytes::default(),
-            source,
-        })?;
-        packed();
-        Ok(remarks)
-    };
-    commit(store, chains, write, durability)
+        root,
+        marks: snapshot.marks(),
+        latest,
+        baked,
+    })
 }
 
 fn is_still_there(upper: &Dir, place: &Path) -> Result<(), SysError> {

@@ -11,7 +11,7 @@ use std::{
 use nix::errno::Errno;
 
 use super::{
-    Error, Snapshot,
+    Error, Snapshot, diff_marked,
     merged::{Leaf, Merged, Seen},
 };
 use crate::sys::{Dir, FileKind, Metadata, Result as SysResult, SysError, xattr};
@@ -47,6 +47,9 @@ pub struct Change {
 
 /// The changes in a snapshot's upper dir, parents before children, in byte order.
 pub fn diff(snapshot: &Snapshot) -> Result<Vec<Change>, Error> {
+    if snapshot.marks().redirect {
+        return diff_marked::diff(snapshot);
+    }
     let look = || -> SysResult<Vec<Change>> {
         let overlay = &snapshot.overlay;
         let upper = Dir::open(&overlay.base.join(&overlay.upper))?;

@@ -16,6 +16,7 @@ mod apply;
 mod commit;
 mod content;
 mod diff;
+mod diff_marked;
 mod explain;
 mod held;
 mod image_diff;

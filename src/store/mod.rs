@@ -56,6 +56,7 @@ mod part;
 pub mod record;
 mod staging;
 mod sweep;
+mod verified;
 
 pub use blob::{Blobs, NewBlob};
 pub use format::{DRIVER, FORMAT};
@@ -66,6 +67,7 @@ pub use part::Turn;
 pub use record::Durability;
 pub use staging::Staging;
 pub use sweep::{KEPT, sweep};
+pub use verified::VerifiedBlob;
 
 use blob::PREFIX as BLOB_PREFIX;
 

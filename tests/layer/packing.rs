@@ -51,6 +51,7 @@ fn root_an_upper_dir_becomes_a_changeset() {
         root: None,
         marks: Marks::default(),
         latest: None,
+        baked: &[],
     };
     pack_changes(&changes, &mut packed).unwrap();
     let ground = Ground::new();

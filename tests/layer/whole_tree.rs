@@ -4,7 +4,6 @@ use std::{
     collections::BTreeMap,
     ffi::OsStr,
     fs::{self, File},
-    io::Read as _,
     os::unix::{
         ffi::OsStrExt as _,
         fs::{FileTypeExt as _, MetadataExt as _},
@@ -92,10 +91,8 @@ impl Walk {
 }
 
 fn content(path: &Path, size: u64) -> String {
-    let mut file = File::open(path).unwrap();
-    let parts = extents(&file, size).unwrap();
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).unwrap();
+    let parts = extents(&File::open(path).unwrap(), size).unwrap();
+    let bytes = fs::read(path).unwrap();
     format!("f {size} {} {parts:?}", Digest::of(&bytes).short())
 }
 
@@ -118,7 +115,12 @@ fn attributes(dir: &Path, path: &Path) -> String {
         }
         let value = xattr::get(&dir, name, OsStr::from_bytes(&key)).unwrap();
         let value = value.unwrap_or_default();
-        all += &format!(" {}={}", key.escape_ascii(), value.escape_ascii());
+        all.extend([
+            " ".to_owned(),
+            key.escape_ascii().to_string(),
+            "=".to_owned(),
+            value.escape_ascii().to_string(),
+        ]);
     }
     all
 }

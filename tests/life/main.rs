@@ -8,6 +8,7 @@ mod strace;
 #[expect(dead_code, reason = "shared with other test programs")]
 mod support;
 
+mod commit;
 mod detached;
 mod docker_diff;
 mod edges;

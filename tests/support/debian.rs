@@ -169,6 +169,7 @@ pub(crate) fn changes(mirror: &Mirror, scratch: &Path, (image, script): (&str, &
         root: None,
         marks: layer::Marks::default(),
         latest: None,
+        baked: &[],
     };
     layer::pack_changes(&changes, out).unwrap();
     succeed(&mut cowshed(scratch, &["rm", "-v", name]));

@@ -32,6 +32,9 @@ pub(crate) struct CommitArgs {
     /// Do not freeze it: what it writes meanwhile may be taken in half
     #[arg(long, overrides_with = "pause")]
     no_pause: bool,
+    /// Take a volume's content into the image, at its mount point; by name or mount point
+    #[arg(long, value_name = "VOLUME")]
+    bake_volume: Vec<String>,
     /// What is on disk when it is reported as done
     #[arg(long, value_enum, default_value = "full")]
     sync: SyncArg,
@@ -57,6 +60,7 @@ pub(crate) fn run(engine: &Engine, args: CommitArgs) -> Outcome {
         changes: args.change,
         pause: args.pause && !args.no_pause,
         name,
+        baked: args.bake_volume,
     };
     let made = engine.commit(&request, args.sync.into())?;
     output::line(&made.record.id.to_string())?;

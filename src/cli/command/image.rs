@@ -5,7 +5,7 @@ use cowshed::container::Engine;
 
 use super::{
     build, history, image_diff, image_look, image_mount, image_prune, image_verify, images, import,
-    inspect, load, pull, push, rmi, tag,
+    inspect, load, pull, push, rmi, save, tag,
 };
 use crate::cli::report::Outcome;
 
@@ -49,6 +49,8 @@ enum ImageCommand {
     #[command(alias = "umount")]
     Unmount(image_mount::ImageUnmountArgs),
     Verify(image_verify::ImageVerifyArgs),
+    /// Write images as an archive that other engines read
+    Save(save::SaveArgs),
 }
 
 pub(crate) fn run(engine: &Engine, args: ImageArgs) -> Outcome {
@@ -70,5 +72,6 @@ pub(crate) fn run(engine: &Engine, args: ImageArgs) -> Outcome {
         ImageCommand::Mount(args) => image_mount::mount(engine, &args),
         ImageCommand::Unmount(args) => image_mount::unmount(engine, &args),
         ImageCommand::Verify(args) => image_verify::run(engine, &args),
+        ImageCommand::Save(args) => save::run(engine, args),
     }
 }
