@@ -2,11 +2,11 @@
 //!
 //! # Flow
 //!
-//! [`build()`] opens the [`Context`](context), reads the Dockerfile (`dockerfile`) and goes through
-//! its stages. A step is decided first ([`change`]: words replaced, configuration changed; [`sources`]:
-//! files found and listed with their digests), then looked up in the cache ([`cache`]), and only if
+//! [`build()`] opens the context (`context`), reads the Dockerfile (`dockerfile`) and goes through
+//! its stages. A step is decided first (`change`: words replaced, configuration changed; `sources`:
+//! files found and listed with their digests), then looked up in the cache (`cache`), and only if
 //! nothing fits it is done: in a container for `RUN`, on a union of its own for `COPY`, `ADD` and
-//! `WORKDIR` ([`workbench`]). What was changed becomes a layer, and every step an image.
+//! `WORKDIR` (`workbench`). What was changed becomes a layer, and every step an image.
 //!
 //! # The cache
 //!

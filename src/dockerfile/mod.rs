@@ -2,7 +2,7 @@
 //!
 //! # Flow
 //!
-//! [`parse`] turns a text into stages: comments and continuations go (`lexer`), each instruction is
+//! [`parse()`] turns a text into stages: comments and continuations go (`lexer`), each instruction is
 //! taken apart (`instruction`) and everything that can be wrong without looking at an image is
 //! refused with the line it stands on. What a word means is found later, when the variables are
 //! known: [`Expander`].

@@ -239,6 +239,7 @@ impl MountPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mount::UnionOptions;
 
     fn overlay() -> Overlay {
         Overlay {

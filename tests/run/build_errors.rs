@@ -178,13 +178,16 @@ fn root_a_context_that_is_none_is_refused() {
         ("build https://example.com/x.git", "is not on this machine"),
         ("build .", "lstat ./Dockerfile: no such file or directory"),
         ("build -f nosuch .", "open Dockerfile nosuch"),
-        ("build -t UPPER -f plain .", "invalid"),
     ] {
         let done = shed.cowshed(line);
         assert_eq!(done.code, 1, "{line}: {done:?}");
         assert!(done.err.contains(what), "{line}: {}", done.err);
     }
-    shed.file("binary", "FROM base\n");
+    let done = shed.cowshed("build -t UPPER .");
+    done.fails(125, "invalid reference format");
+    let digest = "0".repeat(64);
+    let done = shed.cowshed(&format!("build -t x@sha256:{digest} ."));
+    done.fails(1, "build tag cannot contain a digest");
     crate::support::write_file(&shed.path("binary"), b"FROM base\nRUN \xff\xfe\n");
     let done = shed.cowshed("build -f binary .");
     done.fails(1, "binary:2: this is not UTF-8 text");

@@ -62,8 +62,8 @@ pub(crate) struct BuildArgs {
     /// Do every step anew
     #[arg(long)]
     no_cache: bool,
-    /// Fetch the base image anew; what is on this machine only is used as it is
-    #[arg(long)]
+    /// Accepted and without effect: base images are those of the store
+    #[arg(long, hide = true)]
     pull: bool,
     /// Print the image's id only, and everything after a failure
     #[arg(short, long)]
@@ -98,10 +98,11 @@ pub(crate) struct BuildArgs {
 impl BuildArgs {
     fn request(&self) -> Result<BuildRequest, Exit> {
         let names = self.tag.iter().map(|name| name.parse::<Reference>());
-        let names = names.collect::<Result<Vec<_>, _>>().map_err(Exit::from)?;
+        let names = names.collect::<Result<Vec<_>, _>>();
+        let names = names.map_err(|error| Exit::from(error).or_code(125))?;
         if names.iter().any(|name| name.digest().is_some()) {
             // Docker's text.
-            let what = "refusing to create a tag with a digest reference";
+            let what = "build tag cannot contain a digest";
             return Err(Exit::usage(what).or_code(1));
         }
         let is_stdin = |path: &PathBuf| path.as_os_str() == "-";
