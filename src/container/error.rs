@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::CopyError;
+use super::{Cause, CopyError};
 use crate::{
     cgroup, control,
     error::{ErrorKind, Failure},

@@ -239,7 +239,6 @@ impl MountPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mount::UnionOptions;
 
     fn overlay() -> Overlay {
         Overlay {
