@@ -99,8 +99,10 @@ fn root_the_file_with_the_id() {
     assert_eq!(shed.cowshed("ps -aq").ok().lines().count(), 1);
     std::fs::remove_file(&file).unwrap();
     // No container, no file.
-    shed.cowshed(&format!("run --pull never --cidfile {file} nosuchimage true"))
-        .fails(125, "");
+    shed.cowshed(&format!(
+        "run --pull never --cidfile {file} nosuchimage true"
+    ))
+    .fails(125, "");
     assert!(!shed.path("cid").exists());
     // It was created, though it did not start.
     shed.cowshed(&format!("run --cidfile {file} base nosuchprogram"))

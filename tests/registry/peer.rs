@@ -15,6 +15,7 @@ use crate::making::{Layer, Layout, OCI};
 /// A request.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
+    pub(crate) method: String,
     pub(crate) path: String,
     /// Names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
@@ -145,7 +146,8 @@ fn one(stream: TcpStream, content: &Content, answer: &Answer, log: &Mutex<Vec<Se
     }
     let mut words = line.split(' ');
     let mut seen = Seen {
-        path: words.nth(1).unwrap_or_default().to_owned(),
+        method: words.next().unwrap().to_owned(),
+        path: words.next().unwrap_or_default().to_owned(),
         headers: BTreeMap::new(),
     };
     loop {
