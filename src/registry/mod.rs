@@ -378,25 +378,26 @@ impl Failure for Error {
 }
 
 fn connection_hint(error: &ureq::Error) -> Option<String> {
-    let is = |kinds: bool, hint: &str| kinds.then(|| hint.to_owned());
-    let inner = if let ureq::Error::Io(error) = error {
-        error.get_ref()
-    } else {
-        None
-    };
-    is(
-        matches!(error, ureq::Error::Rustls(_))
-            || inner.is_some_and(|inner| inner.is::<rustls::Error>()),
+    let hint = if is_of_tls(error) {
         "a certificate of its own goes to /etc/docker/certs.d/HOST/ca.crt; one without TLS is named \
-         under insecure-registries",
-    )
-    .or_else(|| {
-        is(
-            matches!(
-                error,
-                ureq::Error::Other(_) | ureq::Error::Io(_) | ureq::Error::Timeout(_)
-            ),
-            "without a network, cowshed load takes images from files",
-        )
-    })
+         under insecure-registries"
+    } else if matches!(
+        error,
+        ureq::Error::Other(_) | ureq::Error::Io(_) | ureq::Error::Timeout(_)
+    ) {
+        "without a network, cowshed load takes images from files"
+    } else {
+        return None;
+    };
+    Some(hint.to_owned())
+}
+
+/// It comes by itself, or as what a read has failed for.
+fn is_of_tls(error: &ureq::Error) -> bool {
+    if let ureq::Error::Io(error) = error
+        && let Some(inner) = error.get_ref()
+    {
+        return inner.is::<rustls::Error>();
+    }
+    matches!(error, ureq::Error::Rustls(_))
 }

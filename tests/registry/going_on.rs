@@ -20,8 +20,8 @@ use crate::{
 
 const MIB: usize = 1 << 20;
 
-/// A small layer and one that gzip makes no smaller, with what its container sees.
-fn large_image() -> (Content, String) {
+/// A small layer and one that gzip makes no smaller; the digest of what is in that.
+pub(crate) fn large_layers() -> ([Layer; 2], String) {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = || {
         state ^= state << 13;
@@ -36,12 +36,18 @@ fn large_image() -> (Content, String) {
         Layer::new(shell(), Codec::Gzip),
         Layer::new(large, Codec::Gzip),
     ];
+    assert!(layers[1].blob.len() > 8 * MIB);
     let digest = cowshed::ident::Digest::of(&bytes).hex();
+    (layers, digest)
+}
+
+/// Their image; where its large blob is, and what its container sees of it.
+fn large_image() -> (Content, String) {
+    let (layers, digest) = large_layers();
     let path = format!(
         "/v2/x/blobs/{}",
         cowshed::ident::Digest::of(&layers[1].blob)
     );
-    assert!(layers[1].blob.len() > 8 * MIB);
     (image(&layers), format!("{path} {digest}"))
 }
 

@@ -17,6 +17,7 @@ mod reaching;
 mod round_trip;
 mod running;
 mod scene;
+mod sending;
 #[path = "../images/support.rs"]
 #[expect(
     dead_code,

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::{BufRead as _, BufReader, Read as _, Write},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread::Builder,
@@ -15,6 +15,7 @@ use crate::making::{Layer, Layout, OCI};
 /// A request.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
+    pub(crate) method: String,
     pub(crate) path: String,
     /// Names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
@@ -77,16 +78,19 @@ pub(crate) fn content(layout: &Layout, top: &Value) -> Content {
 
 /// Writes an answer.
 pub(crate) fn reply(out: &mut TcpStream, status: &str, headers: &[(&str, &str)], body: &[u8]) {
-    let mut head = format!("HTTP/1.1 {status}\r\nConnection: close\r\n");
-    for (name, value) in headers {
-        head += &format!("{name}: {value}\r\n");
-    }
-    if !headers
+    let length = body.len().to_string();
+    let has_length = headers
         .iter()
-        .any(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-    {
-        head += &format!("Content-Length: {}\r\n", body.len());
-    }
+        .any(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let more = (!has_length).then_some(("Content-Length", length.as_str()));
+    let lines = headers.iter().copied().chain(more);
+    let lines: Vec<_> = lines
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    let head = format!(
+        "HTTP/1.1 {status}\r\nConnection: close\r\n{}",
+        lines.concat()
+    );
     // Whoever is gone does not want it.
     out.write_all(head.as_bytes()).ok();
     out.write_all(b"\r\n").ok();
@@ -145,7 +149,8 @@ fn one(stream: TcpStream, content: &Content, answer: &Answer, log: &Mutex<Vec<Se
     }
     let mut words = line.split(' ');
     let mut seen = Seen {
-        path: words.nth(1).unwrap_or_default().to_owned(),
+        method: words.next().unwrap().to_owned(),
+        path: words.next().unwrap_or_default().to_owned(),
         headers: BTreeMap::new(),
     };
     loop {
