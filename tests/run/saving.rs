@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::{Shed, Tar, finish};
+use crate::support::{Shed, Tar, finish, write_file};
 
 /// A store with two images of one base, one with two names.
 fn shed() -> Shed {
@@ -123,8 +123,8 @@ fn root_rule_71_a_docker_archive_is_as_docker_20_writes_it() {
     assert_eq!(repositories["one"]["latest"], top);
     assert_ne!(repositories["two"]["2"], top);
     // The base, which is below both, is there once.
-    let tars = members.iter().filter(|name| name.ends_with("layer.tar"));
-    assert_eq!(tars.count(), 3);
+    let layers = members.iter().filter(|name| name.ends_with("layer.tar"));
+    assert_eq!(layers.count(), 3);
     let other = loaded(&out.display().to_string());
     assert_eq!(other.inspect("two:2")["Id"], shed.inspect("two:2")["Id"]);
     assert_eq!(other.cowshed("run --rm one").ok(), "one");
@@ -144,8 +144,8 @@ fn root_rule_71_a_docker_archive_is_as_docker_20_writes_it() {
             name.trim()
         ))
         .ok();
-    let last = loaded(&gzip);
-    assert_eq!(last.inspect(name.trim())["Id"], shed.inspect("one")["Id"]);
+    let fourth = loaded(&gzip);
+    assert_eq!(fourth.inspect(name.trim())["Id"], shed.inspect("one")["Id"]);
 }
 
 /// The layout with gzip layers, by skopeo; the same one where there is no skopeo.
@@ -270,7 +270,7 @@ fn root_no_part_of_an_archive_is_ever_under_its_name() {
     let bytes = fs::read(&blob).unwrap();
     let mut damaged = bytes.clone();
     damaged[700] ^= 1;
-    fs::write(&blob, &damaged).unwrap();
+    write_file(&blob, &damaged);
     for format in ["oci", "docker-archive", "oci-dir"] {
         let out = if format == "oci-dir" {
             shed.show("dir")
@@ -280,7 +280,7 @@ fn root_no_part_of_an_archive_is_ever_under_its_name() {
         shed.cowshed(&format!("save --format {format} -o {out} one"))
             .fails(1, "is damaged");
     }
-    fs::write(&blob, &bytes[..600]).unwrap();
+    write_file(&blob, &bytes[..600]);
     shed.cowshed(&format!("save -o {out} one"))
         .fails(1, "is damaged");
     fs::remove_file(&blob).unwrap();
@@ -289,7 +289,7 @@ fn root_no_part_of_an_archive_is_ever_under_its_name() {
     assert_eq!(fs::read_to_string(&out).unwrap(), "before");
     assert!(!shed.path("dir").exists());
     assert_eq!(beside(), 0);
-    fs::write(&blob, &bytes).unwrap();
+    write_file(&blob, &bytes);
     let full = shed.cowshed("save -o /dev/full one");
     assert_ne!(full.code, 0);
     let dir = shed.dir("taken");
