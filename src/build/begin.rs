@@ -1,11 +1,13 @@
 //! The way into a build: everything is opened and checked before the first step.
 
 use super::{
-    BuildRequest, Built, Error, Progress, arguments::EPOCH, builder::Builder, context::Context,
+    BuildRequest, Built, Error, Fetch, Progress, arguments::EPOCH, builder::Builder,
+    context::Context,
 };
 use crate::{container::Engine, dockerfile, store::sweep};
 
-/// Makes an image of a Dockerfile and its context, telling what it does. The calling process must
+/// Makes an image of a Dockerfile and its context, telling what it does; images that are not here
+/// are fetched. The calling process must
 /// have one thread; signals that mean an end are held from now on.
 ///
 /// # Errors
@@ -14,6 +16,7 @@ use crate::{container::Engine, dockerfile, store::sweep};
 pub fn build(
     engine: &Engine,
     request: &BuildRequest,
+    fetch: &mut Fetch<'_>,
     tell: &mut dyn FnMut(Progress),
 ) -> Result<Built, Error> {
     sweep(engine.store())?;
@@ -34,7 +37,14 @@ pub fn build(
     for warning in &dockerfile.warnings {
         tell(Progress::Warning(warning.clone()));
     }
-    Builder::new(engine, request, (&context, &dockerfile), epoch, tell)?.build(last)
+    Builder::new(
+        engine,
+        request,
+        (&context, &dockerfile),
+        epoch,
+        (fetch, tell),
+    )?
+    .build(last)
 }
 
 /// The argument wins over the environment, being nearer.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    BuildRequest, Built, Error, Progress,
+    BuildRequest, Built, Error, Fetch, Progress,
     arguments::Arguments,
     cache,
     change::{Deed, Scene, change},
@@ -16,8 +16,8 @@ use crate::{
     container::{Engine, ImageStep},
     control::Console,
     dockerfile::{ArgDefinition, Base, Dockerfile, Instruction, Stage, Step, parse_trigger},
-    ident::{Digest, Timestamp},
-    image::{BuildStep, ImageConfig, ImageRecord, RunConfig},
+    ident::{Digest, Reference, Timestamp},
+    image::{self, BuildStep, ImageRecord, Platform, RunConfig},
     rootfs::NewLayer,
     store::{Blobs, Place, lease_place},
     sys::TimeSpec,
@@ -43,6 +43,7 @@ pub(super) struct Builder<'a> {
     images: Vec<ImageRecord>,
     epoch: Option<i64>,
     console: Console,
+    fetch: &'a mut Fetch<'a>,
     pub(super) tell: &'a mut dyn FnMut(Progress),
     number: usize,
     count: usize,
@@ -64,7 +65,7 @@ impl<'a> Builder<'a> {
         request: &'a BuildRequest,
         (context, dockerfile): (&'a Context<'a>, &'a Dockerfile),
         epoch: Option<i64>,
-        tell: &'a mut dyn FnMut(Progress),
+        (fetch, tell): (&'a mut Fetch<'a>, &'a mut dyn FnMut(Progress)),
     ) -> Result<Self, Error> {
         Ok(Self {
             engine,
@@ -76,6 +77,7 @@ impl<'a> Builder<'a> {
             images: engine.images()?.list()?,
             epoch,
             console: Console::new()?,
+            fetch,
             tell,
             number: 0,
             count: 0,
@@ -231,7 +233,7 @@ impl<'a> Builder<'a> {
     }
 
     /// What `FROM` names: a stage, nothing, or an image.
-    fn base(&self, from: &Base) -> Result<Finished, Error> {
+    fn base(&mut self, from: &Base) -> Result<Finished, Error> {
         let name = self.expand_global(&from.image)?;
         if name.is_empty() {
             let what = format!("base name ({}) should not be blank", from.image);
@@ -252,23 +254,55 @@ impl<'a> Builder<'a> {
                 is_unknown: false,
             });
         }
-        let images = self.engine.images()?;
-        let image = images.resolve(&name)?;
-        let document = images.config_bytes(&image)?;
-        if let Some(wanted) = &from.platform {
-            let wanted = self.expand_global(wanted)?;
-            let config = ImageConfig::parse(&document)?;
-            let found = format!("{}/{}", config.os, config.architecture);
-            if !wanted.is_empty() && wanted != found {
-                let what = format!("image {name} is for {found}, not for {wanted}");
-                return Err(Error::refused(what));
-            }
-        }
+        let platform = from.platform.as_deref();
+        let platform = platform.map(|text| self.expand_global(text)).transpose()?;
+        let platform = platform.filter(|text| !text.is_empty());
+        let image = self.image(&name, platform.as_deref(), self.request.pull)?;
+        let document = self.engine.images()?.config_bytes(&image)?;
         Ok(Finished {
             config: RunConfig::of_document(&document)?,
             image: Some(image),
             is_unknown: false,
         })
+    }
+
+    /// An image by its name: fetched where it is wanted anew, not here, or not for this platform.
+    pub(super) fn image(
+        &mut self,
+        name: &str,
+        platform: Option<&str>,
+        anew: bool,
+    ) -> Result<ImageRecord, Error> {
+        let wanted = platform.map(str::parse::<Platform>).transpose()?;
+        let images = self.engine.images()?;
+        let may_fetch = !self.request.dry_run && name.parse::<Reference>().is_ok();
+        match images.resolve(name) {
+            Err(image::Error::NotFound { .. }) if may_fetch => {}
+            Err(error) => return Err(error.into()),
+            Ok(image) => {
+                let config = images.config(&image)?;
+                let found = Platform {
+                    os: config.os,
+                    architecture: config.architecture,
+                    variant: String::new(),
+                };
+                let fits = wanted.as_ref().is_none_or(|wanted| {
+                    (&wanted.os, &wanted.architecture) == (&found.os, &found.architecture)
+                });
+                if fits && !(anew && may_fetch) {
+                    return Ok(image);
+                }
+                if !may_fetch {
+                    let wanted = platform.unwrap_or_default();
+                    let what = format!("image {name} is for {found}, not for {wanted}");
+                    return Err(Error::refused(what));
+                }
+            }
+        }
+        if !(self.fetch)(name, platform) {
+            return Err(Error::refused(format!("image {name} could not be fetched")));
+        }
+        Ok(images.resolve(name)?)
     }
 
     fn step(

@@ -45,6 +45,8 @@ pub struct BuildRequest {
     pub target: Option<String>,
     /// `--no-cache`
     pub no_cache: bool,
+    /// `--pull`: images that stages begin with are fetched even where they are here.
+    pub pull: bool,
     /// `--dry-run`: nothing is made, and all is told that can be known before.
     pub dry_run: bool,
     /// `--network`, of `RUN`
@@ -54,6 +56,9 @@ pub struct BuildRequest {
     /// What is on disk when a step is reported as done.
     pub durability: Sync,
 }
+
+/// Has an image fetched, by its name and for a platform; `false` where that failed, which was told.
+pub type Fetch<'a> = dyn FnMut(&str, Option<&str>) -> bool + 'a;
 
 /// What came of it.
 #[derive(Debug)]

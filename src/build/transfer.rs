@@ -149,7 +149,7 @@ impl Builder<'_> {
 
     /// `--from`: an earlier stage, or an image; the image of a stage that a dry run did not make is
     /// not known.
-    fn from(&self, name: &str) -> Result<(String, Option<ImageRecord>), Error> {
+    fn from(&mut self, name: &str) -> Result<(String, Option<ImageRecord>), Error> {
         let invalid = |why: &str| {
             let what = format!("invalid from flag value {name}: {why}");
             Error::refused(what).with_hint("a stage before this one by name or number, or an image")
@@ -168,8 +168,7 @@ impl Builder<'_> {
         if name.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(invalid("index out of bounds"));
         }
-        let image = self.engine.images()?.resolve(name);
-        match image {
+        match self.image(name, None, false) {
             Ok(image) => Ok((name.to_owned(), Some(image))),
             Err(error) => Err(invalid(&error.to_string())),
         }

@@ -12,6 +12,7 @@ use cowshed::{
 
 use super::{
     build_progress::{Captured, Narrator},
+    missing_image::{Fetching, PullArg},
     sync_arg::SyncArg,
 };
 use crate::cli::{
@@ -62,8 +63,8 @@ pub(crate) struct BuildArgs {
     /// Do every step anew
     #[arg(long)]
     no_cache: bool,
-    /// Accepted and without effect: base images are those of the store
-    #[arg(long, hide = true)]
+    /// Fetch the images that stages begin with even where they are here
+    #[arg(long)]
     pull: bool,
     /// Print the image's id only, and everything after a failure
     #[arg(short, long)]
@@ -123,6 +124,7 @@ impl BuildArgs {
             labels: self.label.iter().map(|text| label(text)).collect(),
             target: self.target.clone().filter(|target| !target.is_empty()),
             no_cache: self.no_cache,
+            pull: self.pull,
             dry_run: self.dry_run,
             network: match self.network {
                 NetworkArg::None => Network::None,
@@ -151,7 +153,18 @@ pub(crate) fn run(engine: &Engine, args: &BuildArgs) -> Outcome {
     let request = args.request()?;
     let captured = args.quiet.then(Captured::begin).transpose()?;
     let mut narrator = Narrator::default();
-    let built = build::build(engine, &request, &mut |progress| narrator.tell(&progress));
+    let mut fetch = |name: &str, platform: Option<&str>| {
+        let platform = platform.map(str::to_owned);
+        let (when, quiet) = (PullArg::Always, args.quiet);
+        let fetching = Fetching {
+            when,
+            quiet,
+            platform,
+        };
+        fetching.fetch(engine, name).is_ok()
+    };
+    let mut tell = |progress| narrator.tell(&progress);
+    let built = build::build(engine, &request, &mut fetch, &mut tell);
     if let Some(captured) = captured {
         captured.end(built.is_err())?;
     }

@@ -108,7 +108,7 @@ impl Fetching {
         self.fetch(engine, image)
     }
 
-    fn fetch(&self, engine: &Engine, image: &str) -> Result<(), Exit> {
+    pub(crate) fn fetch(&self, engine: &Engine, image: &str) -> Result<(), Exit> {
         let mut pull = Command::new("/proc/self/exe");
         pull.arg("--root").arg(engine.store().path());
         pull.args(["pull", "--in-passing"]);
