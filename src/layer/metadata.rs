@@ -71,7 +71,7 @@ pub(super) fn to_name(
     dir.set_times(name, metadata.time())
 }
 
-/// Reads what [`to_directory`] sets.
+/// Owner, mode, time and attributes of a directory, as a layer carries them.
 pub fn of_directory(dir: &Dir) -> Result<EntryMetadata> {
     let found = dir.own_metadata()?;
     let mtime = found.mtime();

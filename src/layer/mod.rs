@@ -33,6 +33,7 @@
 //! Not here: which layers an image has (`image`), how they are stacked and mounted (`rootfs`).
 
 mod archive;
+mod below;
 mod change_writer;
 mod compression;
 mod conduit;

@@ -17,6 +17,7 @@ use std::{
 
 use super::{
     EntryMetadata, Error, Marks, PathBytes, Remarks,
+    below::{Below, Old},
     change_writer::{ChangeSink, ChangeWriter, Subject},
     draft::On as _,
     lowers,
@@ -122,20 +123,6 @@ enum Way {
         /// In the layers below.
         old: Old,
     },
-}
-
-/// A directory of the layers below.
-#[derive(Default)]
-struct Old {
-    path: PathBytes,
-    /// Which of them have it, topmost first.
-    layers: Vec<usize>,
-}
-
-/// [`Old`], open.
-struct Below {
-    path: PathBytes,
-    dirs: Vec<(usize, Dir)>,
 }
 
 impl<S: ChangeSink> Packer<'_, S> {
@@ -477,42 +464,4 @@ impl<S: ChangeSink> Packer<'_, S> {
 /// What a layer takes for something else.
 fn is_unfit(name: &OsStr) -> bool {
     name.as_bytes().starts_with(whiteout::PREFIX)
-}
-
-impl Below {
-    fn old(&self) -> Old {
-        Old {
-            path: self.path.clone(),
-            layers: self.dirs.iter().map(|(layer, _)| *layer).collect(),
-        }
-    }
-
-    /// The topmost layer that says something of a name.
-    fn find(&self, name: &OsStr) -> crate::sys::Result<Option<(&Dir, Metadata)>> {
-        for (_, dir) in &self.dirs {
-            if let Some(found) = dir.find(name)? {
-                return Ok(Some((dir, found)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The layers whose directories of this name are merged.
-    fn child(&self, name: &OsStr) -> crate::sys::Result<Old> {
-        let mut layers = Vec::new();
-        for (layer, dir) in &self.dirs {
-            match dir.find(name)? {
-                None => {}
-                Some(found) if found.is_dir() => {
-                    layers.push(*layer);
-                    if xattr::is_opaque(dir.open_dir(name)?) {
-                        break;
-                    }
-                }
-                Some(_) => break,
-            }
-        }
-        let path = self.path.join(name);
-        Ok(Old { path, layers })
-    }
 }
