@@ -15,9 +15,9 @@ use super::{
 use crate::{
     container::{Engine, ImageStep},
     control::Console,
-    dockerfile::{ArgDefinition, Base, Dockerfile, Instruction, Stage, Step, parse_trigger},
-    ident::{Digest, Reference, Timestamp},
-    image::{self, BuildStep, ImageRecord, Platform, RunConfig},
+    dockerfile::{ArgDefinition, Dockerfile, Instruction, Stage, Step, parse_trigger},
+    ident::{Digest, Timestamp},
+    image::{BuildStep, ImageRecord, RunConfig},
     rootfs::NewLayer,
     store::{Blobs, Place, lease_place},
     sys::TimeSpec,
@@ -27,7 +27,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct Finished {
     pub(super) image: Option<ImageRecord>,
-    config: RunConfig,
+    pub(super) config: RunConfig,
     /// A dry run does not know its image.
     pub(super) is_unknown: bool,
 }
@@ -43,7 +43,7 @@ pub(super) struct Builder<'a> {
     images: Vec<ImageRecord>,
     epoch: Option<i64>,
     console: Console,
-    fetch: &'a mut Fetch<'a>,
+    pub(super) fetch: &'a mut Fetch<'a>,
     pub(super) tell: &'a mut dyn FnMut(Progress),
     number: usize,
     count: usize,
@@ -172,7 +172,7 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn expand_global(&self, text: &str) -> Result<String, Error> {
+    pub(super) fn expand_global(&self, text: &str) -> Result<String, Error> {
         let expander = crate::dockerfile::Expander {
             escape: self.dockerfile.escape,
             variables: &|name: &str| self.arguments.global(name),
@@ -230,79 +230,6 @@ impl<'a> Builder<'a> {
             self.step(state, &instruction, 0).map_err(wrong)?;
         }
         Ok(())
-    }
-
-    /// What `FROM` names: a stage, nothing, or an image.
-    fn base(&mut self, from: &Base) -> Result<Finished, Error> {
-        let name = self.expand_global(&from.image)?;
-        if name.is_empty() {
-            let what = format!("base name ({}) should not be blank", from.image);
-            return Err(Error::refused(what));
-        }
-        let named = |stage: &Stage| {
-            let own = stage.from.instruction.name.as_deref();
-            own.is_some_and(|own| own.eq_ignore_ascii_case(&name))
-        };
-        let before = &self.dockerfile.stages[..self.finished.len()];
-        if let Some(number) = before.iter().position(named) {
-            return Ok(self.finished[number].clone());
-        }
-        if name == "scratch" {
-            return Ok(Finished {
-                image: None,
-                config: RunConfig::default(),
-                is_unknown: false,
-            });
-        }
-        let platform = from.platform.as_deref();
-        let platform = platform.map(|text| self.expand_global(text)).transpose()?;
-        let platform = platform.filter(|text| !text.is_empty());
-        let image = self.image(&name, platform.as_deref(), self.request.pull)?;
-        let document = self.engine.images()?.config_bytes(&image)?;
-        Ok(Finished {
-            config: RunConfig::of_document(&document)?,
-            image: Some(image),
-            is_unknown: false,
-        })
-    }
-
-    /// An image by its name: fetched where it is wanted anew, not here, or not for this platform.
-    pub(super) fn image(
-        &mut self,
-        name: &str,
-        platform: Option<&str>,
-        anew: bool,
-    ) -> Result<ImageRecord, Error> {
-        let wanted = platform.map(str::parse::<Platform>).transpose()?;
-        let images = self.engine.images()?;
-        let may_fetch = !self.request.dry_run && name.parse::<Reference>().is_ok();
-        match images.resolve(name) {
-            Err(image::Error::NotFound { .. }) if may_fetch => {}
-            Err(error) => return Err(error.into()),
-            Ok(image) => {
-                let config = images.config(&image)?;
-                let found = Platform {
-                    os: config.os,
-                    architecture: config.architecture,
-                    variant: String::new(),
-                };
-                let fits = wanted.as_ref().is_none_or(|wanted| {
-                    (&wanted.os, &wanted.architecture) == (&found.os, &found.architecture)
-                });
-                if fits && !(anew && may_fetch) {
-                    return Ok(image);
-                }
-                if !may_fetch {
-                    let wanted = platform.unwrap_or_default();
-                    let what = format!("image {name} is for {found}, not for {wanted}");
-                    return Err(Error::refused(what));
-                }
-            }
-        }
-        if !(self.fetch)(name, platform) {
-            return Err(Error::refused(format!("image {name} could not be fetched")));
-        }
-        Ok(images.resolve(name)?)
     }
 
     fn step(

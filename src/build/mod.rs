@@ -31,6 +31,7 @@
 //! (`rootfs`, `container`).
 
 mod arguments;
+mod base;
 mod begin;
 mod builder;
 mod cache;

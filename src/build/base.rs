@@ -1,0 +1,86 @@
+//! The images that a build begins with or takes files from.
+
+use super::{
+    Error,
+    builder::{Builder, Finished},
+};
+use crate::{
+    dockerfile::{Base, Stage},
+    ident::Reference,
+    image::{self, ImageRecord, Platform, RunConfig},
+};
+
+impl Builder<'_> {
+    /// What `FROM` names: a stage, nothing, or an image.
+    pub(super) fn base(&mut self, from: &Base) -> Result<Finished, Error> {
+        let name = self.expand_global(&from.image)?;
+        if name.is_empty() {
+            let what = format!("base name ({}) should not be blank", from.image);
+            return Err(Error::refused(what));
+        }
+        let named = |stage: &Stage| {
+            let own = stage.from.instruction.name.as_deref();
+            own.is_some_and(|own| own.eq_ignore_ascii_case(&name))
+        };
+        let before = &self.dockerfile.stages[..self.finished.len()];
+        if let Some(number) = before.iter().position(named) {
+            return Ok(self.finished[number].clone());
+        }
+        if name == "scratch" {
+            return Ok(Finished {
+                image: None,
+                config: RunConfig::default(),
+                is_unknown: false,
+            });
+        }
+        let platform = from.platform.as_deref();
+        let platform = platform.map(|text| self.expand_global(text)).transpose()?;
+        let platform = platform.filter(|text| !text.is_empty());
+        let image = self.image(&name, platform.as_deref(), self.request.pull)?;
+        let document = self.engine.images()?.config_bytes(&image)?;
+        Ok(Finished {
+            config: RunConfig::of_document(&document)?,
+            image: Some(image),
+            is_unknown: false,
+        })
+    }
+
+    /// An image by its name: fetched where it is wanted anew, not here, or not for this platform.
+    pub(super) fn image(
+        &mut self,
+        name: &str,
+        platform: Option<&str>,
+        anew: bool,
+    ) -> Result<ImageRecord, Error> {
+        let wanted = platform.map(str::parse::<Platform>).transpose()?;
+        let images = self.engine.images()?;
+        let may_fetch = !self.request.dry_run && name.parse::<Reference>().is_ok();
+        match images.resolve(name) {
+            Err(image::Error::NotFound { .. }) if may_fetch => {}
+            Err(error) => return Err(error.into()),
+            Ok(image) => {
+                let config = images.config(&image)?;
+                let found = Platform {
+                    os: config.os,
+                    architecture: config.architecture,
+                    variant: String::new(),
+                };
+                let fits = wanted.as_ref().is_none_or(|wanted| {
+                    (&wanted.os, &wanted.architecture) == (&found.os, &found.architecture)
+                });
+                if fits && !(anew && may_fetch) {
+                    return Ok(image);
+                }
+                if !may_fetch {
+                    let wanted = platform.unwrap_or_default();
+                    let what = format!("image {name} is for {found}, not for {wanted}");
+                    return Err(Error::refused(what));
+                }
+            }
+        }
+        if !(self.fetch)(name, platform) {
+            return Err(Error::refused(format!("image {name} could not be fetched")));
+        }
+        Ok(images.resolve(name)?)
+    }
+}
