@@ -21,6 +21,7 @@ for number in range(count):
 PY
 }
 # 100 files new, 100 changed, 100 gone.
+# shellcheck disable=SC2016 # the container's shell expands these
 out_script='cd /tree/0; for n in $(/bin/busybox seq 0 99); do echo new >/new$n; echo more >>$n; /bin/busybox rm $((n + 100)); done'
 
 prepare_out() {

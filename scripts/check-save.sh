@@ -8,7 +8,7 @@ COWSHED=${COWSHED:-$("$here/scripts/build.sh" | tail -n 1)}
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/cowshed-save.XXXXXX")
 daemons=()
 cleanup() {
-	for pid in "${daemons[@]}"; do kill "$pid" 2>/dev/null && wait "$pid" || true; done
+	for pid in "${daemons[@]}"; do if kill "$pid" 2>/dev/null; then wait "$pid" || true; fi; done
 	rm -rf --one-file-system "$scratch"
 }
 trap cleanup EXIT

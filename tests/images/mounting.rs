@@ -40,7 +40,12 @@ fn load(home: &Home) {
 }
 
 fn records(home: &Home) -> Vec<String> {
-    let mut names = names_in(&home.store().join("images/mounted"));
+    let place = home.store().join("images/mounted");
+    // Made by the first mount.
+    if !place.exists() {
+        return Vec::new();
+    }
+    let mut names = names_in(&place);
     names.retain(|name| !name.starts_with("empty-"));
     names
 }
