@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154 # bench.sh sets the rest
 # bench-image-out.sh: sourced by bench.sh. C1: diff and commit of 300 changes on a small image and on one of 40,000 files, and
-# what docker and podman need for the same. `info` opens the store and walks nothing: what it needs is no part of the walk.
+# what docker and podman need for the same. `images -q` opens the store and walks nothing: what it needs is no part of the walk.
 
 out_rounds=40 out_peer_rounds=5
 if [[ $quick ]]; then out_rounds=10 out_peer_rounds=2; fi
@@ -40,7 +40,7 @@ prepare_out() {
 
 out_commands() {
 	local run=("$COWSHED" --root "$COWSHED_ROOT")
-	timer -n "$out_rounds" -w 3 @info "${run[@]}" images -q \
+	timer -n "$out_rounds" -w 3 @images-q "${run[@]}" images -q \
 		@diff-1000-files "${run[@]}" diff box1000 @diff-40000-files "${run[@]}" diff box40000 \
 		@commit-volatile-1000-files "${run[@]}" commit --sync none box1000 \
 		@commit-volatile-40000-files "${run[@]}" commit --sync none box40000 \

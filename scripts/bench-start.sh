@@ -33,16 +33,21 @@ fast_commands() {
 # What many layers, many volumes and a second loop beside it cost.
 many_of_all() {
 	local layers=$scratch/layers many=() number
-	for number in {1..60}; do
+	for number in {1..127}; do
 		mkdir -p "$layers/$number/opt"
 		echo "$number" >"$layers/$number/opt/$number"
 	done
 	for number in {1..20}; do many+=(-v "vol$number:/data$number"); done
-	python3 "$here/scripts/make-image.py" -n layers:60 -f oci-dir -o "$layers/image" "$disk/base" \
-		"$layers"/{1..59} >/dev/null
-	"$COWSHED" load -q -i "$layers/image" >/dev/null
-	printf '\n60 layers, 20 volumes\n'
-	timer -n "$start_rounds" -w 5 @one-layer "${ours[@]}" base true @60-layers "${ours[@]}" layers:60 true \
+	for number in 30 60 128; do
+		local above
+		readarray -t above < <(seq -f "$layers/%g" 1 $((number - 1)))
+		python3 "$here/scripts/make-image.py" -n "layers:$number" -f oci-dir -o "$layers/image" "$disk/base" "${above[@]}" >/dev/null
+		"$COWSHED" load -q -i "$layers/image" >/dev/null
+		rm -r "$layers/image"
+	done
+	printf '\nmany layers, 20 volumes\n'
+	timer -n "$start_rounds" -w 5 @one-layer "${ours[@]}" base true @30-layers "${ours[@]}" layers:30 true \
+		@60-layers "${ours[@]}" layers:60 true @128-layers "${ours[@]}" layers:128 true \
 		@20-volumes "${ours[@]}" "${many[@]}" base true
 	# shellcheck disable=SC2016 # the inner shell expands these
 	local loops='for loop in 1 2; do (i=0; while [ $i -lt 50 ]; do "$@" || exit; i=$((i + 1)); done) & done; wait'
