@@ -54,7 +54,16 @@ impl Builder<'_> {
     ) -> Result<ImageRecord, Error> {
         let wanted = platform.map(str::parse::<Platform>).transpose()?;
         let images = self.engine.images()?;
-        let may_fetch = !self.request.dry_run && name.parse::<Reference>().is_ok();
+        let reference = name.parse::<Reference>().ok();
+        let may_fetch = !self.request.dry_run && reference.is_some();
+        // An id is nobody's name.
+        let is_id = || -> Result<bool, Error> {
+            let names = images.names()?;
+            let is_name = reference
+                .as_ref()
+                .is_some_and(|name| name.digest().is_some() || names.contains_key(name));
+            Ok(!is_name)
+        };
         match images.resolve(name) {
             Err(image::Error::NotFound { .. }) if may_fetch => {}
             Err(error) => return Err(error.into()),
@@ -68,7 +77,7 @@ impl Builder<'_> {
                 let fits = wanted.as_ref().is_none_or(|wanted| {
                     (&wanted.os, &wanted.architecture) == (&found.os, &found.architecture)
                 });
-                if fits && !(anew && may_fetch) {
+                if fits && (!anew || !may_fetch || is_id()?) {
                     return Ok(image);
                 }
                 if !may_fetch {

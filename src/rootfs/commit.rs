@@ -107,8 +107,8 @@ pub(super) fn with_changes<T>(
         let lowers = snapshot.lower_paths();
         let lowers = lowers.iter().map(|lower| Dir::open(lower));
         let lowers = lowers.collect::<Result<Vec<_>, _>>()?;
-        // The first one is the init layer, which no image has.
-        let root = lowers.get(1).map(layer::directory_metadata).transpose()?;
+        let root = snapshot.topmost_layer().and_then(|place| lowers.get(place));
+        let root = root.map(layer::directory_metadata).transpose()?;
         Ok((upper, lowers, root))
     };
     let (upper, lowers, root) = open().map_err(system)?;

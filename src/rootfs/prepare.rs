@@ -70,6 +70,14 @@ pub fn stack(layers: &Layers<'_>, chains: &[ChainId]) -> Result<Vec<PathBuf>, Er
 }
 
 impl Snapshot {
+    /// Where the image's topmost layer is among the lower dirs; `None` where it has no layers.
+    pub(super) fn topmost_layer(&self) -> Option<usize> {
+        // No image has the init layer, and not every snapshot has it.
+        let init = Place::Layers.path().join(init_layer::INIT).join(DIFF);
+        let first = usize::from(self.overlay.lowers.first() == Some(&init));
+        self.root.map(|_| first)
+    }
+
     /// The same with what a container's union has switched on.
     #[must_use]
     pub fn with_options(mut self, options: UnionOptions) -> Self {

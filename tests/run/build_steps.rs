@@ -34,6 +34,22 @@ fn root_one_instruction_makes_one_layer_at_most() {
 
 #[test]
 #[ignore = "needs root"]
+fn root_history_and_inspect_name_the_images_of_the_steps() {
+    let shed = Shed::new();
+    shed.build("-t x", "FROM base\nRUN echo 1 > /one\nENV X=1\n");
+    let ids = shed.cowshed("history --no-trunc -q x").ok();
+    let ids: Vec<_> = ids.lines().collect();
+    let steps = shed.cowshed("images -a --no-trunc -q").ok();
+    let base = shed.image_config("base", "/Id");
+    assert_eq!(shed.image_config("x", "/Id"), ids[0]);
+    assert_eq!(shed.image_config("x", "/Parent"), ids[1]);
+    assert!(steps.lines().any(|id| id == ids[1]), "{ids:?} {steps}");
+    assert_eq!(base, ids[2]);
+    assert_eq!(shed.image_config("base", "/Parent"), "");
+}
+
+#[test]
+#[ignore = "needs root"]
 fn root_the_history_is_written_as_by_the_classic_builder() {
     let shed = Shed::new();
     let mut dockerfile = String::from("FROM base\n");

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, process::ExitCode};
 
 use clap::Args;
 use cowshed::{
-    container::Engine,
+    container::{Engine, Error},
     ident::{Digest, Timestamp},
     image::{History, ImageConfig, ImageRecord},
 };
@@ -64,7 +64,15 @@ pub(crate) fn run(engine: &Engine, args: &HistoryArgs) -> Outcome {
     let images = engine.images()?;
     let record = images.resolve(&args.image)?;
     let config = images.config(&record)?;
-    let steps = steps(&record, &config);
+    let mut steps = steps(&record, &config);
+    for (length, id) in ancestors(engine, &record)? {
+        let place = config.history.len().checked_sub(length);
+        // What the history does not know stands before all that it does.
+        let place = place.map(|place| place + steps.len() - config.history.len());
+        if let Some(step) = place.and_then(|place| steps.get_mut(place)) {
+            step.id.get_or_insert(id);
+        }
+    }
     let given = args.format.as_deref().filter(|given| !given.is_empty());
     // Docker lets a format win over -q here.
     if args.quiet && given.is_none() {
@@ -79,10 +87,35 @@ pub(crate) fn run(engine: &Engine, args: &HistoryArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The images of this store that an image was built on, nearest first: how long the history of each
+/// is, and its id.
+fn ancestors(engine: &Engine, record: &ImageRecord) -> Result<Vec<(usize, Digest)>, Error> {
+    let images = engine.images()?;
+    let parent = |record: &ImageRecord| record.step.as_ref()?.parent;
+    let (mut next, mut found) = (parent(record), Vec::new());
+    if next.is_none() {
+        return Ok(found);
+    }
+    let all = images.all()?.0;
+    while let Some(id) = next {
+        let Some(record) = all.iter().find(|image| image.id == id) else {
+            break;
+        };
+        // Shorter each time, so that no circle of records holds us.
+        let length = images.config(record)?.history.len();
+        if found.last().is_some_and(|(longer, _)| *longer <= length) {
+            break;
+        }
+        found.push((length, id));
+        next = parent(record);
+    }
+    Ok(found)
+}
+
 /// One line: an instruction, and what its layer holds.
 #[derive(Debug, PartialEq, Eq)]
 struct Step {
-    /// Only the whole image has an id.
+    /// Of the whole image, and of the images of this store that it was built on.
     id: Option<Digest>,
     history: History,
     bytes: u64,

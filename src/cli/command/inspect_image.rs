@@ -25,6 +25,7 @@ pub(crate) fn image(
     let tags = names.keys().filter(|name| name.digest().is_none());
     let tags: Vec<_> = tags.map(Reference::familiar).collect();
     let digests: Vec<_> = record.sources.iter().map(Reference::familiar).collect();
+    let parent = record.step.as_ref().and_then(|step| step.parent);
     let last = config["history"].as_array().and_then(|lines| lines.last());
     let comment = last
         .and_then(|line| line["comment"].as_str())
@@ -33,7 +34,7 @@ pub(crate) fn image(
         "Id": record.id,
         "RepoTags": tags,
         "RepoDigests": digests,
-        "Parent": "",
+        "Parent": parent.map(|id| id.to_string()).unwrap_or_default(),
         "Comment": comment,
         "Created": config["created"],
         "Container": text("container"),
