@@ -28,11 +28,14 @@ impl Engine {
     /// on them and no container needs them; the nearest first. Their layers are the caller's to
     /// remove, who holds the layers' exclusive lease.
     pub(super) fn forget_steps_of(&self, gone: &Family) -> Result<Vec<Family>, Error> {
-        let images = self.images()?;
-        let (mut left, names) = (images.list()?, images.names()?);
-        let mut forgotten = Vec::new();
         let parent = |image: &ImageRecord| image.step.as_ref()?.parent;
         let mut next = gone.records.iter().find_map(parent);
+        let mut forgotten = Vec::new();
+        if next.is_none() {
+            return Ok(forgotten);
+        }
+        let images = self.images()?;
+        let (mut left, names) = (images.list()?, images.names()?);
         while let Some(id) = next.take() {
             let built_on = |image: &ImageRecord| {
                 let step = image.step.as_ref();
