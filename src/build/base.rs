@@ -66,6 +66,10 @@ impl Builder<'_> {
         };
         match images.resolve(name) {
             Err(image::Error::NotFound { .. }) if may_fetch => {}
+            // A name that cannot be one is told so.
+            Err(image::Error::NotFound { .. }) if reference.is_none() => {
+                name.parse::<Reference>().map_err(image::Error::from)?;
+            }
             Err(error) => return Err(error.into()),
             Ok(image) => {
                 let config = images.config(&image)?;

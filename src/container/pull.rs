@@ -299,11 +299,12 @@ impl<'f> Fetch<'f> {
                 blob: Some(blob.clone()),
                 size: blob.size,
                 open: Box::new(|| {
-                    // Of another image's it may be here.
-                    if self.blobs.size(blob.digest)? == Some(blob.size) {
+                    let part = part.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    // Of another image's it may be here. Not where a part is to be filled: that
+                    // gets the blob's name.
+                    if part.is_none() && self.blobs.size(blob.digest)? == Some(blob.size) {
                         return Ok(Box::new(self.blobs.open_blob(blob.digest)?));
                     }
-                    let part = part.lock().unwrap_or_else(PoisonError::into_inner).take();
                     let watcher = self.watcher(blob);
                     let told = (watcher, Arc::clone(failure));
                     let repository = &self.found.repository;

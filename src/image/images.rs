@@ -321,7 +321,7 @@ impl<'s> Images<'s> {
         if known.as_ref() != Some(&record) {
             record::replace(self.store, self.dir, &file, &record, Durability::Synced)?;
         }
-        let moved = self.set_names(manifest, names);
+        let moved = self.set_names(&record, names);
         if moved.is_err() && known.is_none() {
             // An image that nobody was told of must not stay; the first error is the one to tell.
             self.dir.remove_file(&file).ok();
@@ -357,24 +357,40 @@ impl<'s> Images<'s> {
                 name: record.id.to_string(),
             });
         }
-        self.set_names(record.manifest, std::slice::from_ref(name))
-            .map(drop)
+        self.set_names(record, std::slice::from_ref(name)).map(drop)
     }
 
     /// Under the lease; returns the names that meant another image before.
-    fn set_names(&self, manifest: Digest, names: &[Reference]) -> Result<Vec<Reference>, Error> {
+    fn set_names(
+        &self,
+        record: &ImageRecord,
+        names: &[Reference],
+    ) -> Result<Vec<Reference>, Error> {
+        let manifest = record.manifest;
         let mut all = self.names()?;
         if names.iter().all(|name| all.get(name) == Some(&manifest)) {
             return Ok(Vec::new());
         }
-        let mut moved = Vec::new();
+        let (mut moved, mut forms) = (Vec::new(), Vec::new());
         for name in names {
             let before = all.insert(name.clone(), manifest);
-            if before.is_some_and(|before| before != manifest) {
-                moved.push(name.clone());
+            let Some(before) = before.filter(|before| *before != manifest) else {
+                continue;
+            };
+            match self.find(before) {
+                Ok(Some(old)) if old.id == record.id => forms.push(old),
+                _ => moved.push(name.clone()),
             }
         }
         record::replace(self.store, self.dir, NAMES, &all, Durability::Synced)?;
+        // The same image came in another form: nobody would find the old one again. What it alone
+        // knows is a reason to stay.
+        for old in forms {
+            let is_named = all.values().any(|to| *to == old.manifest);
+            if !is_named && old.step.is_none() && old.sources.is_empty() {
+                self.dir.remove_file(record_name(old.manifest)).ok();
+            }
+        }
         Ok(moved)
     }
 

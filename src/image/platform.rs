@@ -54,6 +54,13 @@ impl Platform {
     }
 }
 
+/// Go's names of what Linux runs on, and the machines' own names for some.
+const ARCHITECTURES: [&str; 22] = [
+    "386", "aarch64", "amd64", "arm", "arm64", "armel", "armhf", "i386", "i686", "loong64", "mips",
+    "mips64", "mips64le", "mipsle", "ppc64", "ppc64le", "riscv64", "s390x", "wasm", "x86",
+    "x86-64", "x86_64",
+];
+
 impl FromStr for Platform {
     type Err = Error;
 
@@ -75,7 +82,8 @@ impl FromStr for Platform {
         }
         let (os, architecture, variant) = match parts[..] {
             ["linux"] => return Ok(Self::of_host()),
-            [architecture] => ("linux", architecture, ""),
+            // A single word must be one that is known: Docker takes no other.
+            [architecture] if ARCHITECTURES.contains(&architecture) => ("linux", architecture, ""),
             [os, architecture] => (os, architecture, ""),
             [os, architecture, variant] => (os, architecture, variant),
             _ => return Err(bad()),

@@ -352,7 +352,7 @@ impl Failure for Error {
                 ));
             }
             Error::NoPlatform { .. } => "--platform OS/ARCHITECTURE names another",
-            Error::Cut { .. } => "pull it again: what came is kept for a day",
+            Error::Cut { .. } => "pull it again: more than a MiB of a layer is kept for a day",
             Error::Connection { cause, .. } => return connection_hint(cause),
             Error::BadCredential { .. } => "cowshed login HOST writes it again",
             Error::Proxy { .. } => "it is http://HOST:PORT or https://HOST:PORT",

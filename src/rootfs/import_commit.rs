@@ -12,7 +12,7 @@ use crate::{
     image::{BlobRef, LayerRef},
     layer::{self, Compression},
     store::record,
-    sys::{Dir, sync},
+    sys::{Dir, metadata_of, sync},
 };
 
 impl<'s> Import<'s, '_> {
@@ -115,6 +115,16 @@ impl<'s> Import<'s, '_> {
             blob,
         } = done;
         if let Some(blob) = blob {
+            // It has what was read, or it would take the place of a good one.
+            let found = metadata_of(&blob.file).map_err(system)?.size();
+            if found != unpacked.blob_size {
+                let (number, wanted) = (number + 1, unpacked.blob_size);
+                return Err(Error::BlobSize {
+                    number,
+                    wanted,
+                    found,
+                });
+            }
             self.blobs.commit(blob, unpacked.blob)?;
         }
         let bytes = match staging {

@@ -165,7 +165,9 @@ impl Failure for Error {
                 Some("the image is damaged: fetch or save it again".to_owned())
             }
             Error::Open { .. } => None,
-            Error::Missing { .. } => Some("load the image again".to_owned()),
+            Error::Missing { .. } => {
+                Some("cowshed rmi -f the image, then load it again".to_owned())
+            }
             Error::Store(source) => source.hint(),
             Error::System { source, .. } => source.hint(),
         }

@@ -212,7 +212,8 @@ impl Failure for Error {
                 Some("the disk, somebody else or a newer cowshed wrote it".to_owned())
             }
             Error::Corrupt { .. } => {
-                Some("the disk or somebody else changed it; load the image again".to_owned())
+                Some("the disk or somebody else changed it: cowshed image verify tells which images have it; \
+                      remove those with rmi -f and load them again".to_owned())
             }
             Error::Open { source, .. }
             | Error::Read { source, .. }

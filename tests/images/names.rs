@@ -344,3 +344,22 @@ fn root_the_same_image_in_two_forms_is_one_image() {
     assert_eq!(home.layers(), [""; 0]);
     assert_eq!(home.names_in("blobs/sha256"), [""; 0]);
 }
+
+#[test]
+#[ignore = "needs root"]
+fn root_the_same_image_in_another_form_takes_the_name_over_and_says_nothing() {
+    let home = Home::new();
+    for codec in [Codec::Gzip, Codec::Zstd, Codec::Gzip] {
+        let path = home.write("x.tar", &Layout::of(&sample(codec)).tar());
+        assert_eq!(home.load(&path), "Loaded image: sample:1\n");
+        assert_eq!(home.ok(&["images", "-aq"]).lines().count(), 1);
+        // The old form's record is gone, so that its blobs can go.
+        let records = home.names_in("images");
+        let records = records.iter().filter(|name| name.len() == 69);
+        assert_eq!(records.count(), 1);
+    }
+    home.ok(&["image", "prune", "-f"]);
+    // Manifest, config, two layers.
+    assert_eq!(home.names_in("blobs/sha256").len(), 4);
+    home.ok(&["image", "verify"]);
+}

@@ -13,7 +13,7 @@ pub(crate) struct DiffArgs {
     /// Tell why each path is in the container's upper dir, and how many bytes it cost
     #[arg(long)]
     explain: bool,
-    /// table, json, or a Go template for each path: `{{.Kind}} {{.CopiedUp}} {{.Path}}`
+    /// With --explain: table, json, or a Go template for each path: `{{.Kind}} {{.CopiedUp}} {{.Path}}`
     #[arg(long, value_name = "FORMAT", requires = "explain")]
     format: Option<String>,
     /// Name or id
