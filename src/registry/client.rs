@@ -102,7 +102,7 @@ impl Client {
             Security::Any => {
                 let secure = origin(true)?;
                 let url = Url::at(&secure, "/v2/".to_owned());
-                match self.transport.send(&Request::get(url), None) {
+                match self.transport.ask(&Request::get(url)) {
                     // It speaks no TLS, or does not speak at all: then the next request says so.
                     Err(Error::Connection { .. }) => origin(false),
                     Err(error) => Err(error),

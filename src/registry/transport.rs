@@ -204,6 +204,11 @@ impl Transport {
         }
     }
 
+    /// The same, once and without a name: finds out who is there.
+    pub(super) fn ask(&self, request: &Request<'_>) -> Result<Response, Error> {
+        self.follow(request, None)
+    }
+
     fn follow(
         &self,
         request: &Request<'_>,
