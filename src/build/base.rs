@@ -29,6 +29,7 @@ impl Builder<'_> {
         if name == "scratch" {
             return Ok(Finished {
                 image: None,
+                kept: None,
                 config: RunConfig::default(),
                 is_unknown: false,
             });
@@ -41,6 +42,7 @@ impl Builder<'_> {
         Ok(Finished {
             config: RunConfig::of_document(&document)?,
             image: Some(image),
+            kept: None,
             is_unknown: false,
         })
     }
@@ -82,7 +84,7 @@ impl Builder<'_> {
                     (&wanted.os, &wanted.architecture) == (&found.os, &found.architecture)
                 });
                 if fits && (!anew || !may_fetch || is_id()?) {
-                    return Ok(image);
+                    return self.keep_base(image);
                 }
                 if !may_fetch {
                     let wanted = platform.unwrap_or_default();
@@ -94,6 +96,16 @@ impl Builder<'_> {
         if !(self.fetch)(name, platform) {
             return Err(Error::refused(format!("image {name} could not be fetched")));
         }
-        Ok(images.resolve(name)?)
+        self.keep_base(images.resolve(name)?)
+    }
+
+    /// Nobody removes it while the build lasts.
+    fn keep_base(&mut self, image: ImageRecord) -> Result<ImageRecord, Error> {
+        if !self.bases.contains_key(&image.id) {
+            let gone = || Error::refused(format!("image {} was removed a moment ago", image.id));
+            let kept = self.engine.keep_image(&image)?.ok_or_else(gone)?;
+            self.bases.insert(image.id, kept);
+        }
+        Ok(image)
     }
 }

@@ -1,6 +1,6 @@
 //! `Builder`: goes through the stages, step by step.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 use super::{
     BuildRequest, Built, Error, Fetch, Progress,
@@ -13,13 +13,13 @@ use super::{
     stage::State,
 };
 use crate::{
-    container::{Engine, ImageStep},
+    container::{Engine, ImageStep, KeptImage},
     control::Console,
     dockerfile::{ArgDefinition, Dockerfile, Instruction, Stage, Step, parse_trigger},
     ident::{Digest, Timestamp},
     image::{BuildStep, ImageRecord, RunConfig},
     rootfs::NewLayer,
-    store::{Blobs, Place, lease_place},
+    store::Blobs,
     sys::TimeSpec,
 };
 
@@ -27,6 +27,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct Finished {
     pub(super) image: Option<ImageRecord>,
+    /// Its hold on that image; an image that a build begins with is kept by the builder.
+    pub(super) kept: Option<Rc<KeptImage>>,
     pub(super) config: RunConfig,
     /// A dry run does not know its image.
     pub(super) is_unknown: bool,
@@ -39,6 +41,8 @@ pub(super) struct Builder<'a> {
     pub(super) dockerfile: &'a Dockerfile,
     pub(super) arguments: Arguments,
     pub(super) finished: Vec<Finished>,
+    /// Images that stages begin with or take files from, by their ids.
+    pub(super) bases: BTreeMap<Digest, KeptImage>,
     /// All images, newest first.
     images: Vec<ImageRecord>,
     epoch: Option<i64>,
@@ -74,6 +78,7 @@ impl<'a> Builder<'a> {
             dockerfile,
             arguments: Arguments::new(request.arguments.clone()),
             finished: Vec::new(),
+            bases: BTreeMap::new(),
             images: engine.images()?.list()?,
             epoch,
             console: Console::new()?,
@@ -98,6 +103,7 @@ impl<'a> Builder<'a> {
             self.finished.push(Finished {
                 is_unknown: self.request.dry_run && state.is_anew,
                 image: state.image,
+                kept: state.kept,
                 config: state.config,
             });
         }
@@ -108,6 +114,8 @@ impl<'a> Builder<'a> {
             (self.tell)(Progress::Warning(warning));
         }
         let finished = self.finished.pop();
+        // Until it has its names.
+        let _kept = finished.as_ref().and_then(|last| last.kept.clone());
         let image = match finished {
             Some(finished) if finished.is_unknown => return Ok(Built { id: None }),
             finished => finished.and_then(|finished| finished.image),
@@ -189,6 +197,7 @@ impl<'a> Builder<'a> {
         let image = base.image.clone();
         let on = image.map(|image| (image, base.config.clone()));
         let (mut own, triggers) = State::on(on, base.is_unknown);
+        own.kept = base.kept;
         (self.tell)(Progress::Image(base.image.as_ref().map(|image| image.id)));
         self.triggers(&mut own, &from.instruction.image, &triggers)?;
         for step in &stage.steps {
@@ -294,10 +303,10 @@ impl<'a> Builder<'a> {
             let verdict = cache::look(&self.images, &step, wanted.listing.as_ref(), &read);
             match verdict.hit {
                 // Somebody may have removed it meanwhile.
-                Some(image) if self.engine.images()?.find(image.manifest)?.is_some() => {
-                    Ok((image, verdict.reason))
-                }
-                Some(_) => Err("its image was removed a moment ago".to_owned()),
+                Some(image) => match self.engine.keep_image(&image)? {
+                    Some(kept) => Ok(((image, kept), verdict.reason)),
+                    None => Err("its image was removed a moment ago".to_owned()),
+                },
                 None => Err(verdict.reason),
             }
         };
@@ -311,8 +320,9 @@ impl<'a> Builder<'a> {
             reason,
         });
         match hit {
-            Some(image) => {
+            Some((image, kept)) => {
                 (self.tell)(Progress::Image(Some(image.id)));
+                state.kept = Some(Rc::new(kept));
                 state.image = Some(image);
             }
             None => state.is_anew = true,
@@ -340,11 +350,7 @@ impl<'a> Builder<'a> {
             .epoch
             .map(|seconds| i128::from(seconds) * 1_000_000_000);
         let created = epoch.and_then(Timestamp::from_nanosecond);
-        // Until the record names them.
-        let lease = lease_place(self.engine.store(), Place::Layers, false)?;
-        if let Some(listing) = &wanted.listing {
-            Blobs::open(self.engine.store())?.put(&listing.to_bytes())?;
-        }
+        let sources = wanted.listing.as_ref().map(Listing::to_bytes);
         let image_step = ImageStep {
             parent: state.image.as_ref(),
             config: state.config.clone(),
@@ -353,11 +359,10 @@ impl<'a> Builder<'a> {
             author: wanted.deed.author,
             comment: None,
             names: Vec::new(),
+            build: Some((step, sources)),
         };
-        let made = self.engine.make_image(&image_step, layer)?;
-        let images = self.engine.images()?;
-        let record = images.note_step(made.record.manifest, step)?;
-        drop(lease);
+        let (record, kept) = self.engine.make_kept_image(&image_step, layer)?;
+        state.kept = kept.map(Rc::new);
         (self.tell)(Progress::Image(Some(record.id)));
         self.images.insert(0, record.clone());
         state.image = Some(record);

@@ -1,11 +1,12 @@
 //! `State`: the image of a stage as far as it has come.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 use serde_json::Value;
 
 use super::{Error, arguments::Arguments};
 use crate::{
+    container::KeptImage,
     dockerfile::Expander,
     image::{ImageRecord, RunConfig},
 };
@@ -18,6 +19,8 @@ const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 pub(super) struct State {
     /// What the last step made; none while there is nothing.
     pub(super) image: Option<ImageRecord>,
+    /// Its hold on that image.
+    pub(super) kept: Option<Rc<KeptImage>>,
     /// Of the next image.
     pub(super) config: RunConfig,
     /// A `CMD` stood in this stage: an `ENTRYPOINT` leaves it.

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use super::{Error, error::failed};
 use crate::{
     ident::{ChainId, ContainerId},
-    rootfs::{self, NewLayer, Snapshot, Source, Sync},
-    store::{Place, Staging, Store},
+    rootfs::{self, Layers, NewLayer, Snapshot, Source, Sync},
+    store::{Lease, Place, Staging, Store},
     sys::{RootDir, TimeSpec, process, random_bytes},
 };
 
@@ -26,6 +26,8 @@ pub(super) struct Workbench<'s> {
     staging: Staging<'s>,
     chains: Vec<ChainId>,
     snapshot: Snapshot,
+    /// Its layers stay as long as it does.
+    _held: Vec<Lease>,
 }
 
 impl<'s> Workbench<'s> {
@@ -54,6 +56,13 @@ impl<'s> Workbench<'s> {
         let id = ContainerId::from_random(random);
         let name = id.as_str().to_owned();
         let staging = Staging::begin(store, &name)?;
+        let layers = Layers::open(store)?;
+        let lease = |chain: &ChainId| {
+            let gone = || Error::refused(format!("layer {chain} was removed a moment ago"));
+            layers.hold(*chain)?.ok_or_else(gone)
+        };
+        process::raise_file_limit();
+        let leases = chains.iter().map(lease).collect::<Result<_, Error>>()?;
         let mut snapshot = rootfs::prepare(store, &chains, &id)?;
         snapshot.overlay.upper = place(&name, UPPER);
         snapshot.overlay.work = place(&name, WORK);
@@ -63,6 +72,7 @@ impl<'s> Workbench<'s> {
             staging,
             chains,
             snapshot,
+            _held: leases,
         })
     }
 

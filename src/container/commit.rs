@@ -87,6 +87,7 @@ impl Engine {
             author: request.author.clone(),
             comment: request.message.clone(),
             names: request.name.iter().cloned().collect(),
+            build: None,
         };
         let made = self.make_image(&step, Some(layer))?;
         released?;

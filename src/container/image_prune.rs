@@ -24,7 +24,7 @@ pub struct UnusedImage {
 }
 
 impl Engine {
-    /// Images that no container is made of and that are not mounted, newest first; without `all`
+    /// Images that no container is made of, no build relies on and that are not mounted, newest first; without `all`
     /// only those without a name. `going` are ids of containers that do not count.
     pub fn unused_images(&self, all: bool, going: &[&str]) -> Result<Vec<UnusedImage>, Error> {
         let images = self.images()?;
@@ -42,7 +42,8 @@ impl Engine {
             let used = containers
                 .iter()
                 .any(|one| one.record.uses_image(&record.id))
-                || mounts.iter().any(|view| view.mount.image == record.id);
+                || mounts.iter().any(|view| view.mount.image == record.id)
+                || self.is_built_on(&record.id)?;
             let family = Family::of(record.id, &records, &names);
             // A name by digest is no name that anybody gave.
             let has_tag = family.names.iter().any(|name| name.tag().is_some());

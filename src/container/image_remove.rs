@@ -62,11 +62,14 @@ pub(super) struct Users {
     pub(super) stopped: Option<String>,
     /// Where it is mounted.
     pub(super) mounted: Option<String>,
+    /// A build relies on it.
+    pub(super) building: bool,
 }
 
 impl Users {
     pub(super) fn nobody(&self) -> bool {
-        self.running.is_none() && self.stopped.is_none() && self.mounted.is_none()
+        let by_name = [&self.running, &self.stopped, &self.mounted];
+        !self.building && by_name.iter().all(|one| one.is_none())
     }
 }
 
@@ -102,8 +105,8 @@ impl Engine {
             if last {
                 refuse_name(text, &family, &users, force)?;
             }
-            // A container that runs keeps the image without a name.
-            (going, last && users.running.is_none())
+            // A container that runs, or a build, keeps the image without a name.
+            (going, last && users.running.is_none() && !users.building)
         } else {
             refuse_id(&family, &users, force)?;
             (family.names.clone(), true)
@@ -171,6 +174,7 @@ impl Engine {
         let mounts = self.image_mounts()?;
         let mounted = mounts.iter().find(|view| view.mount.image == family.id);
         users.mounted = mounted.map(MountedView::shown);
+        users.building = self.is_built_on(&family.id)?;
         Ok(users)
     }
 
@@ -320,6 +324,10 @@ fn refuse_id(family: &Family, users: &Users, force: bool) -> Result<(), Error> {
     if let Some(place) = &users.mounted {
         return Err(in_use(family, format!("image is mounted at {place}")));
     }
+    if users.building {
+        let why = "image is being used by a running build";
+        return Err(in_use(family, why.to_owned()));
+    }
     let why = if !is_single(&family.names) {
         "image is referenced in multiple repositories".to_owned()
     } else if let Some(container) = &users.stopped {
@@ -341,7 +349,8 @@ mod tests {
     use super::*;
 
     /// Of an image with these names, by this one of them or by its id. `who` has an `r` where a container
-    /// runs, an `s` where one does not, an `m` where it is mounted.
+    /// runs, an `s` where one does not, an `m` where it is mounted,
+    /// a `b` where a build relies on it.
     fn verdict(name: Option<&str>, names: &[&str], who: &str, force: bool) -> String {
         let family = Family {
             id: Digest::of(b""),
@@ -353,6 +362,7 @@ mod tests {
             running: user('r'),
             stopped: user('s'),
             mounted: user('m'),
+            building: who.contains('b'),
         };
         let done = match name {
             Some(name) => refuse_name(name, &family, &users, force),
@@ -405,6 +415,12 @@ mod tests {
                 format!("{unable} (must be forced) - image is being used by stopped container s"),
             ),
             (&["a", "b"], "s", true, "goes".to_owned()),
+            (
+                &[],
+                "b",
+                true,
+                format!("{unable} (cannot be forced) - image is being used by a running build"),
+            ),
         ] {
             assert_eq!(verdict(None, names, who, force), wanted);
         }

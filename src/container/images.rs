@@ -83,7 +83,9 @@ impl Engine {
         let sources: Vec<_> = sources.collect();
         let Imported { layers, lease } = rootfs::import(self.store(), &sources, durability)?;
         let documents = (image.manifest.as_deref(), image.config.as_slice());
-        let (record, moved) = self.images()?.commit(documents, layers, &image.names)?;
+        let (record, moved) = self
+            .images()?
+            .commit(documents, layers, &image.names, None)?;
         drop(lease);
         self.tell_taken_in("load", &record, &image.names);
         Ok(Loaded {
@@ -134,7 +136,9 @@ impl Engine {
         };
         let documents = synthesis.config_bytes()?;
         let names: Vec<_> = request.name.iter().cloned().collect();
-        let (record, moved) = self.images()?.commit((None, &documents), layers, &names)?;
+        let (record, moved) = self
+            .images()?
+            .commit((None, &documents), layers, &names, None)?;
         drop(lease);
         self.tell_taken_in("import", &record, &names);
         Ok(Loaded {

@@ -121,7 +121,7 @@ pub use save::SaveRequest;
 pub use sharing::LockedVolume;
 pub use signal::{name as signal_name, parse as parse_signal};
 pub use state::State;
-pub use step_images::hidden_steps;
+pub use step_images::{KeptImage, hidden_steps};
 pub use told::Cause;
 pub use transfer::{LayerState, Listener as TransferListener, Transfer};
 pub use usage::ContainerSize;

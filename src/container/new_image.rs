@@ -1,12 +1,12 @@
 //! Images that are made here: one step from another, with a layer more or only another config.
 
-use super::{ContainerRecord, Engine, Error, Loaded};
+use super::{ContainerRecord, Engine, Error, KeptImage, Loaded};
 use crate::{
     ident::{Reference, Timestamp},
-    image::{ImageRecord, NextImage, RunConfig},
+    image::{BuildStep, ImageRecord, NextImage, RunConfig},
     layer::Baked,
     rootfs::{self, NewLayer, Source, Sync},
-    store::{Place, lease_place},
+    store::{Blobs, Lease, Place, lease_place},
     sys::{Dir, TimeSpec},
 };
 
@@ -30,6 +30,8 @@ pub struct ImageStep<'a> {
     pub comment: Option<String>,
     /// What the image shall be called.
     pub names: Vec<Reference>,
+    /// For the cache of builds, with the listing of its sources.
+    pub build: Option<(BuildStep, Option<Vec<u8>>)>,
 }
 
 impl Engine {
@@ -87,10 +89,30 @@ impl Engine {
         step: &ImageStep<'_>,
         layer: Option<NewLayer>,
     ) -> Result<Loaded, Error> {
-        self.clean_after(self.record_image(step, layer))
+        let made = self.record_image(step, layer);
+        self.clean_after(made.map(|(made, _)| made))
     }
 
-    fn record_image(&self, step: &ImageStep<'_>, layer: Option<NewLayer>) -> Result<Loaded, Error> {
+    /// The same for a build, which relies on it from the first moment on.
+    pub fn make_kept_image(
+        &self,
+        step: &ImageStep<'_>,
+        layer: Option<NewLayer>,
+    ) -> Result<(ImageRecord, Option<KeptImage>), Error> {
+        let make = || {
+            let (made, _lease) = self.record_image(step, layer)?;
+            let kept = self.keep_image(&made.record)?;
+            Ok((made.record, kept))
+        };
+        // Its lease is gone by then.
+        self.clean_after(make())
+    }
+
+    fn record_image(
+        &self,
+        step: &ImageStep<'_>,
+        layer: Option<NewLayer>,
+    ) -> Result<(Loaded, Lease), Error> {
         let (layer, lease) = match layer {
             Some(new) => (new.layer, new.lease),
             None => (None, lease_place(self.store(), Place::Layers, false)?),
@@ -108,12 +130,17 @@ impl Engine {
         let document = next.document(parent.transpose()?.as_deref())?;
         let below = step.parent.map(|parent| parent.layers.clone());
         let layers = below.into_iter().flatten().chain(layer).collect();
-        let (record, moved) = images.commit((None, &document), layers, &step.names)?;
-        drop(lease);
-        Ok(Loaded {
+        let build = step.build.as_ref();
+        if let Some((_, Some(sources))) = build {
+            Blobs::open(self.store())?.put(sources)?;
+        }
+        let build = build.map(|(build, _)| build.clone());
+        let (record, moved) = images.commit((None, &document), layers, &step.names, build)?;
+        let made = Loaded {
             record,
             names: step.names.clone(),
             moved,
-        })
+        };
+        Ok((made, lease))
     }
 }

@@ -141,7 +141,7 @@ impl Engine {
         let Imported { layers, lease } = fetch.import(request.durability)?;
         let documents = (Some(&*found.manifest.bytes), &*config_bytes);
         let names = std::slice::from_ref(reference);
-        let (record, _) = images.commit(documents, layers, names)?;
+        let (record, _) = images.commit(documents, layers, names, None)?;
         images.note_source(record.manifest, &reference.with_digest(found.digest))?;
         drop(lease);
         for blob in &found.layers {

@@ -1,11 +1,12 @@
 //! Images of a build's steps: nameless, and there for the cache as long as something is built on them.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, fs::File};
 
 use super::{Engine, Error, image_remove::Family};
 use crate::{
     ident::Digest,
     image::{ImageRecord, Names},
+    store::{Blobs, Place, lease_place},
 };
 
 /// The images, by their manifests, that no list shows unless asked for all: they have no name, and
@@ -23,9 +24,30 @@ pub fn hidden_steps(images: &[ImageRecord], names: &Names) -> HashSet<Digest> {
     hidden.map(|image| image.manifest).collect()
 }
 
+/// An image that removals leave alone, for a build; given back on drop or death.
+#[derive(Debug)]
+pub struct KeptImage {
+    _config: File,
+}
+
 impl Engine {
+    /// Keeps an image for a build; `None` where it is gone.
+    pub fn keep_image(&self, image: &ImageRecord) -> Result<Option<KeptImage>, Error> {
+        let _lease = lease_place(self.store(), Place::Layers, false)?;
+        if self.images()?.find(image.manifest)?.is_none() {
+            return Ok(None);
+        }
+        let config = Blobs::open(self.store())?.rely_on(image.id)?;
+        Ok(config.map(|config| KeptImage { _config: config }))
+    }
+
+    /// Whether a build relies on an image.
+    pub(super) fn is_built_on(&self, id: &Digest) -> Result<bool, Error> {
+        Ok(Blobs::open(self.store())?.is_relied_on(*id)?)
+    }
+
     /// Forgets the nameless images of steps that `gone` was built on, as far as nobody else is built
-    /// on them and no container needs them; the nearest first. Their layers are the caller's to
+    /// on them and no container or build needs them; the nearest first. Their layers are the caller's to
     /// remove, who holds the layers' exclusive lease.
     pub(super) fn forget_steps_of(&self, gone: &Family) -> Result<Vec<Family>, Error> {
         let parent = |image: &ImageRecord| image.step.as_ref()?.parent;

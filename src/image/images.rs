@@ -284,7 +284,8 @@ impl<'s> Images<'s> {
         ImageConfig::parse(&self.config_bytes(record)?)
     }
 
-    /// Records an image whose layers are in place. Durable when it returns.
+    /// Records an image whose layers are in place. Durable when it returns. `step` is how a build
+    /// made it, for its cache; the caller keeps its sources from being removed meanwhile.
     ///
     /// Returns the record, and the images that lost a name to it.
     pub fn commit(
@@ -292,6 +293,7 @@ impl<'s> Images<'s> {
         documents: (Option<&[u8]>, &[u8]),
         layers: Vec<LayerRef>,
         names: &[Reference],
+        step: Option<BuildStep>,
     ) -> Result<(ImageRecord, Vec<Reference>), Error> {
         let (manifest, config) = documents;
         let manifest = if let Some(bytes) = manifest {
@@ -315,7 +317,7 @@ impl<'s> Images<'s> {
             sources: known
                 .as_ref()
                 .map_or_else(Vec::new, |old| old.sources.clone()),
-            step: known.as_ref().and_then(|old| old.step.clone()),
+            step: step.or_else(|| known.as_ref().and_then(|old| old.step.clone())),
         };
         let file = record_name(manifest);
         if known.as_ref() != Some(&record) {
@@ -327,22 +329,6 @@ impl<'s> Images<'s> {
             self.dir.remove_file(&file).ok();
         }
         Ok((record, moved?))
-    }
-
-    /// Notes how a build made an image, so that its cache finds it. The caller keeps the step's
-    /// sources from being removed meanwhile.
-    pub fn note_step(&self, manifest: Digest, step: BuildStep) -> Result<ImageRecord, Error> {
-        let _lease = self.lease()?;
-        let known = self.find(manifest)?.ok_or_else(|| Error::NotFound {
-            name: manifest.to_string(),
-        })?;
-        let record = ImageRecord {
-            step: Some(step),
-            ..known
-        };
-        let file = record_name(manifest);
-        record::replace(self.store, self.dir, &file, &record, Durability::Synced)?;
-        Ok(record)
     }
 
     fn lease(&self) -> Result<Lease, Error> {

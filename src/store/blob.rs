@@ -10,7 +10,11 @@ use nix::errno::Errno;
 use super::{Error, Graves, Place, Store, staging};
 use crate::{
     ident::Digest,
-    sys::{At as _, Dir, SysError, lock::Lock, metadata_of, random_bytes, sync},
+    sys::{
+        At as _, Dir, SysError,
+        lock::{Lock, is_range_shared, try_range},
+        metadata_of, random_bytes, sync,
+    },
 };
 
 /// `blobs/sha256`.
@@ -33,6 +37,9 @@ pub struct NewBlob<'s> {
     /// Tells sweepers that somebody writes it.
     pub(super) _lock: Lock,
 }
+
+/// The byte of a config that builds lock: saves and imports hold the whole file for less.
+const BUILDS: u64 = 0;
 
 /// What names in `tmp/` begin with.
 pub(super) const PREFIX: &str = "blob-";
@@ -158,6 +165,28 @@ impl<'s> Blobs<'s> {
             if now.is_some_and(|now| (now.dev(), now.ino()) == (own.dev(), own.ino())) {
                 return Ok(Some((own.size(), lock)));
             }
+        }
+    }
+
+    /// Says that somebody builds on the image of this config, as long as the answer lives; `None`
+    /// where there is none. The caller sees to it that nobody removes it at that moment.
+    pub fn rely_on(&self, digest: Digest) -> Result<Option<File>, Error> {
+        let failed = |source| Error::Blob { digest, source };
+        let file = match self.dir.open_file(digest.hex()) {
+            Err(error) if error.errno() == Some(Errno::ENOENT) => return Ok(None),
+            file => file.map_err(failed)?,
+        };
+        // Nobody takes it alone.
+        let got = try_range(&file, BUILDS, false).map_err(failed)?;
+        Ok(got.then_some(file))
+    }
+
+    /// Whether somebody does.
+    pub fn is_relied_on(&self, digest: Digest) -> Result<bool, Error> {
+        let failed = |source| Error::Blob { digest, source };
+        match self.dir.open_file(digest.hex()) {
+            Err(error) if error.errno() == Some(Errno::ENOENT) => Ok(false),
+            file => is_range_shared(&file.map_err(failed)?, BUILDS).map_err(failed),
         }
     }
 

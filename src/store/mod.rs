@@ -32,6 +32,7 @@
 //! | `tmp/part-<x>` | – | whoever fetches the blob x | no |
 //! | `overlay2/` | whoever relies on a layer that no record of its own names yet, for a moment | removing layers and blobs | both |
 //! | `overlay2/<chain>/`, `blobs/sha256/<hex>` | whoever relies on it for longer: an import, a verification | removing it | users only |
+//! | byte 0 of an image's config in `blobs/` (fcntl(2), of the open file) | builds that rely on the image | – (removals look whether anybody has it) | no |
 //! | `images/` | – | changing names and image records | yes |
 //! | `tmp/` | whoever begins something in it, until that is locked | sweeping | makers only |
 //! | `tmp/<x>` | – | whoever fills it | no: it is new |

@@ -7,6 +7,7 @@ mod strace;
 mod support;
 
 mod binds;
+mod build_beside;
 mod build_cache;
 mod build_copy;
 mod build_ends;
