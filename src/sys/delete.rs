@@ -58,7 +58,7 @@ pub fn remove_tree(parent: &Dir, name: impl AsRef<OsStr>) -> Result<()> {
 }
 
 /// `None` for what another process removed meanwhile.
-fn present<T>(done: Result<T>) -> Result<Option<T>> {
+pub(super) fn present<T>(done: Result<T>) -> Result<Option<T>> {
     match done {
         Err(error) if error.errno() == Some(Errno::ENOENT) => Ok(None),
         done => done.map(Some),
@@ -84,7 +84,7 @@ struct Sweep<'a> {
 
 impl Sweep<'_> {
     fn empty(&mut self, dir: &Dir, depth: usize) -> Result<()> {
-        for (name, kind) in dir.typed_entries()? {
+        for (name, kind) in present(dir.typed_entries())?.unwrap_or_default() {
             if kind != Some(FileKind::Directory) {
                 match dir.remove_file(&name) {
                     Ok(()) => continue,

@@ -16,7 +16,7 @@ use nix::errno::Errno;
 
 use super::{
     Dir, FileKind, Result, SysError,
-    delete::{gone, own_dir},
+    delete::{gone, own_dir, present},
     remove_tree,
 };
 
@@ -165,7 +165,7 @@ impl Work {
             depth: parent.depth + 1,
         });
         let mut files = Vec::new();
-        for (name, kind) in node.dir.typed_entries()? {
+        for (name, kind) in present(node.dir.typed_entries())?.unwrap_or_default() {
             if kind.is_some_and(|kind| kind != FileKind::Directory) {
                 files.push(name);
                 if files.len() == BATCH {
