@@ -35,7 +35,11 @@ impl Engine {
     pub(super) fn held_image(&self, name: &str) -> Result<HeldImage, Error> {
         process::raise_file_limit();
         let _lease = lease_place(self.store(), Place::Layers, false)?;
-        let record = self.images()?.resolve(name)?;
+        self.held_record(self.images()?.resolve(name)?)
+    }
+
+    /// The same of a known record. The caller holds the layers' lease until it has the answer.
+    pub(super) fn held_record(&self, record: ImageRecord) -> Result<HeldImage, Error> {
         let (layers, blobs) = (Layers::open(self.store())?, Blobs::open(self.store())?);
         let held = record.layers.iter().map(|layer| layers.hold(layer.chain));
         let leases = held.collect::<Result<Vec<_>, _>>()?;
@@ -46,6 +50,21 @@ impl Engine {
             _leases: leases.into_iter().flatten().collect(),
             _locks: locks.into_iter().flatten().map(|(_, lock)| lock).collect(),
         })
+    }
+
+    /// Lets go. What removals met meanwhile could not take is garbage now.
+    pub(super) fn release(&self, held: Vec<HeldImage>) -> Result<(), Error> {
+        let manifests: Vec<_> = held.iter().map(|one| one.record.manifest).collect();
+        drop(held);
+        let images = self.images()?;
+        for manifest in manifests {
+            // Its blobs stayed: only the record tells.
+            if images.find(manifest)?.is_none() {
+                self.try_remove_orphans();
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Opens a regular file of an image; links are followed inside it.

@@ -79,11 +79,7 @@ impl Verification<'_> {
                 }
             }
         }
-        drop(held);
-        // Whoever removed it meanwhile could not remove what we held.
-        if !self.engine.has_image(&record.id)? {
-            self.engine.try_remove_orphans();
-        }
+        self.engine.release(vec![held])?;
         Ok(VerifiedImage { record, faults })
     }
 

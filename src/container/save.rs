@@ -21,7 +21,7 @@ use crate::{
     image::{self, Images, SaveFormat, SaveTarget, Saved},
     layer::{self, Encoding, Sink, TarWriter},
     store::{Place, lease_place},
-    sys::{At as _, Dir, Result as SysResult, RootDir, SysError, remove_tree, sync},
+    sys::{At as _, Dir, Result as SysResult, RootDir, SysError, process, remove_tree, sync},
 };
 
 /// What `save` was asked to do.
@@ -82,14 +82,13 @@ impl Engine {
         dir.make_dir(&fresh, 0o755).map_err(fails)?;
         let written = (|| {
             let layout = dir.open_dir(&fresh).map_err(fails)?;
-            let lease = lease_place(self.store(), Place::Layers, false)?;
-            let store = self.images()?;
             let mut target = DirTarget {
                 root: RootDir::new(layout.try_clone().map_err(fails)?),
                 signals: &signals,
             };
-            image::save_layout(&store, &wanted(&store, images)?, &mut target)?;
-            drop(lease);
+            self.with_wanted(images, |store, wanted| {
+                Ok(image::save_layout(store, wanted, &mut target)?)
+            })?;
             sync::file_system(&layout).map_err(fails)?;
             // Takes the place of an empty directory, and of nothing else (rename(2)).
             let named = dir.rename(&fresh, &dir, &name);
@@ -107,23 +106,51 @@ impl Engine {
         out: impl Write,
         signals: &Signals,
     ) -> Result<(), Error> {
-        // Blobs are not removed meanwhile.
-        let _lease = lease_place(self.store(), Place::Layers, false)?;
+        self.with_wanted(&request.images, |images, wanted| {
+            self.write_images((images, wanted), request, out, signals)
+        })
+    }
+
+    /// Finds images, which stay meanwhile; removals need not wait for a slow reader.
+    fn with_wanted(
+        &self,
+        texts: &[String],
+        write: impl FnOnce(&Images<'_>, &[Saved]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        process::raise_file_limit();
         let images = self.images()?;
-        let wanted = wanted(&images, &request.images)?;
+        let lease = lease_place(self.store(), Place::Layers, false)?;
+        let wanted = wanted(&images, texts)?;
+        let held = wanted
+            .iter()
+            .map(|saved| self.held_record(saved.record.clone()));
+        let held = held.collect::<Result<Vec<_>, _>>()?;
+        drop(lease);
+        let written = write(&images, &wanted);
+        let released = self.release(held);
+        written.and(released)
+    }
+
+    fn write_images(
+        &self,
+        (images, wanted): (&Images<'_>, &[Saved]),
+        request: &SaveRequest,
+        out: impl Write,
+        signals: &Signals,
+    ) -> Result<(), Error> {
         let mut out = BufWriter::with_capacity(BUFFER, out);
         if request.encoding == Encoding::None {
-            write_tar(&images, &wanted, request.format, &mut out)?;
+            write_tar(images, wanted, request.format, &mut out)?;
         } else {
             let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-            let write = |out: &mut layer::Pieces| write_tar(&images, &wanted, request.format, out);
+            let write = |out: &mut layer::Pieces| write_tar(images, wanted, request.format, out);
             let (made, written) = layer::encode(request.encoding, cores, write, &mut out);
             written.map_err(|error| write_failed(&error))?;
             made?;
         }
         out.flush().map_err(|error| write_failed(&error))?;
         drop(out);
-        for saved in &wanted {
+        for saved in wanted {
             let name = saved.names.first().map(Reference::familiar);
             self.tell_image("save", &saved.record.id, name.as_deref());
         }

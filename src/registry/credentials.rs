@@ -142,8 +142,7 @@ impl Credentials {
         let key = key_of(domain);
         if let Some(program) = self.program(key) {
             credential_program::store(&program, key, credential)?;
-            self.auths().entry(key).or_insert_with(|| json!({}));
-            self.write()?;
+            self.note_kept_by_program(key)?;
             return Ok(Kept::Program);
         }
         let entry = match credential {
@@ -155,6 +154,12 @@ impl Credentials {
         self.auths().insert(key.to_owned(), entry);
         self.write()?;
         Ok(Kept::Plain(self.path.clone()))
+    }
+
+    /// A password of before must not stay readable.
+    fn note_kept_by_program(&mut self, key: &str) -> Result<(), Error> {
+        self.auths().insert(key.to_owned(), json!({}));
+        self.write()
     }
 
     /// Forgets one; whether there was one.
@@ -401,6 +406,23 @@ mod tests {
             token: "t".to_owned(),
         };
         assert_eq!(find(json!({ "identitytoken": "t" })).unwrap(), Some(token));
+    }
+
+    #[test]
+    fn a_readable_password_goes_when_a_program_keeps_it() {
+        let scratch = tempfile::tempdir().unwrap();
+        let auth = json!({ "auth": "bWU6b2xk" });
+        let mut credentials = Credentials {
+            path: scratch.path().join("config.json"),
+            docker: json!({ "auths": { "a.example": auth, "b.example": auth } }),
+            others: Vec::new(),
+        };
+        credentials.note_kept_by_program("a.example").unwrap();
+        let written = read(&credentials.path).unwrap().unwrap();
+        assert_eq!(
+            written["auths"],
+            json!({ "a.example": {}, "b.example": auth })
+        );
     }
 
     #[test]

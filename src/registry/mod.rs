@@ -75,6 +75,18 @@ pub enum Error {
         /// Code and message of each error that it names.
         said: Vec<(String, String)>,
     },
+    /// A busy server that wants to be left alone for longer than we wait.
+    #[error("{operation}: {host} answers {status} and asks to wait for {seconds} seconds")]
+    Busy {
+        /// Method and URL.
+        operation: String,
+        /// Who.
+        host: String,
+        /// HTTP's code.
+        status: u16,
+        /// How long.
+        seconds: u64,
+    },
     /// Docker's text.
     #[error("manifest for {reference} not found: manifest unknown: {host} has none of this name")]
     ManifestUnknown {
@@ -331,6 +343,7 @@ impl Failure for Error {
             | Error::Name { .. } => ErrorKind::Invalid,
             Error::Connection { .. }
             | Error::Refused { .. }
+            | Error::Busy { .. }
             | Error::Cut { .. }
             | Error::CredentialProgram { .. } => ErrorKind::System,
             Error::Settings { source, .. } | Error::System { source, .. } => source.kind(),
@@ -352,6 +365,7 @@ impl Failure for Error {
                 ));
             }
             Error::NoPlatform { .. } => "--platform OS/ARCHITECTURE names another",
+            Error::Busy { .. } => "try again later",
             Error::Cut { .. } => "pull it again: more than a MiB of a layer is kept for a day",
             Error::Connection { cause, .. } => return connection_hint(cause),
             Error::BadCredential { .. } => "cowshed login HOST writes it again",

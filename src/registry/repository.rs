@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// Of the tags' list, in bytes and in pages.
+/// Of the tags' list, in bytes of all its pages and in pages.
 const TAGS_MAX: u64 = 8 << 20;
 const PAGES_MAX: usize = 1000;
 
@@ -288,6 +288,7 @@ impl Repository {
             tags: Option<Vec<String>>,
         }
         let mut tags = Vec::new();
+        let mut left = TAGS_MAX;
         let mut url = self.url("tags/list").with("n", "1000");
         for _ in 0..PAGES_MAX {
             let request = Request::get(url.clone());
@@ -298,7 +299,13 @@ impl Repository {
             let next = response.header("link").and_then(next_page);
             let next = next.and_then(|next| url.join(&next));
             let what = format!("the tags of {}", self.reference.familiar_repository());
-            let text = response.read(&what, TAGS_MAX)?;
+            let text = response.read(&what, left).map_err(|mut error| {
+                if let Error::TooLarge { limit, .. } = &mut error {
+                    *limit = TAGS_MAX;
+                }
+                error
+            })?;
+            left -= text.len() as u64;
             let page: Page = serde_json::from_slice(&text).map_err(|error| Error::Nonsense {
                 host: self.host(),
                 what: what.clone(),

@@ -23,7 +23,7 @@ const RETRIES: u32 = 3;
 /// The first pause; each later one is twice as long.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// However long a server says that it wants to be left alone.
+/// The longest that a request waits for a server that wants to be left alone, in all.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// What an error's text is read of.
@@ -186,6 +186,7 @@ impl Transport {
     ) -> Result<Response, Error> {
         let mut pause = PAUSE;
         let mut left = RETRIES;
+        let mut patience = PAUSE_MAX;
         loop {
             let sent = self.follow(request, authorization);
             let is_repeatable = matches!(request.content, Content::None | Content::Bytes(_))
@@ -198,8 +199,21 @@ impl Transport {
             if left == 0 {
                 return sent;
             }
+            let wait = wait.unwrap_or(pause);
+            match (patience.checked_sub(wait), sent) {
+                (Some(rest), _) => patience = rest,
+                (None, Ok(response)) => {
+                    return Err(Error::Busy {
+                        operation: request.shown(),
+                        host: response.url.origin.authority(),
+                        status: response.status,
+                        seconds: wait.as_secs(),
+                    });
+                }
+                (None, sent) => return sent,
+            }
             left -= 1;
-            thread::sleep(wait.unwrap_or(pause).min(PAUSE_MAX));
+            thread::sleep(wait);
             pause *= 2;
         }
     }

@@ -12,6 +12,7 @@ use nix::errno::Errno;
 
 use super::{
     Error, Layers, Snapshot, Sync,
+    held::Held,
     layers::{DIFF, LayerRecord, RECORD},
     writeback,
 };
@@ -144,10 +145,18 @@ pub fn commit(
     durability: Sync,
 ) -> Result<NewLayer, Error> {
     crate::sys::process::raise_file_limit();
-    let lease = lease_place(store, Place::Layers, false)?;
     let layers = Layers::open(store)?;
-    let lowers = open_lowers(&layers, chains)?;
     let blobs = Blobs::open(store)?;
+    // Removals need not wait for the whole of it.
+    let held = Held::default();
+    for chain in chains {
+        if held.layer(&layers, *chain)?
+            && let Some(layer) = layers.find(*chain)?
+        {
+            held.blob(&blobs, layer.blob)?;
+        }
+    }
+    let lowers = open_lowers(&layers, chains)?;
     let blob = blobs.begin()?;
     let staging = Staging::begin_unnamed(store)?;
     let made = staging.dir().make_dir(DIFF, 0o755);
@@ -166,7 +175,7 @@ pub fn commit(
     })
     .map_err(failed)?;
     if unpacked.notes.entries == 0 {
-        let layer = None;
+        let (layer, lease) = (None, lease_place(store, Place::Layers, false)?);
         return Ok(NewLayer {
             layer,
             remarks,
@@ -180,7 +189,11 @@ pub fn commit(
         chains,
         unpacked,
     };
+    new.settle(&staging, durability)?;
+    // What is published is nobody's until a record names it.
+    let lease = lease_place(store, Place::Layers, false)?;
     let layer = new.publish(staging, blob, durability)?;
+    drop(held);
     Ok(NewLayer {
         layer: Some(layer),
         remarks,
@@ -197,7 +210,21 @@ struct New<'a, 's> {
 }
 
 impl New<'_, '_> {
-    /// Everything is on disk before it has its name.
+    fn chain(&self) -> ChainId {
+        ChainId::extend(self.chains.last().copied(), self.unpacked.diff_id)
+    }
+
+    /// Writes its record; everything is on disk before it has its name.
+    fn settle(&self, staging: &Staging<'_>, durability: Sync) -> Result<(), Error> {
+        let parent = self.chains.last().copied();
+        let made = LayerRecord::new(self.chain(), parent, &self.unpacked);
+        record::create(staging.dir(), RECORD, &made)?;
+        if durability == Sync::Full {
+            sync::file_system(self.blobs.dir()).map_err(system)?;
+        }
+        Ok(())
+    }
+
     fn publish(
         self,
         staging: Staging<'_>,
@@ -205,14 +232,8 @@ impl New<'_, '_> {
         durability: Sync,
     ) -> Result<LayerRef, Error> {
         let unpacked = &self.unpacked;
-        let parent = self.chains.last().copied();
-        let chain = ChainId::extend(parent, unpacked.diff_id);
-        let made = LayerRecord::new(chain, parent, unpacked);
-        record::create(staging.dir(), RECORD, &made)?;
+        let chain = self.chain();
         let blobs = self.blobs;
-        if durability == Sync::Full {
-            sync::file_system(blobs.dir()).map_err(system)?;
-        }
         blobs.commit(blob, unpacked.blob)?;
         // The same changes may have been committed before: equal by construction.
         staging.publish(self.layers.dir, &chain.0.hex())?;

@@ -2,10 +2,12 @@
 
 use std::ffi::{OsStr, OsString};
 
+use nix::errno::Errno;
+
 use super::{BLOB_PREFIX, Error, Place, Store, part, record};
 use crate::{
     ident::Timestamp,
-    sys::{Dir, FileKind, Result as SysResult, lock::Lock, remove_tree},
+    sys::{Dir, FileKind, Result as SysResult, gone, lock::Lock, remove_tree},
 };
 
 /// What is removed is moved to the trash first and deleted within seconds; older than this, in
@@ -58,7 +60,11 @@ fn dead_dir(dir: &Dir, name: &OsStr) -> Option<(OsString, Lock)> {
 /// Blobs are locked by their writers, records are written behind the gate.
 fn sweep_file(tmp: &Dir, name: &OsStr, part_age: i64) -> SysResult<()> {
     let text = name.to_string_lossy();
-    let is_unlocked = || Ok(Lock::try_exclusive(tmp.open_file(name)?)?.is_some());
+    // What another one removed in between is gone all the same.
+    let is_unlocked = || match tmp.open_file(name) {
+        Err(error) if error.errno() == Some(Errno::ENOENT) => Ok(false),
+        file => Ok(Lock::try_exclusive(file?)?.is_some()),
+    };
     let is_dead = if text.starts_with(BLOB_PREFIX) || text.starts_with(part::TURN_PREFIX) {
         is_unlocked()?
     } else if text.starts_with(part::PREFIX) {
@@ -68,7 +74,7 @@ fn sweep_file(tmp: &Dir, name: &OsStr, part_age: i64) -> SysResult<()> {
         text.starts_with(record::PREFIX)
     };
     if is_dead {
-        tmp.remove_file(name)
+        gone(tmp.remove_file(name))
     } else {
         Ok(())
     }
@@ -87,7 +93,7 @@ fn sweep_trash(trash: &Dir, age: i64) -> SysResult<()> {
             continue;
         }
         if !metadata.is_dir() {
-            trash.remove_file(&name)?;
+            gone(trash.remove_file(&name))?;
             continue;
         }
         // Locked while it goes, so that of two sweepers one goes on to the next.
@@ -144,6 +150,15 @@ mod tests {
         drop(lock);
         sweep_tmp(tmp, 0).unwrap();
         assert!(tmp.entries().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_another_one_removed_is_gone() {
+        let (_scratch, store) = store();
+        let tmp = store.open_dir(Place::Tmp).unwrap();
+        for name in ["blob-1", "turn-1", "part-1", "record-1"] {
+            sweep_file(tmp, name.as_ref(), 0).unwrap();
+        }
     }
 
     #[test]

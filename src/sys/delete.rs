@@ -27,7 +27,9 @@ pub fn remove_tree(parent: &Dir, name: impl AsRef<OsStr>) -> Result<()> {
             _ => return Err(error),
         },
     }
-    let top = parent.open_own_dir(name)?;
+    let Some(top) = own_dir(parent, name)? else {
+        return Ok(());
+    };
     // No name of the tree's own can be in the way.
     let random = super::random_bytes()?;
     let stem = format!(
@@ -46,13 +48,31 @@ pub fn remove_tree(parent: &Dir, name: impl AsRef<OsStr>) -> Result<()> {
             let name = format!("{}-{number}", sweep.stem);
             if let Ok(dir) = top.open_own_dir(&name) {
                 let renamed = format!("{}-now", sweep.stem);
-                top.rename(&name, &top, &renamed)?;
+                gone(top.rename(&name, &top, &renamed))?;
                 sweep.empty(&dir, 1)?;
-                top.remove_dir(&renamed)?;
+                gone(top.remove_dir(&renamed))?;
             }
         }
     }
-    parent.remove_dir(name)
+    gone(parent.remove_dir(name))
+}
+
+/// `None` for what another process removed meanwhile.
+pub(super) fn present<T>(done: Result<T>) -> Result<Option<T>> {
+    match done {
+        Err(error) if error.errno() == Some(Errno::ENOENT) => Ok(None),
+        done => done.map(Some),
+    }
+}
+
+/// A removal that another process was faster with is done.
+pub(crate) fn gone(done: Result<()>) -> Result<()> {
+    present(done).map(drop)
+}
+
+/// A directory to be emptied, unless another process removed it meanwhile.
+pub(super) fn own_dir(parent: &Dir, name: &OsStr) -> Result<Option<Dir>> {
+    present(parent.open_own_dir(name))
 }
 
 struct Sweep<'a> {
@@ -64,7 +84,7 @@ struct Sweep<'a> {
 
 impl Sweep<'_> {
     fn empty(&mut self, dir: &Dir, depth: usize) -> Result<()> {
-        for (name, kind) in dir.typed_entries()? {
+        for (name, kind) in present(dir.typed_entries())?.unwrap_or_default() {
             if kind != Some(FileKind::Directory) {
                 match dir.remove_file(&name) {
                     Ok(()) => continue,
@@ -74,13 +94,17 @@ impl Sweep<'_> {
                 }
             }
             if depth >= DEPTH_MAX {
-                dir.rename(&name, self.top, format!("{}-{}", self.stem, self.lifted))?;
-                self.lifted += 1;
+                let lifted = format!("{}-{}", self.stem, self.lifted);
+                if present(dir.rename(&name, self.top, lifted))?.is_some() {
+                    self.lifted += 1;
+                }
                 continue;
             }
-            let below = dir.open_own_dir(&name)?;
+            let Some(below) = own_dir(dir, &name)? else {
+                continue;
+            };
             self.empty(&below, depth + 1)?;
-            dir.remove_dir(&name)?;
+            gone(dir.remove_dir(&name))?;
         }
         Ok(())
     }

@@ -14,7 +14,11 @@ use std::{
 
 use nix::errno::Errno;
 
-use super::{Dir, FileKind, Result, SysError, remove_tree};
+use super::{
+    Dir, FileKind, Result, SysError,
+    delete::{gone, own_dir, present},
+    remove_tree,
+};
 
 /// Files of one directory that a thread takes at once.
 const BATCH: usize = 256;
@@ -151,14 +155,17 @@ impl Work {
                 _ => return Err(error),
             },
         }
+        let Some(dir) = own_dir(&parent.dir, &name)? else {
+            return leave(parent);
+        };
         let node = Arc::new(Node {
-            dir: parent.dir.open_own_dir(&name)?,
+            dir,
             above: Some((Arc::clone(parent), name)),
             left: AtomicUsize::new(1),
             depth: parent.depth + 1,
         });
         let mut files = Vec::new();
-        for (name, kind) in node.dir.typed_entries()? {
+        for (name, kind) in present(node.dir.typed_entries())?.unwrap_or_default() {
             if kind.is_some_and(|kind| kind != FileKind::Directory) {
                 files.push(name);
                 if files.len() == BATCH {
@@ -197,7 +204,7 @@ fn leave(node: &Arc<Node>) -> Result<()> {
         let Some((parent, name)) = &here.above else {
             return Ok(());
         };
-        parent.dir.remove_dir(name)?;
+        gone(parent.dir.remove_dir(name))?;
         here = parent;
     }
     Ok(())
@@ -252,6 +259,22 @@ mod tests {
         }
         remove_trees(&dir, vec!["top".into()], 2).unwrap();
         assert!(dir.entries().unwrap().is_empty());
+    }
+
+    #[test]
+    fn two_removers_of_one_tree_both_succeed() {
+        for _ in 0..20 {
+            let scratch = tempfile::tempdir().unwrap();
+            fill(&scratch.path().join("one"));
+            std::thread::scope(|scope| {
+                for threads in [1, 2] {
+                    let dir = Dir::open(scratch.path()).unwrap();
+                    scope.spawn(move || remove_trees(&dir, vec!["one".into()], threads).unwrap());
+                    let dir = Dir::open(scratch.path()).unwrap();
+                    scope.spawn(move || remove_tree(&dir, "one").unwrap());
+                }
+            });
+        }
     }
 
     #[test]

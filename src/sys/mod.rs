@@ -48,6 +48,7 @@ pub mod watch;
 pub mod xattr;
 
 pub use copy::{CopyReport, copy_entry, copy_own_metadata, copy_tree, extents, same_own_metadata};
+pub(crate) use delete::gone;
 pub use delete::remove_tree;
 pub use delete_trees::remove_trees;
 pub use dir::{Dir, reopen};

@@ -450,6 +450,21 @@ fn root_busy_registries_are_asked_again() {
         }
         is_it
     };
+    let patient = |seen: &Seen, out: &mut TcpStream| {
+        let is_it = seen.path.starts_with("/v2/x/");
+        if is_it {
+            reply(
+                out,
+                "429 Too Many Requests",
+                &[("Retry-After", "100000")],
+                b"",
+            );
+        }
+        is_it
+    };
+    let text = "answers 429 and asks to wait for 100000 seconds";
+    let (peer, _) = refused(Content::new(), patient, &[text]);
+    assert_eq!(peer.seen(MANIFEST).len(), 1);
     let text = "answers 429: pull less (TOOMANYREQUESTS)";
     let (peer, _) = refused(Content::new(), always, &[text]);
     assert_eq!(peer.seen(MANIFEST).len(), 4);

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Read as _,
     path::Path,
     process::{Command, Stdio},
 };
@@ -334,4 +335,35 @@ fn root_standard_output_is_an_archive_and_a_terminal_is_refused() {
 
 fn finish_with_output(mut command: Command) -> Option<i32> {
     command.stderr(Stdio::null()).status().unwrap().code()
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_removals_do_not_wait_for_a_slow_reader() {
+    let shed = shed();
+    // More than a pipe and the buffers before it take.
+    let big = vec![b'x'; 4 << 20];
+    shed.image("big", Tar::new().file("big", 0o644, &big), &[]);
+    let mut command = shed.command("save big");
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = child.stdout.take().unwrap();
+    let mut archive = vec![0; 1];
+    // The images are found once something comes.
+    out.read_exact(&mut archive).unwrap();
+    shed.cowshed("rmi two:2").ok();
+    shed.cowshed("rmi big").ok();
+    assert!(child.try_wait().unwrap().is_none());
+    out.read_to_end(&mut archive).unwrap();
+    assert!(child.wait().unwrap().success());
+    let path = shed.path("big.tar");
+    write_file(&path, &archive);
+    let blobs = || {
+        fs::read_dir(shed.store().join("blobs/sha256"))
+            .unwrap()
+            .count()
+    };
+    let left = blobs();
+    shed.cowshed("rmi -f one localhost:5000/a/one:v1 base").ok();
+    assert!(left > 0 && blobs() == 0, "{left}");
+    loaded(&path.display().to_string());
 }
