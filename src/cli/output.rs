@@ -89,11 +89,13 @@ pub(crate) fn tabulate_from(least: usize, text: &str) -> String {
     out
 }
 
-/// Whether somebody says yes to what was asked.
-pub(crate) fn agreed() -> bool {
+/// Asks whether what was listed shall go, in Docker's words; only a yes is one.
+pub(crate) fn is_agreed() -> io::Result<bool> {
+    raw("Are you sure you want to continue? [y/N] ")?;
+    io::stdout().flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer).ok();
-    matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
 #[cfg(test)]

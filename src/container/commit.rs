@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Container, ContainerRecord, CopyError, Engine, Error, ImageStep, Loaded, Status, bake::Bake,
-    containers::failed, environment, signal, volume_quiesce::Held,
+    environment, signal, stopped::Stopped, volume_quiesce::Held,
 };
 use crate::{
     ident::{Reference, Timestamp},
@@ -12,7 +12,6 @@ use crate::{
     mount::RequestKind,
     rootfs::Sync,
     store::sweep,
-    sys::lock::Lock,
 };
 
 /// What `commit` was asked to do.
@@ -39,8 +38,8 @@ pub struct CommitRequest {
 enum Still {
     /// Frozen by us.
     Frozen(Held),
-    /// It does not run, is not started and not removed.
-    Locked { _locks: [Lock; 2] },
+    /// It does not run.
+    Stopped(#[expect(dead_code, reason = "held until it is dropped")] Stopped),
     /// It does what it likes, or somebody else has frozen it.
     AsItIs,
 }
@@ -137,7 +136,9 @@ impl Engine {
                     Err(error) => return Err(error),
                 },
                 Status::Running | Status::Paused | Status::Restarting => Some(Still::AsItIs),
-                Status::Created | Status::Exited => self.lock_still(&container.record)?,
+                Status::Created | Status::Exited => {
+                    self.keep_stopped(&container.record)?.map(Still::Stopped)
+                }
             };
             if let Some(still) = still {
                 return Ok((container, still));
@@ -146,25 +147,6 @@ impl Engine {
         }
         let container = id.to_owned();
         Err(CopyError::Unsettled { container }.into())
-    }
-
-    /// `None` where it has been started meanwhile.
-    fn lock_still(&self, record: &ContainerRecord) -> Result<Option<Still>, Error> {
-        let in_dir = |source| failed("lock container", source);
-        let own = self.containers_dir()?.open_dir(record.id.as_str());
-        let own = own.map_err(in_dir)?;
-        let work = own.open_dir("work").map_err(in_dir)?;
-        let Some(lock) = Lock::try_shared(own.into_fd().into()).map_err(in_dir)? else {
-            return Ok(None);
-        };
-        if self.container(record.id.as_str())?.status.is_live() {
-            return Ok(None);
-        }
-        // Against those who write to it without starting it.
-        let work = Lock::exclusive(work.into_fd().into()).map_err(in_dir)?;
-        Ok(Some(Still::Locked {
-            _locks: [lock, work],
-        }))
     }
 
     fn tell_committed(&self, record: &ContainerRecord, made: &Loaded) {

@@ -4,15 +4,14 @@
 use std::{ffi::OsStr, time::Duration};
 
 use super::{
-    ContainerRecord, CopyError, Engine, Error, State, Status, attach::Attached, containers::failed,
-    create_volumes::Leases,
+    ContainerRecord, CopyError, Engine, Error, State, Status, attach::Attached,
+    create_volumes::Leases, stopped::Stopped,
 };
 use crate::{
     mount::{Action, MountPlan, Source, Stage},
     sys::{
         Result as SysResult, RootDir,
         fork::Namespaces,
-        lock::Lock,
         mount::{Depth, clone_tree},
         namespace::MountNamespace,
     },
@@ -36,7 +35,7 @@ pub(super) enum Reach {
     Still {
         plan: Box<MountPlan>,
         /// The container's own, and that of our kind: two unions never write to one upper dir.
-        _locks: [Lock; 2],
+        _stopped: Stopped,
         _volumes: Attached,
     },
     /// A volume without a container.
@@ -77,17 +76,9 @@ impl Engine {
         record: &ContainerRecord,
         extent: Extent,
     ) -> Result<Option<Reach>, Error> {
-        let in_dir = |source| failed("lock container", source);
-        let own = self.containers_dir()?.open_dir(record.id.as_str());
-        let own = own.map_err(in_dir)?;
-        let work = own.open_dir("work").map_err(in_dir)?;
-        let Some(lock) = Lock::try_shared(own.into_fd().into()).map_err(in_dir)? else {
+        let Some(stopped) = self.keep_stopped(record)? else {
             return Ok(None);
         };
-        if self.container(record.id.as_str())?.status.is_live() {
-            return Ok(None);
-        }
-        let ours = Lock::exclusive(work.into_fd().into()).map_err(in_dir)?;
         let snapshot = self.snapshot(record)?;
         let volumes = if extent == Extent::Everything {
             self.make_sources(record)?;
@@ -99,7 +90,7 @@ impl Engine {
         plan.overlay.volatile = false;
         Ok(Some(Reach::Still {
             plan: Box::new(plan),
-            _locks: [lock, ours],
+            _stopped: stopped,
             _volumes: volumes,
         }))
     }

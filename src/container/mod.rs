@@ -69,6 +69,7 @@ mod sharing;
 mod signal;
 mod state;
 mod step_images;
+mod stopped;
 mod supervisor;
 mod told;
 mod transfer;

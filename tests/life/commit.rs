@@ -1,10 +1,9 @@
 //! `commit` that is killed at any call, or meets a full disk: the store is as before.
 
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
-
 use crate::{
+    full_disk::{small_store, unmount},
     strace::{self, has_strace},
-    support::{Shed, base, read, write_file},
+    support::{Shed, read, write_file},
     traces::{assert_removable, torture},
 };
 
@@ -110,17 +109,7 @@ fn root_commit_killed_at_any_call_leaves_the_images_as_they_were_or_one_more() {
 #[test]
 #[ignore = "needs root"]
 fn root_commit_to_a_full_disk_leaves_the_store_as_it_was() {
-    let mut shed = Shed::empty();
-    shed.strict = false;
-    let store = shed.dir("store");
-    let (kind, size) = (Some("tmpfs"), Some("size=24m"));
-    mount(kind, &*store, kind, MsFlags::empty(), size).unwrap();
-    write_file(&shed.path("base.tar"), base());
-    shed.cowshed(&format!(
-        "import --sync=none {} base",
-        shed.show("base.tar")
-    ))
-    .ok();
+    let shed = small_store("24m");
     let script = "head -c 6000000 /dev/urandom >/big; mkdir /many; for n in $(seq 200); do \
         echo $n >/many/$n; done";
     shed.cowshed(&format!("run --name box base sh -c '{script}'"))
@@ -142,5 +131,5 @@ fn root_commit_to_a_full_disk_leaves_the_store_as_it_was() {
     );
     shed.cowshed("rm box").ok();
     assert_removable(&shed, "a full store");
-    umount2(&*store, MntFlags::MNT_DETACH).unwrap();
+    unmount(&shed);
 }

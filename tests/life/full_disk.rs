@@ -7,20 +7,28 @@ use crate::{
     traces::assert_removable,
 };
 
+/// A store with the image `base` on a disk of this size; [`unmount`] comes last.
+pub(crate) fn small_store(size: &str) -> Shed {
+    let mut shed = Shed::empty();
+    shed.strict = false;
+    let (store, kind) = (shed.dir("store"), Some("tmpfs"));
+    let size = format!("size={size}");
+    mount(kind, &*store, kind, MsFlags::empty(), Some(&*size)).unwrap();
+    write_file(&shed.path("base.tar"), base());
+    let tar = shed.show("base.tar");
+    shed.cowshed(&format!("import --sync=none {tar} base")).ok();
+    shed
+}
+
+/// Takes the disk away.
+pub(crate) fn unmount(shed: &Shed) {
+    umount2(&shed.path("store"), MntFlags::MNT_DETACH).unwrap();
+}
+
 #[test]
 #[ignore = "needs root"]
 fn root_a_full_store_does_not_harm_a_program_that_writes_much() {
-    let mut shed = Shed::empty();
-    shed.strict = false;
-    let store = shed.dir("store");
-    let (kind, size) = (Some("tmpfs"), Some("size=16m"));
-    mount(kind, &*store, kind, MsFlags::empty(), size).unwrap();
-    write_file(&shed.path("base.tar"), base());
-    shed.cowshed(&format!(
-        "import --sync=none {} base",
-        shed.show("base.tar")
-    ))
-    .ok();
+    let shed = small_store("16m");
     let out = shed.dir("out");
     let ballast = shed.path("store/ballast");
     write_file(&ballast, &vec![0; 1 << 20]);
@@ -53,5 +61,5 @@ fn root_a_full_store_does_not_harm_a_program_that_writes_much() {
     // There is room again.
     assert_eq!(shed.cowshed("run --rm base echo again").ok(), "again\n");
     assert_removable(&shed, "a full store");
-    umount2(&*store, MntFlags::MNT_DETACH).unwrap();
+    unmount(&shed);
 }

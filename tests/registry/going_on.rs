@@ -41,14 +41,38 @@ pub(crate) fn large_layers() -> ([Layer; 2], String) {
     (layers, digest)
 }
 
-/// Their image; where its large blob is, and what its container sees of it.
-fn large_image() -> (Content, String) {
-    let (layers, digest) = large_layers();
-    let path = format!(
-        "/v2/x/blobs/{}",
-        cowshed::ident::Digest::of(&layers[1].blob)
-    );
-    (image(&layers), format!("{path} {digest}"))
+/// Their image.
+struct Large {
+    content: Content,
+    /// Where its large blob is.
+    path: String,
+    blob: Vec<u8>,
+    /// What its container sees of that.
+    digest: String,
+}
+
+impl Large {
+    fn new() -> Self {
+        let (layers, digest) = large_layers();
+        let blob = layers[1].blob.clone();
+        Self {
+            path: format!("/v2/x/blobs/{}", cowshed::ident::Digest::of(&blob)),
+            content: image(&layers),
+            blob,
+            digest,
+        }
+    }
+
+    /// A registry that has it, and answers for the large blob as it likes.
+    fn served(
+        &self,
+        answer: impl Fn(&Seen, &mut TcpStream, &[u8]) -> bool + Send + Sync + 'static,
+    ) -> Peer {
+        let (path, blob) = (self.path.clone(), self.blob.clone());
+        Peer::start(self.content.clone(), move |seen, out| {
+            seen.path == path && answer(seen, out, &blob)
+        })
+    }
 }
 
 /// Sends the large blob's bytes from where they are wanted, `count` of them at most.
@@ -91,19 +115,17 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
 #[test]
 #[ignore = "needs root"]
 fn root_a_killed_pull_is_gone_on_with() {
-    let (content, facts) = large_image();
-    let (path, digest) = facts.split_once(' ').unwrap();
-    let (path, blob) = (path.to_owned(), content[path].1.clone());
+    let large = Large::new();
     let hangs = Arc::new(AtomicBool::new(true));
-    let (hangs_still, large) = (Arc::clone(&hangs), path.clone());
-    let peer = Peer::start(content, move |seen, out| {
-        if seen.path == large && hangs_still.load(Ordering::SeqCst) {
-            send(out, &blob, seen, 4 * MIB);
+    let hangs_still = Arc::clone(&hangs);
+    let peer = large.served(move |seen, out, blob| {
+        let hangs = hangs_still.load(Ordering::SeqCst);
+        if hangs {
+            send(out, blob, seen, 4 * MIB);
             out.flush().unwrap();
             std::thread::sleep(Duration::from_secs(30));
-            return true;
         }
-        false
+        hangs
     });
     let scene = Scene::new();
     let name = peer.name("x");
@@ -117,7 +139,7 @@ fn root_a_killed_pull_is_gone_on_with() {
         .home
         .store()
         .join("tmp")
-        .join(format!("part-{}", path.rsplit(':').next().unwrap()));
+        .join(format!("part-{}", large.path.rsplit(':').next().unwrap()));
     let length = || part.metadata().map_or(0, |metadata| metadata.len());
     wait_until("the pull does not get on", || length() >= 4 * MIB as u64);
     // Half a layer is nobody's image.
@@ -128,71 +150,58 @@ fn root_a_killed_pull_is_gone_on_with() {
 
     hangs.store(false, Ordering::SeqCst);
     scene.pull(&name);
-    let starts: Vec<_> = peer.seen(&path).iter().map(Seen::start).collect();
+    let starts: Vec<_> = peer.seen(&large.path).iter().map(Seen::start).collect();
     assert_eq!(starts, [0, 4 * MIB]);
-    is_whole(&scene, &name, digest);
+    is_whole(&scene, &name, &large.digest);
 }
 
 #[test]
 #[ignore = "needs root"]
 fn root_a_part_that_has_suffered_is_fetched_anew() {
-    let (content, facts) = large_image();
-    let (path, digest) = facts.split_once(' ').unwrap();
-    let mut damaged = content[path].1[..2 * MIB].to_vec();
+    let large = Large::new();
+    let mut damaged = large.blob[..2 * MIB].to_vec();
     // In the gzip header's time: only the digest tells.
     damaged[4] ^= 1;
-    let peer = Peer::start(content, |_, _| false);
+    let peer = large.served(|_, _, _| false);
     let scene = Scene::new();
     scene.ok(&["images"]);
     let part = scene
         .home
         .store()
         .join("tmp")
-        .join(format!("part-{}", path.rsplit(':').next().unwrap()));
+        .join(format!("part-{}", large.path.rsplit(':').next().unwrap()));
     let name = peer.name("x");
     for bytes in [damaged, vec![7; 20 * MIB]] {
         crate::support::create(&part, &bytes);
         scene.pull(&name);
-        is_whole(&scene, &name, digest);
+        is_whole(&scene, &name, &large.digest);
         scene.forget(&scene.id(&name));
     }
-    let starts: Vec<_> = peer.seen(path).iter().map(Seen::start).collect();
+    let starts: Vec<_> = peer.seen(&large.path).iter().map(Seen::start).collect();
     assert_eq!(starts, [2 * MIB, 0, 0]);
 }
 
 #[test]
 #[ignore = "needs root"]
 fn root_broken_connections_are_taken_up_where_they_broke() {
-    let (content, facts) = large_image();
-    let (path, digest) = facts.split_once(' ').unwrap();
-    let (path, blob) = (path.to_owned(), content[path].1.clone());
-    let large = path.clone();
-    let peer = Peer::start(content, move |seen, out| {
-        let is_large = seen.path == large;
-        if is_large {
-            send(out, &blob, seen, 3 * MIB);
-        }
-        is_large
+    let large = Large::new();
+    let peer = large.served(|seen, out, blob| {
+        send(out, blob, seen, 3 * MIB);
+        true
     });
     let scene = Scene::new();
     let name = peer.name("x");
     scene.pull(&name);
-    let starts: Vec<_> = peer.seen(&path).iter().map(Seen::start).collect();
+    let starts: Vec<_> = peer.seen(&large.path).iter().map(Seen::start).collect();
     assert_eq!(starts, [0, 3 * MIB, 6 * MIB]);
-    is_whole(&scene, &name, digest);
+    is_whole(&scene, &name, &large.digest);
 }
 
 #[test]
 #[ignore = "needs root"]
 fn root_who_knows_no_ranges_is_read_from_the_start() {
-    let (content, facts) = large_image();
-    let (path, digest) = facts.split_once(' ').unwrap();
-    let (path, blob) = (path.to_owned(), content[path].1.clone());
-    let (large, count) = (path.clone(), AtomicUsize::new(0));
-    let peer = Peer::start(content, move |seen, out| {
-        if seen.path != large {
-            return false;
-        }
+    let (large, count) = (Large::new(), AtomicUsize::new(0));
+    let peer = large.served(move |_, out, blob| {
         let length = blob.len().to_string();
         let end = match count.fetch_add(1, Ordering::SeqCst) {
             0 => 3 * MIB,
@@ -204,24 +213,18 @@ fn root_who_knows_no_ranges_is_read_from_the_start() {
     let scene = Scene::new();
     let name = peer.name("x");
     scene.pull(&name);
-    assert_eq!(peer.seen(&path).len(), 2);
-    is_whole(&scene, &name, digest);
+    assert_eq!(peer.seen(&large.path).len(), 2);
+    is_whole(&scene, &name, &large.digest);
 }
 
 #[test]
 #[ignore = "needs root"]
 fn root_two_pulls_of_one_image_fetch_it_once() {
-    let (content, facts) = large_image();
-    let (path, digest) = facts.split_once(' ').unwrap();
-    let (path, blob) = (path.to_owned(), content[path].1.clone());
-    let large = path.clone();
-    let peer = Peer::start(content, move |seen, out| {
-        let is_large = seen.path == large;
-        if is_large {
-            std::thread::sleep(Duration::from_millis(700));
-            send(out, &blob, seen, usize::MAX - seen.start());
-        }
-        is_large
+    let large = Large::new();
+    let peer = large.served(|seen, out, blob| {
+        std::thread::sleep(Duration::from_millis(700));
+        send(out, blob, seen, usize::MAX - seen.start());
+        true
     });
     let scene = Scene::new();
     scene.ok(&["images"]);
@@ -242,21 +245,16 @@ fn root_two_pulls_of_one_image_fetch_it_once() {
     for output in &outputs {
         assert!(output.status.success(), "{output:?}");
     }
-    assert_eq!(peer.seen(&path).len(), 1);
-    is_whole(&scene, &name, digest);
+    assert_eq!(peer.seen(&large.path).len(), 1);
+    is_whole(&scene, &name, &large.digest);
 }
 
 #[test]
 #[ignore = "needs root"]
 fn root_removing_another_image_does_not_wait_for_a_pull() {
-    let (content, facts) = large_image();
-    let (path, _) = facts.split_once(' ').unwrap();
-    let path = path.to_owned();
-    let large = path.clone();
-    let peer = Peer::start(content, move |seen, _| {
-        if seen.path == large {
-            std::thread::sleep(Duration::from_secs(20));
-        }
+    let large = Large::new();
+    let peer = large.served(|_, _, _| {
+        std::thread::sleep(Duration::from_secs(20));
         false
     });
     let scene = Scene::new();
@@ -270,7 +268,7 @@ fn root_removing_another_image_does_not_wait_for_a_pull() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    wait_until("no request", || !peer.seen(&path).is_empty());
+    wait_until("no request", || !peer.seen(&large.path).is_empty());
     let begun = std::time::Instant::now();
     scene.ok(&["rmi", "other"]);
     assert!(

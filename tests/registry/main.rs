@@ -8,6 +8,7 @@
 mod archive;
 mod going_on;
 mod hostile;
+mod hostile_documents;
 mod letting_in;
 #[path = "../images/making.rs"]
 #[expect(dead_code, reason = "shared with the images' tests, which use more")]

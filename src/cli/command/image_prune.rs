@@ -5,19 +5,11 @@ use std::process::ExitCode;
 use clap::Args;
 use cowshed::{
     container::{Engine, Untagged, UnusedImage},
-    ident::{Reference, Timestamp},
+    ident::Reference,
 };
 
-use super::{
-    filter::{by_key, has_label, invalid, unknown},
-    moment_arg::moment,
-    rmi,
-};
-use crate::cli::{
-    output,
-    report::{Exit, Outcome},
-    text,
-};
+use super::{prune_filter::PruneFilter, rmi};
+use crate::cli::{output, report::Outcome, text};
 
 #[derive(Debug, Args)]
 pub(crate) struct ImagePruneArgs {
@@ -36,10 +28,10 @@ pub(crate) struct ImagePruneArgs {
 }
 
 pub(crate) fn run(engine: &Engine, args: &ImagePruneArgs) -> Outcome {
-    let filter = Filter::parse(&args.filter, true)?;
-    let all = filter.all.unwrap_or(args.all);
+    let filter = PruneFilter::parse(&args.filter, true)?;
+    let all = filter.dangling.map_or(args.all, |dangling| !dangling);
     let mut chosen = engine.unused_images(all, &[])?;
-    chosen.retain(|image| filter.fits(image));
+    chosen.retain(|image| filter.fits(image.created, &image.config.labels));
     if args.dry_run {
         list(&chosen)?;
         return Ok(ExitCode::SUCCESS);
@@ -49,9 +41,7 @@ pub(crate) fn run(engine: &Engine, args: &ImagePruneArgs) -> Outcome {
         if !chosen.is_empty() {
             list(&chosen)?;
         }
-        output::raw("Are you sure you want to continue? [y/N] ")?;
-        std::io::Write::flush(&mut std::io::stdout())?;
-        if !output::agreed() {
+        if !output::is_agreed()? {
             return Ok(ExitCode::SUCCESS);
         }
     }
@@ -104,93 +94,4 @@ pub(super) fn tell(removed: &[Untagged]) -> std::io::Result<()> {
     }
     rmi::busy(removed);
     output::line("")
-}
-
-/// All of `--filter`; labels must all be there, and none of those with `label!`.
-#[derive(Debug, Default)]
-pub(super) struct Filter {
-    until: Option<Timestamp>,
-    labels: Vec<String>,
-    not_labels: Vec<String>,
-    /// `dangling=false` is `--all`, and the reverse.
-    all: Option<bool>,
-}
-
-impl Filter {
-    /// Docker's texts. `dangling` is one of `image prune` alone.
-    pub(super) fn parse(texts: &[String], with_dangling: bool) -> Result<Self, Exit> {
-        let mut filter = Self::default();
-        for (key, values) in by_key(texts)? {
-            match (key.as_str(), &values[..]) {
-                ("until", [until]) => {
-                    let until = moment("--filter until", Some(until))?;
-                    filter.until = Some(until.ok_or_else(|| invalid("until", ""))?);
-                }
-                ("until", _) => {
-                    let what = "more than one until filter specified";
-                    return Err(Exit::usage(what).or_code(1));
-                }
-                ("label", _) => filter.labels = values,
-                ("label!", _) => filter.not_labels = values,
-                ("dangling", [value]) if with_dangling => match value.as_str() {
-                    "true" | "1" => filter.all = Some(false),
-                    "false" | "0" => filter.all = Some(true),
-                    _ => return Err(invalid("dangling", value)),
-                },
-                (key, _) => return Err(unknown(key)),
-            }
-        }
-        Ok(filter)
-    }
-
-    pub(super) fn fits(&self, image: &UnusedImage) -> bool {
-        let labels = &image.config.labels;
-        let has = |wanted: &String| has_label(labels, wanted);
-        // What does not say when it was made is not known to be old.
-        let is_old = |until: Timestamp| image.created.is_some_and(|created| created < until);
-        self.until.is_none_or(is_old)
-            && self.labels.iter().all(has)
-            && !self.not_labels.iter().any(has)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use cowshed::ident::Digest;
-
-    #[test]
-    fn keys_are_anded_and_an_unknown_one_is_refused() {
-        let labels = [("a", "1"), ("b", "")].map(|(key, value)| (key.to_owned(), value.to_owned()));
-        let image = |created: Option<&str>| UnusedImage {
-            id: Digest::of(b""),
-            names: Vec::new(),
-            config: cowshed::image::ImageConfig {
-                labels: labels.clone().into(),
-                ..Default::default()
-            },
-            created: created.map(|text| text.parse().unwrap()),
-            bytes: 0,
-        };
-        let parse = |texts: &[&str]| {
-            let texts: Vec<_> = texts.iter().map(|text| (*text).to_owned()).collect();
-            Filter::parse(&texts, true)
-        };
-        let old = image(Some("2026-01-02T00:00:00Z"));
-        for (texts, fits) in [
-            (&[][..], true),
-            (&["until=2026-01-03T00:00:00Z"], true),
-            (&["until=2026-01-02T00:00:00Z"], false),
-            (&["until=1h", "label=a=1", "label=b"], true),
-            (&["label=a", "label=c"], false),
-            (&["label!=a=2", "label!=c"], true),
-            (&["label!=b"], false),
-        ] {
-            assert_eq!(parse(texts).unwrap().fits(&old), fits, "{texts:?}");
-        }
-        assert!(!parse(&["until=1h"]).unwrap().fits(&image(None)));
-        assert!(parse(&["until="]).is_err() && parse(&["name=x"]).is_err());
-        assert_eq!(parse(&["dangling=false"]).unwrap().all, Some(true));
-        assert!(parse(&["dangling=maybe"]).is_err());
-    }
 }

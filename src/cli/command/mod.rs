@@ -55,6 +55,7 @@ mod narrate;
 pub(crate) mod overlay;
 mod pattern;
 mod progress;
+mod prune_filter;
 pub(crate) mod ps;
 mod ps_filter;
 mod ps_row;

@@ -9,6 +9,7 @@ use super::{
     container_prune,
     filter::by_key,
     image_prune,
+    prune_filter::PruneFilter,
     volume::{Filter as VolumeFilter, prune as volume_prune},
 };
 use crate::cli::{
@@ -38,18 +39,17 @@ pub(crate) fn run(engine: &Engine, args: &PruneArgs) -> Outcome {
         let what = "ERROR: The \"until\" filter is not supported with \"--volumes\"";
         return Err(Exit::usage(what).or_code(1));
     }
-    let filter = container_prune::Filter::parse(&args.filter)?;
+    let filter = PruneFilter::parse(&args.filter, false)?;
     let mut containers = engine.stopped_containers()?;
-    containers.retain(|pruned| filter.fits(&pruned.container));
+    containers.retain(|pruned| container_prune::fits(&filter, pruned));
     let volumes = if args.volumes {
         anonymous(engine, &args.filter, &containers)?
     } else {
         Vec::new()
     };
-    let filter = image_prune::Filter::parse(&args.filter, false)?;
     let going: Vec<_> = containers.iter().map(id).collect();
     let mut images = engine.unused_images(args.all, &going)?;
-    images.retain(|image| filter.fits(image));
+    images.retain(|image| filter.fits(image.created, &image.config.labels));
     if !args.force && !is_agreed(args, &containers, &volumes, &images)? {
         return Ok(ExitCode::SUCCESS);
     }
@@ -117,9 +117,7 @@ fn is_agreed(
         image_prune::list(images)?;
         output::line("")?;
     }
-    output::raw("Are you sure you want to continue? [y/N] ")?;
-    std::io::Write::flush(&mut std::io::stdout())?;
-    Ok(output::agreed())
+    Ok(output::is_agreed()?)
 }
 
 fn tell<'n>(head: &str, names: impl Iterator<Item = &'n str>) -> std::io::Result<()> {

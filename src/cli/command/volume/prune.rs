@@ -121,9 +121,7 @@ fn is_agreed(args: &PruneArgs, table: &str, is_empty: bool) -> std::io::Result<b
     if !is_empty {
         output::raw(table)?;
     }
-    output::raw("Are you sure you want to continue? [y/N] ")?;
-    std::io::Write::flush(&mut std::io::stdout())?;
-    Ok(output::agreed())
+    output::is_agreed()
 }
 
 /// Shows volumes as `volume prune` does.

@@ -127,9 +127,7 @@ fn empty(engine: &Engine, args: &EmptyArgs) -> Outcome {
         output::line("WARNING! This will delete volumes for good:")?;
         let format = Format::new(None, TABLE, &HEADERS)?;
         format.print(&rows(engine, &chosen)?)?;
-        output::raw("Are you sure you want to continue? [y/N] ")?;
-        std::io::Write::flush(&mut std::io::stdout())?;
-        if !output::agreed() {
+        if !output::is_agreed()? {
             return Ok(ExitCode::SUCCESS);
         }
     }
