@@ -2,6 +2,10 @@
 # test.sh [lint|unit|root|leaks]...: all of them by default. The last line is the sum: every test, and every check of
 # `lint` and `leaks`, counts as one. Asks for root through sudo where a step needs it.
 set -euo pipefail
+# A shell's background job ignores what Ctrl-C sends, and so would every program below it.
+if [[ -z ${COWSHED_TEST_SIGNALS:-} ]]; then
+	COWSHED_TEST_SIGNALS=default exec env --default-signal=HUP,INT,QUIT "$0" "$@"
+fi
 packages=(acl apache2-utils attr btrfs-progs bzip2 debootstrap docker-registry e2fsprogs fish gcc groff-base iproute2 libc6-dev
 	libcap2-bin busybox-static openssh-sftp-server openssl procps python3 skopeo sshfs strace util-linux xfsprogs xz-utils zsh zstd)
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -72,8 +72,7 @@ impl Engine {
             }
         };
         let open = self.open_baked(&bakes)?;
-        let trees = (None, &open.trees[..]);
-        let layer = self.make_layer_baking(&container.record, trees, packed, durability)?;
+        let layer = self.make_layer(&container.record, &open.trees, packed, durability)?;
         drop(open);
         for line in layer.remarks.clone().into_lines() {
             self.remark(&line);

@@ -7,7 +7,7 @@ use crate::{
     layer::Baked,
     rootfs::{self, NewLayer, Source, Sync},
     store::{Blobs, Lease, Place, lease_place},
-    sys::{Dir, TimeSpec},
+    sys::Dir,
 };
 
 /// Beside the container's record.
@@ -35,33 +35,23 @@ pub struct ImageStep<'a> {
 }
 
 impl Engine {
-    /// Makes a layer of what a container changed in its root, on top of the layers of its image.
-    /// It is garbage until [`Engine::make_image`] gives it an image.
+    /// Makes a layer of what a container changed in its root, on top of the layers of its image;
+    /// the trees of `baked` take the place of what is under their names. It is garbage until
+    /// [`Engine::make_image`] gives it an image.
     ///
     /// `packed` is called as soon as nothing of the container is read any more. The caller sees to
     /// it that nobody writes there meanwhile.
-    pub fn make_layer(
+    pub(super) fn make_layer(
         &self,
         record: &ContainerRecord,
-        latest: Option<TimeSpec>,
-        packed: impl FnOnce() + Send,
-        durability: Sync,
-    ) -> Result<NewLayer, Error> {
-        self.make_layer_baking(record, (latest, &[]), packed, durability)
-    }
-
-    /// The same with trees that take the place of what is under their names.
-    pub(super) fn make_layer_baking(
-        &self,
-        record: &ContainerRecord,
-        (latest, baked): (Option<TimeSpec>, &[Baked]),
+        baked: &[Baked],
         packed: impl FnOnce() + Send,
         durability: Sync,
     ) -> Result<NewLayer, Error> {
         let snapshot = self.snapshot(record)?;
         let source = Source {
             snapshot: &snapshot,
-            latest,
+            latest: None,
             baked,
         };
         let store = self.store();
