@@ -74,15 +74,10 @@ impl Builder<'_> {
             }
             Err(error) => return Err(error.into()),
             Ok(image) => {
-                let config = images.config(&image)?;
-                let found = Platform {
-                    os: config.os,
-                    architecture: config.architecture,
-                    variant: String::new(),
-                };
-                let fits = wanted.as_ref().is_none_or(|wanted| {
-                    (&wanted.os, &wanted.architecture) == (&found.os, &found.architecture)
-                });
+                let found = Platform::of_image(&images.config(&image)?);
+                let fits = wanted
+                    .as_ref()
+                    .is_none_or(|wanted| wanted.is_met_by(&found));
                 if fits && (!anew || !may_fetch || is_id()?) {
                     return self.keep_base(image);
                 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{Error, manifest::host_architecture};
+use super::{Error, ImageConfig, manifest::host_architecture};
 
 /// `os/architecture[/variant]`, in Go's words: `linux/arm64/v8`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,20 @@ impl Platform {
             architecture: host_architecture().to_owned(),
             variant: String::new(),
         }
+    }
+
+    /// An image's own, as its config tells it; that says nothing of a variant.
+    pub fn of_image(config: &ImageConfig) -> Self {
+        Self {
+            os: config.os.clone(),
+            architecture: config.architecture.clone(),
+            variant: String::new(),
+        }
+    }
+
+    /// Whether an image that is here is of this platform, as far as its config tells.
+    pub fn is_met_by(&self, image: &Platform) -> bool {
+        (&self.os, &self.architecture) == (&image.os, &image.architecture)
     }
 
     /// How well a build fits, the less the better; `None` where it does not.

@@ -82,13 +82,8 @@ impl Fetching {
             return Ok(true);
         };
         let config = images.config(&record)?;
-        let own = Platform {
-            os: config.os,
-            architecture: config.architecture,
-            variant: String::new(),
-        };
-        let fits = platform.distance(&own).is_some()
-            || (&platform.os, &platform.architecture) == (&own.os, &own.architecture);
+        let own = Platform::of_image(&config);
+        let fits = platform.is_met_by(&own);
         if !fits && !self.may_fetch(image) {
             let what = format!(
                 "image with reference {image} was found but its platform ({own}) does not match the \
