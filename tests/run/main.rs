@@ -38,7 +38,6 @@ mod many;
 mod placing;
 mod process;
 mod saving;
-mod stores;
 mod streams;
 mod tmpfs;
 mod verbs;

@@ -1,0 +1,11 @@
+//! The store as a whole: what it is on disk, and that it survives what befalls it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/strace.rs"]
+#[expect(dead_code, reason = "shared with the other suites, which use more")]
+mod strace;
+#[path = "../support/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "shared with the other suites")]
+mod support;
+
+mod places;
