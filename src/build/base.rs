@@ -88,9 +88,10 @@ impl Builder<'_> {
                 }
             }
         }
-        if !(self.fetch)(name, platform) {
-            return Err(Error::refused(format!("image {name} could not be fetched")));
-        }
+        (self.fetch)(name, platform).map_err(|unfetched| Error::NotFetched {
+            name: name.to_owned(),
+            unfetched,
+        })?;
         self.keep_base(images.resolve(name)?)
     }
 

@@ -1,5 +1,6 @@
 //! Why a build ends without an image.
 
+use super::Unfetched;
 use crate::{
     container, control, dockerfile,
     error::{ErrorKind, Failure},
@@ -40,6 +41,14 @@ pub enum Error {
         what: String,
         /// What to type or write instead.
         hint: Option<String>,
+    },
+    /// An image is not here and cannot be fetched.
+    #[error("image {name} could not be fetched: {}", unfetched.cause)]
+    NotFetched {
+        /// As the Dockerfile names it.
+        name: String,
+        /// Why.
+        unfetched: Unfetched,
     },
     /// A signal came.
     #[error("build: stopped by signal {signal}")]
@@ -119,7 +128,9 @@ impl Failure for Error {
         match self {
             Self::Dockerfile(error) => error.kind(),
             Self::Step { source, .. } => source.kind(),
-            Self::Command { .. } | Self::Interrupted { .. } => ErrorKind::System,
+            Self::Command { .. } | Self::NotFetched { .. } | Self::Interrupted { .. } => {
+                ErrorKind::System
+            }
             Self::Refused { .. } => ErrorKind::Invalid,
             Self::System { source, .. } => source.kind(),
             Self::Archive { source, .. } => source.kind(),
@@ -136,6 +147,7 @@ impl Failure for Error {
             Self::Dockerfile(error) => error.hint(),
             Self::Step { source, .. } => source.hint(),
             Self::Command { .. } | Self::Interrupted { .. } => None,
+            Self::NotFetched { unfetched, .. } => unfetched.hint.clone(),
             Self::Refused { hint, .. } => hint.clone(),
             Self::System { source, .. } => source.hint(),
             Self::Archive { source, .. } => source.hint(),

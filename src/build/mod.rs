@@ -53,4 +53,4 @@ mod workbench;
 
 pub use begin::build;
 pub use error::Error;
-pub use request::{BuildRequest, Built, ContextFrom, DockerfileFrom, Fetch, Progress};
+pub use request::{BuildRequest, Built, ContextFrom, DockerfileFrom, Fetch, Progress, Unfetched};

@@ -57,8 +57,17 @@ pub struct BuildRequest {
     pub durability: Sync,
 }
 
-/// Has an image fetched, by its name and for a platform; `false` where that failed, which was told.
-pub type Fetch<'a> = dyn FnMut(&str, Option<&str>) -> bool + 'a;
+/// Has an image fetched, by its name and for a platform.
+pub type Fetch<'a> = dyn FnMut(&str, Option<&str>) -> Result<(), Unfetched> + 'a;
+
+/// Why an image could not be fetched, as another process told it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfetched {
+    /// Operation, object and causes.
+    pub cause: String,
+    /// What to type next.
+    pub hint: Option<String>,
+}
 
 /// What came of it.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use crate::{
     ident::{ChainId, Digest, Reference},
     image::{self, BlobRef, CONFIG_MAX, Document, ImageConfig, ImageRecord, Platform, check_count},
     mount::LOWERS_MAX,
-    registry::{Client, Download, DownloadFailure, Fetched, Part, Repository, Slots},
+    registry::{Client, Download, DownloadFailure, Fetched, Heard, Part, Repository, Slots},
     rootfs::{self, Imported, LayerSource, Layers, Sync},
     store::{Blobs, NewBlob, sweep},
     sys::{At as _, metadata_of},
@@ -43,10 +43,15 @@ pub struct Pulled {
     pub digest: Digest,
     /// It was not there before, or another had its name.
     pub is_new: bool,
+    /// Where it is for another platform than the one that was asked for by name: a single manifest
+    /// says so only in its config.
+    pub other_platform: Option<Platform>,
 }
 
 /// An image at a host, before any layer is read.
 struct Found {
+    /// Of the mirrors, the registry itself being the last.
+    number: usize,
     repository: Arc<Repository>,
     /// What the name stands for.
     digest: Digest,
@@ -73,9 +78,18 @@ impl Engine {
             None => request.reference.clone(),
         };
         sweep(self.store())?;
-        let found = find(client, &reference, request.platform.as_ref())?;
-        let host = found.repository.host();
-        let pulled = self.take_from(&found, &reference, request, listener);
+        let mut from = 0;
+        let (pulled, host) = loop {
+            let found = find(client, &reference, request.platform.as_ref(), from)?;
+            from = found.number + 1;
+            let pulled = self.take_from(&found, &reference, request, listener);
+            // A mirror may lack a layer or break down; what came of it stays.
+            match pulled {
+                Err(Error::Registry(error))
+                    if error.is_of_this_host() && from < client.count_sources(&reference) => {}
+                pulled => break (pulled, found.repository.host()),
+            }
+        };
         let pulled = self.clean_after(pulled).map_err(|error| {
             // A registry's error names the host itself.
             if matches!(error, Error::Registry(_)) {
@@ -152,19 +166,24 @@ impl Engine {
             name: reference.clone(),
             digest: found.digest,
             is_new: !known || !is_named,
+            other_platform: request.platform.as_ref().and_then(|wanted| {
+                let own = Platform::of_image(&config);
+                (!wanted.is_met_by(&own)).then_some(own)
+            }),
         })
     }
 }
 
-/// Asks the mirrors and then the registry.
+/// Asks the mirrors from the so manieth on, and then the registry.
 fn find(
     client: &Client,
     reference: &Reference,
     platform: Option<&Platform>,
+    from: usize,
 ) -> Result<Found, Error> {
     let platform = platform.cloned().unwrap_or_else(Platform::of_host);
     let mut last = None;
-    for repository in client.sources(reference) {
+    for (number, repository) in client.sources(reference).enumerate().skip(from) {
         let found = repository.and_then(|repository| {
             let top = repository.manifest(reference)?;
             let digest = top.digest;
@@ -179,6 +198,7 @@ fn find(
                     continue;
                 };
                 return Ok(Found {
+                    number,
                     repository: Arc::new(repository),
                     digest,
                     manifest,
@@ -354,11 +374,13 @@ impl<'f> Fetch<'f> {
     fn watcher(&self, blob: &BlobRef) -> crate::registry::Watcher {
         let listener = Arc::clone(self.listener);
         let (id, total) = (blob.digest.short(), blob.size);
-        Arc::new(move |done| {
-            let state = if done == total {
-                LayerState::Moved
-            } else {
-                LayerState::Moving { done, total }
+        Arc::new(move |heard| {
+            let state = match heard {
+                Heard::Bytes(done) if done == total => LayerState::Moved,
+                Heard::Bytes(done) => LayerState::Moving { done, total },
+                Heard::Broke(pause) => {
+                    LayerState::Retrying(pause.as_secs() + u64::from(pause.subsec_nanos() > 0))
+                }
             };
             layer(&listener, &id, state);
         })

@@ -16,6 +16,8 @@ pub enum LayerState {
         /// In all.
         total: u64,
     },
+    /// The connection broke or stood still; another one is made after so many seconds, rounded up.
+    Retrying(u64),
     /// All of them have.
     Moved,
     /// It is unpacked and has its place.

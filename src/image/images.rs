@@ -77,8 +77,8 @@ pub type Names = BTreeMap<Reference, Digest>;
 /// The images of a store.
 #[derive(Debug)]
 pub struct Images<'s> {
-    store: &'s Store,
-    dir: &'s Dir,
+    pub(super) store: &'s Store,
+    pub(super) dir: &'s Dir,
     blobs: Blobs<'s>,
 }
 
@@ -97,7 +97,7 @@ fn called(error: Error, text: &str) -> Error {
     }
 }
 
-fn record_name(manifest: Digest) -> String {
+pub(super) fn record_name(manifest: Digest) -> String {
     format!("{}.json", manifest.hex())
 }
 
@@ -244,25 +244,6 @@ impl<'s> Images<'s> {
         Ok(found.map_or(digest, |record| record.manifest))
     }
 
-    /// Notes where a registry has an image; `source` has a digest and no tag.
-    pub fn note_source(&self, manifest: Digest, source: &Reference) -> Result<(), Error> {
-        let _lease = self.lease()?;
-        let Some(mut record) = self.find(manifest)? else {
-            return Ok(());
-        };
-        if record.sources.contains(source) {
-            return Ok(());
-        }
-        record.sources.push(source.clone());
-        Ok(record::replace(
-            self.store,
-            self.dir,
-            &record_name(manifest),
-            &record,
-            Durability::Synced,
-        )?)
-    }
-
     /// Whether an image came without a manifest, so that its own was made up here.
     pub fn is_made_up(&self, record: &ImageRecord) -> Result<bool, Error> {
         let blobs: Vec<_> = record
@@ -331,7 +312,7 @@ impl<'s> Images<'s> {
         Ok((record, moved?))
     }
 
-    fn lease(&self) -> Result<Lease, Error> {
+    pub(super) fn lease(&self) -> Result<Lease, Error> {
         Ok(lease_place(self.store, Place::Images, true)?)
     }
 
@@ -383,7 +364,9 @@ impl<'s> Images<'s> {
     /// Takes names away.
     pub fn untag(&self, names: &[Reference]) -> Result<(), Error> {
         let _lease = self.lease()?;
-        self.take_names(names)
+        let before = self.names()?;
+        self.take_names(names)?;
+        self.forget_sources(&before, names)
     }
 
     /// Under the lease. Durable when it returns, with whatever was done in the directory before.

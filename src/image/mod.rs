@@ -25,6 +25,7 @@ mod oci_layout;
 mod platform;
 mod run_config;
 mod saving;
+mod sources;
 mod synthesis;
 
 pub use build_step::BuildStep;

@@ -46,6 +46,11 @@ impl Client {
         endpoints.map(|endpoint| self.open(reference, &endpoint, "pull"))
     }
 
+    /// How many sources there are; nobody is asked.
+    pub fn count_sources(&self, reference: &Reference) -> usize {
+        self.settings.endpoints(reference.domain()).len()
+    }
+
     /// Where a reference's repository is written.
     pub fn target(&self, reference: &Reference) -> Result<Repository, Error> {
         let home = self.settings.home(reference.domain());

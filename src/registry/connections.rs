@@ -29,8 +29,8 @@ use crate::sys::addresses_of;
 /// For a server to take the connection.
 const CONNECT: Duration = Duration::from_secs(15);
 
-/// For the next bytes to come or go.
-const STALL: Duration = Duration::from_mins(1);
+/// For the next bytes to come or go; a download then goes on over another connection.
+const STALL: Duration = Duration::from_secs(30);
 
 /// More addresses than this are of no use.
 const ADDRESSES: usize = 16;

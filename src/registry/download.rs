@@ -34,8 +34,17 @@ pub struct Part {
     pub length: u64,
 }
 
-/// Is told how many bytes are there.
-pub type Watcher = Arc<dyn Fn(u64) + Send + Sync>;
+/// What a download tells meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// So many bytes are there.
+    Bytes(u64),
+    /// The connection broke; the next one is made after so long.
+    Broke(Duration),
+}
+
+/// Is told how far it is.
+pub type Watcher = Arc<dyn Fn(Heard) + Send + Sync>;
 
 /// Why a download failed, for whoever sees only that a reader failed.
 pub type Failure = Arc<Mutex<Option<Error>>>;
@@ -183,7 +192,9 @@ impl Download {
         if !is_passing || never_was || self.broken > TRIES {
             return Err(error);
         }
-        thread::sleep(PAUSE * 2_u32.pow(self.broken - 1));
+        let pause = PAUSE * 2_u32.pow(self.broken - 1);
+        (self.watcher)(Heard::Broke(pause));
+        thread::sleep(pause);
         Ok(())
     }
 
@@ -254,7 +265,7 @@ impl Read for Download {
         };
         match read {
             Ok(count) => {
-                (self.watcher)(self.at);
+                (self.watcher)(Heard::Bytes(self.at));
                 Ok(count)
             }
             Err(error) => {

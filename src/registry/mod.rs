@@ -36,7 +36,7 @@ mod url;
 
 pub use client::Client;
 pub use credentials::{Credential, Credentials, HUB_KEY, Kept};
-pub use download::{Download, Failure as DownloadFailure, Part, Watcher};
+pub use download::{Download, Failure as DownloadFailure, Heard, Part, Watcher};
 pub use login::login;
 pub use repository::{Fetched, Repository};
 pub use settings::Settings;

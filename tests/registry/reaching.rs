@@ -14,7 +14,7 @@ use nix::{
 };
 
 use crate::{
-    making::{Codec, sample},
+    making::{Codec, Layer, sample},
     peer::{Content, Peer, image},
     scene::{Registry, Scene, directory},
     support::{create, finish},
@@ -171,22 +171,32 @@ fn root_names_are_found_in_etc_hosts_and_others_need_tls() {
     );
 }
 
+/// An image where a mirror of Docker Hub has it, too.
+fn full_content(layers: &[Layer]) -> Content {
+    let mut content = image(layers);
+    for (path, value) in content.clone() {
+        content.insert(path.replace("/v2/x/", "/v2/library/x/"), value);
+    }
+    content
+}
+
 #[test]
 #[ignore = "needs root"]
 fn root_mirrors_are_asked_first_and_stand_in_for_each_other() {
     let empty = Peer::start(Content::new(), |_, _| false);
     let layers = sample(Codec::Gzip);
-    let full = {
-        let mut content = image(&layers);
-        for (path, value) in content.clone() {
-            content.insert(path.replace("/v2/x/", "/v2/library/x/"), value);
-        }
+    let full = Peer::start(full_content(&layers), |_, _| false);
+    // Has the manifest, and not the layers.
+    let poor = {
+        let mut content = full_content(&layers);
+        // Layers are gzip, the config is not.
+        content.retain(|_, (_, bytes)| !bytes.starts_with(b"\x1f\x8b"));
         Peer::start(content, |_, _| false)
     };
     let scene = Scene::new();
     let settings = format!(
-        r#"{{"registry-mirrors":["http://127.0.0.1:1","http://{}","http://{}/"]}}"#,
-        empty.host, full.host
+        r#"{{"registry-mirrors":["http://127.0.0.1:1","http://{}","http://{}","http://{}/"]}}"#,
+        empty.host, poor.host, full.host
     );
     scene.settings(&settings);
     let out = scene.pull("x");
@@ -197,6 +207,7 @@ fn root_mirrors_are_asked_first_and_stand_in_for_each_other() {
     );
     assert_eq!(empty.seen("/v2/library/x/manifests/latest").len(), 1);
     assert_eq!(empty.seen("/blobs/").len(), 0);
+    assert!(!poor.seen("/blobs/").is_empty());
     assert!(
         scene
             .ok(&["images", "--format", "{{.Repository}}:{{.Tag}}"])

@@ -103,6 +103,14 @@ fn root_what_is_pushed_here_is_pulled_into_an_empty_store() {
     assert_eq!(scene.ok(&["pull", "-q", &name]), format!("{name}\n"));
     let digests = &scene.home.inspect(&name)["RepoDigests"];
     assert_eq!(*digests, json!([format!("{bare}@{manifest}")]));
+    // With its last name a repository is no source of the image any more.
+    scene.ok(&["tag", &name, "elsewhere:1"]);
+    scene.ok(&["tag", &name, &format!("{bare}:other")]);
+    scene.ok(&["rmi", &name]);
+    let digests = || scene.home.inspect("elsewhere:1")["RepoDigests"].clone();
+    assert_eq!(digests(), json!([format!("{bare}@{manifest}")]));
+    scene.ok(&["rmi", &format!("{bare}:other")]);
+    assert_eq!(digests(), json!([]));
 
     // The journal has Docker's words.
     let events = scene.ok(&["events", "--since", "1h", "--until", "0s"]);
@@ -195,6 +203,8 @@ fn root_the_build_for_the_platform_is_chosen() {
     // Docker shows the index, and takes its digest for a name.
     let by_digest = format!("{}@{digest}", name.trim_end_matches(":1"));
     assert_eq!(scene.home.inspect(&name)["RepoDigests"], json!([by_digest]));
+    let told = scene.ok(&["images", "--digests", "--format", "{{.Digest}}"]);
+    assert_eq!(told, format!("{digest}\n"));
     assert_eq!(shown(&by_digest), host);
     for platform in ["linux/s390x", "arm64"] {
         scene.ok(&["pull", "--sync", "none", "--platform", platform, &name]);
@@ -203,6 +213,24 @@ fn root_the_build_for_the_platform_is_chosen() {
             platform.rsplit('/').next().unwrap()
         );
     }
+    // One manifest alone says it in its config: Docker takes it, and warns.
+    let single = registry.name("single:1");
+    push_by_skopeo(&scene, &Layout::of(&sample(Codec::Gzip)), &single, &[]);
+    let done = scene.cowshed(&[
+        "pull",
+        "--sync",
+        "none",
+        "--platform",
+        "linux/s390x",
+        &single,
+    ]);
+    assert!(
+        done.code == Some(0)
+            && done
+                .err
+                .contains("does not match the specified platform: wanted linux/s390x"),
+        "{done:?}"
+    );
     let image = scene.manifest(&name);
     scene.refused(
         &["pull", "--platform", "linux/riscv64", &name],

@@ -114,6 +114,7 @@ fn root_an_image_that_cannot_be_fetched_is_told_with_its_line() {
         assert!(done.err.contains("Connection refused"), "{}", done.err);
         let place = format!("cowshed: error: Dockerfile:{line}: ");
         assert!(done.err.contains(&place), "{}", done.err);
+        assert_eq!(done.err.matches("error:").count(), 1, "{}", done.err);
         done.fails(1, &format!("image {NOWHERE} could not be fetched"));
     }
     shed.assert_no_containers();

@@ -161,7 +161,7 @@ pub(crate) fn run(engine: &Engine, args: &BuildArgs) -> Outcome {
             quiet,
             platform,
         };
-        fetching.fetch(engine, name).is_ok()
+        fetching.fetch_untold(engine, name)
     };
     let mut tell = |progress| narrator.tell(&progress);
     let built = build::build(engine, &request, &mut fetch, &mut tell);

@@ -223,6 +223,16 @@ fn id(line: &Line, whole: bool) -> String {
     }
 }
 
+/// What the repository has under the name, which may be an index; the image's own manifest where it
+/// is in no registry.
+fn digest(line: &Line) -> Digest {
+    let repository = line.name.as_ref().map(Reference::familiar_repository);
+    let mut sources = line.record.sources.iter().rev();
+    let source = sources.find(|source| Some(source.familiar_repository()) == repository);
+    let digest = source.and_then(Reference::digest);
+    digest.unwrap_or(line.record.manifest)
+}
+
 pub(super) fn row(line: &Line, whole: bool) -> Row {
     let (repository, tag) = repository_and_tag(line);
     let size = text::size(line.record.bytes(), 3);
@@ -231,7 +241,7 @@ pub(super) fn row(line: &Line, whole: bool) -> Row {
         "N/A".to_owned(),
         created.map_or_else(String::new, |created| created.table()),
         text::ago(created),
-        line.record.manifest.to_string(),
+        digest(line).to_string(),
         id(line, whole),
         repository,
         "N/A".to_owned(),

@@ -5,11 +5,12 @@
 
 use std::{
     os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use clap::ValueEnum;
 use cowshed::{
+    build::Unfetched,
     container::{Engine, Error, RunRequest},
     ident::Reference,
     image::{self, Platform},
@@ -104,22 +105,7 @@ impl Fetching {
     }
 
     pub(crate) fn fetch(&self, engine: &Engine, image: &str) -> Result<(), Exit> {
-        let mut pull = Command::new("/proc/self/exe");
-        pull.arg("--root").arg(engine.store().path());
-        pull.args(["pull", "--in-passing"]);
-        if self.quiet {
-            pull.arg("--quiet");
-        }
-        if let Some(platform) = &self.platform {
-            pull.args(["--platform", platform]);
-        }
-        // Standard output is the container's.
-        let stderr = std::io::stderr().as_fd().try_clone_to_owned()?;
-        pull.arg("--")
-            .arg(image)
-            .stdin(Stdio::null())
-            .stdout(stderr);
-        match pull.status() {
+        match self.pull(engine, image)?.status() {
             Ok(status) if status.success() => Ok(()),
             // It has said why, or somebody has stopped it.
             Ok(status) => {
@@ -129,5 +115,80 @@ impl Fetching {
             }
             Err(error) => Err(Exit::usage(format!("start a pull: {error}"))),
         }
+    }
+
+    /// The same for somebody who tells the error in a place of its own.
+    pub(crate) fn fetch_untold(&self, engine: &Engine, image: &str) -> Result<(), Unfetched> {
+        let not_started = |error: std::io::Error| Unfetched {
+            cause: format!("start a pull: {error}"),
+            hint: None,
+        };
+        let pull = self.pull(engine, image).map_err(not_started)?;
+        let done = { pull }.stderr(Stdio::piped()).spawn();
+        let done = done.and_then(Child::wait_with_output);
+        let done = done.map_err(not_started)?;
+        let said = String::from_utf8_lossy(&done.stderr);
+        let (remarks, error) = said.split_at(said.find(ERROR).unwrap_or(said.len()));
+        for remark in remarks.lines() {
+            report::line(remark);
+        }
+        if done.status.success() {
+            return Ok(());
+        }
+        Err(unfetched(error, &done.status.to_string()))
+    }
+
+    /// Standard output is the container's, and so not the pull's.
+    fn pull(&self, engine: &Engine, image: &str) -> std::io::Result<Command> {
+        let mut pull = Command::new("/proc/self/exe");
+        pull.arg("--root").arg(engine.store().path());
+        pull.args(["pull", "--in-passing"]);
+        if self.quiet {
+            pull.arg("--quiet");
+        }
+        if let Some(platform) = &self.platform {
+            pull.args(["--platform", platform]);
+        }
+        let stderr = std::io::stderr().as_fd().try_clone_to_owned()?;
+        pull.arg("--")
+            .arg(image)
+            .stdin(Stdio::null())
+            .stdout(stderr);
+        Ok(pull)
+    }
+}
+
+/// How an error begins.
+const ERROR: &str = "cowshed: error: ";
+
+/// An error as it was told to a user.
+fn unfetched(told: &str, status: &str) -> Unfetched {
+    let (mut causes, mut hint) = (Vec::new(), None);
+    for line in told.lines() {
+        let line = line.strip_prefix(ERROR).unwrap_or(line);
+        match line.strip_prefix("hint: ") {
+            Some(text) => hint = Some(text.to_owned()),
+            None => causes.push(line.strip_prefix("caused by: ").unwrap_or(line)),
+        }
+    }
+    let cause = if causes.is_empty() {
+        status.to_owned()
+    } else {
+        causes.join(": ")
+    };
+    Unfetched { cause, hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_was_told_is_read_again() {
+        let told = "cowshed: error: pull a\ncaused by: b\ncaused by: c\nhint: d\n";
+        let read = unfetched(told, "");
+        assert_eq!(read.cause, "pull a: b: c");
+        assert_eq!(read.hint.as_deref(), Some("d"));
+        assert_eq!(unfetched("", "signal: 9").cause, "signal: 9");
     }
 }

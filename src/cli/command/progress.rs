@@ -95,6 +95,7 @@ impl Screen {
     fn layer(&mut self, id: String, state: LayerState, out: &mut Vec<u8>) {
         let found = self.lines.iter().position(|line| line.id == id);
         let is_moving = matches!(state, LayerState::Moving { .. });
+        let is_repeated = is_moving || matches!(state, LayerState::Retrying(_));
         let now = Instant::now();
         let Some(at) = found else {
             let shown = text(self.way, &state);
@@ -112,7 +113,7 @@ impl Screen {
         let count = self.lines.len();
         let line = &mut self.lines[at];
         // What was there does not become complete by what is done for others.
-        if line.state == LayerState::Exists || is_same_kind(&line.state, &state) && !is_moving {
+        if line.state == LayerState::Exists || is_same_kind(&line.state, &state) && !is_repeated {
             return;
         }
         let Some(shown) = text(self.way, &state).filter(|shown| *shown != line.shown) else {
@@ -141,6 +142,10 @@ fn is_same_kind(one: &LayerState, other: &LayerState) -> bool {
 /// Docker's words.
 fn text(way: Way, state: &LayerState) -> Option<String> {
     let words = match (way, state) {
+        (_, LayerState::Retrying(1)) => "Retrying in 1 second",
+        (_, LayerState::Retrying(seconds)) => {
+            return Some(format!("Retrying in {seconds} seconds"));
+        }
         (Way::Pull, LayerState::Wanted) => "Pulling fs layer",
         (Way::Pull, LayerState::Exists) => "Already exists",
         (Way::Pull, LayerState::Moved) => "Download complete",

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::cli::{
     output,
-    report::{Exit, Outcome},
+    report::{self, Exit, Outcome},
 };
 
 #[derive(Debug, Args)]
@@ -70,7 +70,15 @@ pub(crate) fn run(engine: &Engine, args: &PullArgs) -> Outcome {
             platform: platform.clone(),
             durability: args.sync.into(),
         };
-        engine.pull(&client, &request, &listener)
+        let pulled = engine.pull(&client, &request, &listener)?;
+        if let (Some(wanted), Some(own)) = (&platform, &pulled.other_platform) {
+            let name = pulled.name.familiar();
+            report::line(&format!(
+                "WARNING: image with reference {name} was found but does not match the specified platform: wanted \
+                 {wanted}, actual: {own}"
+            ));
+        }
+        Ok(pulled)
     };
     if args.all_tags {
         return all(engine, args, (&client, &reference), pull);
