@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     layer::{CopyForm, Dialect, Subject, pack_copy},
-    sys::{Dir, RootDir, SysError},
+    sys::{Dir, NewFile, RootDir, SysError},
 };
 
 impl Engine {
@@ -37,30 +37,23 @@ impl Engine {
         let (dir, name) = output_place(&root, &to, "export container")?;
         let reach = self.reach(container, Extent::Union)?;
         let signals = Signals::catch()?;
-        let fresh = format!(".{}.cowshed-export-{}", name.display(), std::process::id());
         let mine = |source| failed("write export", source);
-        let mut file = dir.create_file(&fresh, 0o600).map_err(mine)?;
-        let written = (|| {
-            let mut piped = start(&reach, Extent::Union, export)?;
-            let data = piped.take_data().map(|data| Watched::pipe(data, &signals));
-            let copied = data
-                .transpose()?
-                .map_or(Ok(0), |mut data| io::copy(&mut data, &mut file));
-            if copied.is_err() {
-                piped.kill();
-            }
-            let answer = hear(piped.finish());
-            if let Some(interrupted) = signals.interrupted() {
-                return Err(interrupted.into());
-            }
-            copied.map_err(|error| mine(SysError::from_io("write", to.shown(), &error)))?;
-            dir.rename(&fresh, &dir, &name).map_err(mine)?;
-            Ok(answer?.remarks.into_lines())
-        })();
-        if written.is_err() {
-            dir.remove_file(&fresh).ok();
+        let new = NewFile::begin(dir, &name).map_err(mine)?;
+        let mut piped = start(&reach, Extent::Union, export)?;
+        let data = piped.take_data().map(|data| Watched::pipe(data, &signals));
+        let copied = data
+            .transpose()?
+            .map_or(Ok(0), |mut data| io::copy(&mut data, &mut new.file()));
+        if copied.is_err() {
+            piped.kill();
         }
-        written
+        let answer = hear(piped.finish());
+        if let Some(interrupted) = signals.interrupted() {
+            return Err(interrupted.into());
+        }
+        copied.map_err(|error| mine(SysError::from_io("write", to.shown(), &error)))?;
+        new.publish(true).map_err(mine)?;
+        Ok(answer?.remarks.into_lines())
     }
 }
 

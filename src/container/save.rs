@@ -21,7 +21,9 @@ use crate::{
     image::{self, Images, SaveFormat, SaveTarget, Saved},
     layer::{self, Encoding, Sink, TarWriter},
     store::{Place, lease_place},
-    sys::{At as _, Dir, Result as SysResult, RootDir, SysError, process, remove_tree, sync},
+    sys::{
+        At as _, Dir, NewFile, Result as SysResult, RootDir, SysError, process, remove_tree, sync,
+    },
 };
 
 /// What `save` was asked to do.
@@ -54,19 +56,12 @@ impl Engine {
         let (dir, name) = output_place(&root, &to, "save image")?;
         let fails = |source| failed("write archive", source);
         let signals = Signals::catch()?;
-        let fresh = unfinished(&name);
-        let file = dir.create_file(&fresh, 0o600).map_err(fails)?;
+        let new = NewFile::begin(dir, &name).map_err(fails)?;
         let written = (|| {
-            let own = file.try_clone().at("dup", || "").map_err(fails)?;
-            let out = Watched::shared(own, &signals);
-            self.write_archive(request, out, &signals)?;
-            let named = sync::data(&file).and_then(|()| dir.rename(&fresh, &dir, &name));
-            named.and_then(|()| sync::directory(&dir)).map_err(fails)
+            let own = new.file().try_clone().at("dup", || "").map_err(fails)?;
+            self.write_archive(request, Watched::shared(own, &signals), &signals)?;
+            new.publish(true).map_err(fails)
         })();
-        if written.is_err() {
-            // The first error is the one to tell.
-            dir.remove_file(&fresh).ok();
-        }
         written.map_err(|error| or_interrupted(error, &signals))
     }
 

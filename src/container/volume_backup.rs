@@ -81,7 +81,7 @@ impl Engine {
         let spool = self.spool()?;
         let (file, shown) = match &mut output {
             Output::Stream(file) => (file.try_clone(), "standard output"),
-            Output::File(fresh) => (fresh.file.try_clone(), fresh.shown()),
+            Output::File(fresh) => (fresh.file().try_clone(), fresh.shown()),
         };
         let dup = |error| failed("write backup", SysError::from_io("dup", "", &error));
         let mut out = Counted {

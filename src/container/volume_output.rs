@@ -1,10 +1,6 @@
 //! Where a backup goes: a file that is there only when it is whole, or standard output.
 
-use std::{
-    ffi::{OsStr, OsString},
-    fs::File,
-    os::unix::ffi::OsStrExt as _,
-};
+use std::{ffi::OsStr, fs::File};
 
 use super::{
     CopyError, Error,
@@ -14,10 +10,7 @@ use super::{
     copy_out::standard_output,
     copy_rule::{Found, Typed},
 };
-use crate::sys::{Dir, FileKind, sync};
-
-/// As much of a name as is left room for what is put around it (NAME_MAX is 255).
-const STEM_MAX: usize = 200;
+use crate::sys::{FileKind, NewFile};
 
 /// An open place for a backup.
 #[derive(Debug)]
@@ -26,14 +19,10 @@ pub(super) enum Output {
     File(Fresh),
 }
 
-/// A file beside its final name; removed unless it gets that name.
+/// A file that is to be.
 #[derive(Debug)]
 pub(super) struct Fresh {
-    dir: Dir,
-    name: OsString,
-    /// `.NAME.cowshed-backup-PID`: so that what a killed process left is known for what it is.
-    unfinished: OsString,
-    pub(super) file: File,
+    new: NewFile,
     /// How the final name is told.
     shown: String,
     replaces: bool,
@@ -69,18 +58,10 @@ impl Output {
             None | Some(FileKind::File) => {}
             Some(_) => return Err(refuse("it is no regular file: use -o - and a redirection")),
         }
-        let stem = target.name().as_bytes();
-        let stem = OsStr::from_bytes(&stem[..stem.len().min(STEM_MAX)]);
-        let mut fresh = OsString::from(".");
-        fresh.push(stem);
-        fresh.push(format!(".cowshed-backup-{}", std::process::id()));
-        let file = dir.create_file(&fresh, 0o600);
-        let file = file.map_err(|source| failed(&format!("write backup {shown}"), source))?;
+        let new = NewFile::begin(dir, target.name());
+        let new = new.map_err(|source| failed(&format!("write backup {shown}"), source))?;
         Ok(Self::File(Fresh {
-            name: target.name().to_owned(),
-            dir,
-            unfinished: fresh,
-            file,
+            new,
             shown,
             replaces,
         }))
@@ -88,34 +69,18 @@ impl Output {
 }
 
 impl Fresh {
+    pub(super) fn file(&self) -> &File {
+        self.new.file()
+    }
+
     /// Gives it its name, durably; answers the name.
-    pub(super) fn publish(mut self) -> Result<String, Error> {
-        let named = (|| {
-            sync::data(&self.file)?;
-            if self.replaces {
-                self.dir.rename(&self.unfinished, &self.dir, &self.name)?;
-            } else {
-                self.dir
-                    .rename_new(&self.unfinished, &self.dir, &self.name)?;
-            }
-            sync::directory(&self.dir)
-        })();
+    pub(super) fn publish(self) -> Result<String, Error> {
+        let named = self.new.publish(self.replaces);
         named.map_err(|source| failed(&format!("write backup {}", self.shown), source))?;
-        // It has another name now.
-        self.unfinished.clear();
-        Ok(std::mem::take(&mut self.shown))
+        Ok(self.shown)
     }
 
     pub(super) fn shown(&self) -> &str {
         &self.shown
-    }
-}
-
-impl Drop for Fresh {
-    fn drop(&mut self) {
-        if !self.unfinished.is_empty() {
-            // The error that ended it is the one to tell.
-            self.dir.remove_file(&self.unfinished).ok();
-        }
     }
 }

@@ -31,6 +31,7 @@ pub mod mount;
 pub mod mountinfo;
 mod name_lookup;
 pub mod namespace;
+mod new_file;
 mod packet;
 mod piped;
 pub mod process;
@@ -56,6 +57,7 @@ pub use error::{At, Result, SysError};
 pub use lines::Lines;
 pub use metadata::{FileKind, Metadata, TimeSpec, metadata_at, metadata_of};
 pub use name_lookup::addresses_of;
+pub use new_file::NewFile;
 pub use packet::{
     accept, connect_in, listen_in, packet_pair, receive_packet, receive_with_fd, send_packet,
     try_receive_packet, try_send_packet,

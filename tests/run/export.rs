@@ -122,7 +122,7 @@ fn root_export_refuses_what_docker_refuses_and_leaves_nothing() {
             .unwrap()
             .file_name()
             .to_string_lossy()
-            .contains("cowshed-export")
+            .contains("cowshed")
     });
     assert_eq!(hidden.count(), 0);
     // To standard output, and with the long name of the command.
