@@ -143,8 +143,18 @@ impl Engine {
             Some(view) => vec![view],
             None if text.contains('/') && directory.is_some() => Vec::new(),
             None => {
-                let image = self.images()?.resolve(text)?.id;
-                let own = views.iter().filter(|view| view.mount.image == image);
+                let image = self.images()?.resolve(text);
+                // A name may be gone while the mount keeps the image.
+                let by_name = views.iter().any(|view| view.mount.name == text);
+                let image = match image {
+                    Err(_) if by_name => None,
+                    image => Some(image?.id),
+                };
+                let is_it = |view: &&MountedView| match image {
+                    Some(id) => view.mount.image == id,
+                    None => view.mount.name == text,
+                };
+                let own = views.iter().filter(is_it);
                 own.filter(|view| !view.here.is_empty()).collect()
             }
         };

@@ -203,7 +203,7 @@ impl Stage {
         for (key, value) in OPTIONS {
             options.extend([",", key, "=", value]);
         }
-        mount::overlay_by_options(Path::new(&link_to(place.as_fd())), &options)?;
+        mount::overlay_by_options("overlay", Path::new(&link_to(place.as_fd())), &options)?;
         mount::clone_tree(furniture.open_dir(Path::new(name))?, Depth::Top)
     }
 
@@ -234,20 +234,6 @@ impl Stage {
     }
 }
 
-/// A union of directories that nobody can write to, the first one topmost, two of them at least. It
-/// is mounted nowhere and ends with the descriptor, unless it is attached; tables of mounts show
-/// `source` for it. Set-user-id programs and devices in it have no power.
-///
-/// Needs Linux 6.8.
-pub fn read_only_union(lowers: &[BorrowedFd<'_>], source: &str) -> Result<OwnedFd> {
-    let overlay = FsContext::without_source("overlay")?;
-    overlay.set("source", source)?;
-    let attributes = Attributes::READ_ONLY
-        .with(Attributes::NO_DEV)
-        .with(Attributes::NO_SUID);
-    finish_union(overlay, lowers, None, attributes)
-}
-
 fn by_fs_context(
     lowers: &[BorrowedFd<'_>],
     upper: Option<(BorrowedFd<'_>, BorrowedFd<'_>)>,
@@ -256,7 +242,7 @@ fn by_fs_context(
     finish_union(FsContext::open("overlay")?, lowers, upper, attributes)
 }
 
-fn finish_union(
+pub(super) fn finish_union(
     overlay: FsContext,
     lowers: &[BorrowedFd<'_>],
     upper: Option<(BorrowedFd<'_>, BorrowedFd<'_>)>,
@@ -287,7 +273,7 @@ fn kind_of(path: &Path) -> String {
 }
 
 /// A path that leads to what is open, and nowhere else.
-fn link_to(fd: BorrowedFd<'_>) -> String {
+pub(super) fn link_to(fd: BorrowedFd<'_>) -> String {
     format!("/proc/self/fd/{}", fd.as_raw_fd())
 }
 

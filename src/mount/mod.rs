@@ -30,12 +30,12 @@ mod size;
 pub mod system;
 mod tmpfs;
 mod union_options;
+mod view;
 mod volume_flag;
 mod volumes_from;
 
 pub use action::{Action, Narration};
 pub use apply::{FindUser, Stage};
-pub use apply_forms::read_only_union;
 pub use forms::{ImageRequest, OverlayRequest, Stored, Upper};
 pub use idmap::{IdMap, Mapping};
 pub use mount_flag::parse_mount_flag;
@@ -54,6 +54,7 @@ pub use sharing::Sharing;
 pub use size::{TmpfsSize, parse_bytes};
 pub use tmpfs::{AccessTime, HugePages, TmpfsOptions, parse_tmpfs_flag};
 pub use union_options::UnionOptions;
+pub use view::read_only_union;
 pub use volume_flag::parse_volume_flag;
 pub use volumes_from::{VolumesFrom, parse_volumes_from};
 

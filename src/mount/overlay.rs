@@ -104,7 +104,7 @@ impl Overlay {
             .collect();
         let options = self.option_string(&lowers.join(":"), "upper", "work");
         let merged = self.base.join(&self.merged);
-        mount::overlay_by_options(&merged, &options)?;
+        mount::overlay_by_options("overlay", &merged, &options)?;
         Dir::open(&merged).map(Dir::into_fd)
     }
 

@@ -178,18 +178,12 @@ pub fn set_namespace_propagation(propagation: PropagationType) -> Result<()> {
 }
 
 /// mount(2) of an overlay with an option string, for kernels without `lowerdir+` (before 6.8).
-pub fn overlay_by_options(target: &Path, options: &str) -> Result<()> {
+pub fn overlay_by_options(source: &str, target: &Path, options: &str) -> Result<()> {
     let flags = MsFlags::MS_NODEV;
-    nix::mount::mount(
-        Some("overlay"),
-        target,
-        Some("overlay"),
-        flags,
-        Some(options),
-    )
-    .at("mount", || {
-        format!("overlay, {}, {options}", target.display())
-    })
+    nix::mount::mount(Some(source), target, Some("overlay"), flags, Some(options))
+        .at("mount", || {
+            format!("overlay, {}, {options}", target.display())
+        })
 }
 
 /// Makes the directory we stand in the root and drops the old one (pivot_root(2), NOTES: the

@@ -7,7 +7,7 @@ use std::{
 };
 
 use nix::{
-    sched::{CloneFlags, setns},
+    sched::{CloneFlags, setns, unshare},
     sys::socket::{AddressFamily, SockFlag, SockType, socket},
 };
 
@@ -46,6 +46,19 @@ impl MountNamespace {
     fn enter(&self) -> Result<()> {
         setns(&self.0, CloneFlags::CLONE_NEWNS).at("setns", || "CLONE_NEWNS")
     }
+}
+
+/// Does something in a copy of this process's mount namespace that ends with it, but for what it
+/// gives back.
+///
+/// A thread of its own does it, which has ended when this returns.
+pub fn apart<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    let apart = || {
+        unshare(CloneFlags::CLONE_NEWNS).at("unshare", || "CLONE_NEWNS")?;
+        work()
+    };
+    let done = std::thread::scope(|scope| scope.spawn(apart).join());
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Sets the hostname of this UTS namespace.

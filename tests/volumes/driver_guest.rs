@@ -51,5 +51,5 @@ fn root_nfs_and_cifs_in_a_guest() {
     let told = format!("{done:?}\n{stdout}\n{stderr}");
     let checks = |word: &str| stdout.lines().filter(|line| line.starts_with(word)).count();
     assert_eq!(checks("FAILED"), 0, "{told}");
-    assert_eq!(checks("ok "), 15, "{told}");
+    assert_eq!(checks("ok "), 19, "{told}");
 }

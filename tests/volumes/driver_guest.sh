@@ -27,6 +27,14 @@ mkdir -p tree/bin
 cp /bin/busybox tree/bin/
 for program in sh cat echo mount sleep ls; do ln -s busybox tree/bin/$program; done
 cowshed import --sync=none tree base >/dev/null
+# The guest's kernel knows no lowerdir+.
+echo 'echo from an image' >tree/bin/script
+cowshed import --sync=none tree scripted >/dev/null
+is 'image: cat' 'echo from an image' cowshed image cat scripted /bin/script
+is 'image: ls-files' /bin/script cowshed image ls-files scripted /bin/script
+view=$(cowshed image mount scripted)
+is 'image: mount' 'echo from an image' cat "$view/bin/script"
+is 'image: unmount' "$view" cowshed image unmount scripted
 
 modprobe nfsd
 mount -t nfsd nfsd /proc/fs/nfsd
