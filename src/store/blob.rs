@@ -57,6 +57,14 @@ impl Drop for NewBlob<'_> {
     }
 }
 
+impl NewBlob<'_> {
+    /// It is no longer in `tmp/`.
+    fn is_placed(&mut self) {
+        self.tmp = None;
+        self.kept_from = Some(0);
+    }
+}
+
 impl<'s> Blobs<'s> {
     /// The blobs of a store.
     pub fn open(store: &'s Store) -> Result<Self, Error> {
@@ -116,14 +124,12 @@ impl<'s> Blobs<'s> {
         })
     }
 
-    /// Gives a written blob its name; one that is there already stays.
+    /// Gives a written blob its name, in the place of one that is there already.
     pub fn commit(&self, mut blob: NewBlob<'_>, digest: Digest) -> Result<(), Error> {
         self.tmp
             .rename(&blob.name, self.dir, digest.hex())
             .map_err(|source| Error::Blob { digest, source })?;
-        blob.tmp = None;
-        // It is no longer in `tmp/`.
-        blob.kept_from = Some(0);
+        blob.is_placed();
         Ok(())
     }
 
@@ -140,8 +146,18 @@ impl<'s> Blobs<'s> {
             .at("write", || digest.hex())
             .and_then(|()| sync::data(&blob.file))
             .map_err(|source| Error::Blob { digest, source })?;
-        self.commit(blob, digest)?;
+        self.place(blob, digest)?;
         Ok(digest)
+    }
+
+    /// Gives a small blob its name; a good one that has it stays: whoever relies on that has locked it.
+    fn place(&self, mut blob: NewBlob<'_>, digest: Digest) -> Result<(), Error> {
+        match self.tmp.rename_new(&blob.name, self.dir, digest.hex()) {
+            Ok(()) => blob.is_placed(),
+            Err(error) if error.errno() == Some(Errno::EEXIST) && self.read(digest).is_ok() => {}
+            Err(_) => self.commit(blob, digest)?,
+        }
+        Ok(())
     }
 
     /// Makes the names of all blobs survive a power cut: before a record tells of them.
@@ -220,5 +236,47 @@ pub(super) fn failed(source: SysError) -> Error {
     Error::System {
         what: "write blob".to_owned(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blob_that_was_put_meanwhile_keeps_its_lock() {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(&scratch.path().join("store")).unwrap();
+        let blobs = Blobs::open(&store).unwrap();
+        let digest = blobs.put(b"config").unwrap();
+        let relied_on = blobs.rely_on(digest).unwrap().unwrap();
+        let another = |bytes: &[u8]| {
+            let mut blob = blobs.begin().unwrap();
+            blob.file.write_all(bytes).unwrap();
+            blobs.place(blob, digest).unwrap();
+        };
+        another(b"config");
+        assert!(blobs.is_relied_on(digest).unwrap());
+        assert!(
+            store
+                .open_dir(Place::Tmp)
+                .unwrap()
+                .entries()
+                .unwrap()
+                .is_empty()
+        );
+        drop(relied_on);
+        // A damaged one gives way.
+        blobs.damage(digest);
+        another(b"config");
+        assert_eq!(blobs.read(digest).unwrap(), b"config");
+    }
+
+    impl Blobs<'_> {
+        fn damage(&self, digest: Digest) {
+            self.dir.remove_file(digest.hex()).unwrap();
+            let mut file = self.dir.create_file(digest.hex(), 0o600).unwrap();
+            file.write_all(b"c0nfig").unwrap();
+        }
     }
 }
