@@ -37,11 +37,32 @@ pub(super) struct Attributes {
 
 /// Where the layers below have something, as a mark says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Elsewhere {
+pub enum Elsewhere {
     /// From the top.
     Path(PathBytes),
     /// In the same directory.
     Name(PathBytes),
+}
+
+/// What the kernel has marked something in an upper dir with.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Marked {
+    /// Under which name the layers below have it, if under another one.
+    pub elsewhere: Option<Elsewhere>,
+    /// The layers below have its bytes.
+    pub is_metacopy: bool,
+}
+
+impl Marked {
+    /// Of `name` in `dir`; what the mount does not make, or the kernel does not write, means nothing.
+    pub fn read(dir: &Dir, name: &OsStr, marks: Marks) -> SysResult<Self> {
+        let get = |key| xattr::get(dir, name, OsStr::from_bytes(key));
+        let redirect = if marks.redirect { get(REDIRECT)? } else { None };
+        Ok(Self {
+            elsewhere: redirect.and_then(|text| parse(&text)),
+            is_metacopy: marks.metacopy && get(METACOPY)?.is_some(),
+        })
+    }
 }
 
 impl Attributes {

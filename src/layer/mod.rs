@@ -86,7 +86,7 @@ pub use ledger::{Item, ItemKind, Ledger, Unledgered};
 pub use limits::Limits;
 pub use list_changes::{Listed, ListedChange, find_below, list_changes};
 pub use make::make;
-pub use marks::Marks;
+pub use marks::{Elsewhere, Marked, Marks};
 pub use metadata::of_directory as directory_metadata;
 pub use notes::{Notes, RootMetadata};
 pub use pack::pack;

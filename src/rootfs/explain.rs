@@ -17,6 +17,7 @@ use super::{
     image_diff::DEPTH_MAX,
     merged::{Leaf, Merged, Seen, bytes_of},
 };
+use crate::layer::{Elsewhere, Marked, Marks};
 use crate::sys::{Dir, FileKind, Metadata, Result as SysResult, SysError, handle, xattr};
 
 /// Why a path is in the upper dir.
@@ -85,7 +86,7 @@ pub fn explain(snapshot: &Snapshot, targets: &[PathBuf]) -> Result<Vec<Explained
         let open = lowers.iter().map(|lower| Dir::open(lower)).enumerate();
         let lowers = open.map(|(number, dir)| Ok((number, dir?)));
         let lowers = Merged::new(lowers.collect::<SysResult<_>>()?);
-        explain_dirs(&upper, &lowers, targets)
+        explain_dirs(&upper, &lowers, targets, snapshot.marks())
     };
     crate::sys::process::raise_file_limit();
     look().map_err(|source| Error::System {
@@ -94,9 +95,16 @@ pub fn explain(snapshot: &Snapshot, targets: &[PathBuf]) -> Result<Vec<Explained
     })
 }
 
-fn explain_dirs(upper: &Dir, lowers: &Merged, targets: &[PathBuf]) -> SysResult<Vec<Explained>> {
+fn explain_dirs(
+    upper: &Dir,
+    lowers: &Merged,
+    targets: &[PathBuf],
+    marks: Marks,
+) -> SysResult<Vec<Explained>> {
     let ways = targets.iter().flat_map(|target| target.ancestors());
     let mut walk = Walk {
+        top: lowers,
+        marks,
         all: Vec::new(),
         ways: ways.map(Path::to_owned).collect(),
         targets: targets.iter().cloned().collect(),
@@ -104,8 +112,10 @@ fn explain_dirs(upper: &Dir, lowers: &Merged, targets: &[PathBuf]) -> SysResult<
         gone: Vec::new(),
         strangers: Vec::new(),
     };
-    walk.directory(upper, lowers, Path::new("/"), 0)?;
+    let top = Path::new("/");
+    walk.directory(upper, lowers, (top, top), 0)?;
     walk.find_renamed()?;
+    walk.show_again();
     Ok(walk.all)
 }
 
@@ -126,7 +136,11 @@ struct Stranger {
     origin: Vec<u8>,
 }
 
-struct Walk {
+struct Walk<'m> {
+    /// What is below all.
+    top: &'m Merged,
+    /// Which marks in the upper dir are the kernel's.
+    marks: Marks,
     all: Vec<Explained>,
     targets: BTreeSet<PathBuf>,
     /// The targets and all directories on the way to them.
@@ -151,12 +165,15 @@ fn explained(path: &Path, kind: CopyOnWrite) -> Explained {
     }
 }
 
-impl Walk {
+/// A path in the container, and the one that the layers below have it under.
+type Paths<'p> = (&'p Path, &'p Path);
+
+impl Walk<'_> {
     fn directory(
         &mut self,
         upper: &Dir,
         lowers: &Merged,
-        path: &Path,
+        (path, old): Paths<'_>,
         depth: usize,
     ) -> SysResult<()> {
         if depth > DEPTH_MAX {
@@ -165,14 +182,26 @@ impl Walk {
         }
         for name in upper.sorted_entries()? {
             let metadata = upper.metadata(&name)?;
-            let below = lowers.find(&name)?;
-            let path = path.join(&name);
+            let marked = Marked::read(upper, &name, self.marks)?;
+            let (path, from) = (path.join(&name), from(&marked, old));
+            let below = match &from {
+                Some(from) => self.top.lookup(from)?,
+                None => lowers.find(&name)?,
+            };
+            let was = from.clone().unwrap_or_else(|| old.join(&name));
+            let at = self.all.len();
             if metadata.is_whiteout() {
                 self.whiteout(&path, &name, below)?;
             } else if metadata.is_dir() {
-                self.subdirectory((upper, &name, &metadata), below, &path, depth)?;
+                self.subdirectory((upper, &name, &metadata), below, (&path, &was), depth)?;
+            } else if marked.is_metacopy {
+                self.all.push(explained(&path, CopyOnWrite::MetadataCopyUp));
             } else {
                 self.leaf((upper, &name, &metadata), below, &path)?;
+            }
+            if let (Some(from), Some(one)) = (from, self.all.get_mut(at)) {
+                one.kind = CopyOnWrite::Renamed;
+                one.from = Some(from);
             }
         }
         Ok(())
@@ -204,7 +233,7 @@ impl Walk {
         &mut self,
         (upper, name, metadata): (&Dir, &OsStr, &Metadata),
         below: Seen,
-        path: &Path,
+        (path, old): Paths<'_>,
         depth: usize,
     ) -> SysResult<()> {
         let here = upper.open_dir(name)?;
@@ -247,7 +276,7 @@ impl Walk {
         let at = self.all.len();
         // What is in a new directory was made there by somebody: then it is more than a stub.
         let is_stub = one.kind == CopyOnWrite::MountStub;
-        self.directory(&here, &lowers, path, depth + 1)?;
+        self.directory(&here, &lowers, (path, old), depth + 1)?;
         let own = |one: &Explained| one.kind != CopyOnWrite::MountStub;
         if is_stub && self.all[at..].iter().any(own) {
             one.kind = CopyOnWrite::Created;
@@ -327,6 +356,17 @@ impl Walk {
         metadata.kind() == FileKind::File && metadata.size() == 0 && self.targets.contains(path)
     }
 
+    /// A directory that the layers below have under another name is hidden at the old one alone.
+    fn show_again(&mut self) {
+        let moved = self.all.iter().filter(|one| one.copied + one.written == 0);
+        let moved: HashSet<_> = moved.filter_map(|one| one.from.clone()).collect();
+        for one in &mut self.all {
+            if one.kind == CopyOnWrite::Whiteout && moved.contains(&one.path) {
+                one.hidden = 0;
+            }
+        }
+    }
+
     /// The kernel remembers what a file was copied up from; a file that is hidden by a whiteout and
     /// has that very handle was moved away.
     fn find_renamed(&mut self) -> SysResult<()> {
@@ -355,6 +395,14 @@ impl Walk {
         }
         Ok(())
     }
+}
+
+/// Where the layers below have what is marked so; `old` is their name of the directory it is in.
+fn from(marked: &Marked, old: &Path) -> Option<PathBuf> {
+    marked.elsewhere.as_ref().map(|elsewhere| match elsewhere {
+        Elsewhere::Path(path) => Path::new("/").join(path.as_path()),
+        Elsewhere::Name(name) => old.join(name.as_path()),
+    })
 }
 
 /// Of `bytes`, those that are the same as before, and those that are not.

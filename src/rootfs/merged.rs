@@ -1,6 +1,9 @@
 //! `Merged`: what a stack of layers shows, by overlayfs's rules, without a mount.
 
-use std::ffi::{OsStr, OsString};
+use std::{
+    ffi::{OsStr, OsString},
+    path::Path,
+};
 
 use crate::sys::{Dir, Metadata, Result, xattr};
 
@@ -86,6 +89,19 @@ impl Merged {
         Ok(found.map_or(Seen::Nothing, |(parts, metadata)| {
             Seen::Directory(Merged { parts }, metadata)
         }))
+    }
+
+    /// What it shows at a path below it; links are not followed.
+    pub fn lookup(&self, path: &Path) -> Result<Seen> {
+        let mut seen = Seen::Nothing;
+        for (number, name) in path.iter().filter(|name| *name != "/").enumerate() {
+            seen = match &seen {
+                Seen::Directory(dir, _) => dir.find(name)?,
+                Seen::Nothing if number == 0 => self.find(name)?,
+                Seen::Nothing | Seen::Leaf(_) => return Ok(Seen::Nothing),
+            };
+        }
+        Ok(seen)
     }
 
     /// Every name that a part has, in byte order; hidden ones, too.

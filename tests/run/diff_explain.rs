@@ -139,3 +139,28 @@ fn root_rule_67_what_was_put_back_is_explained_all_the_same() {
         assert!(of(&all, path)["CopiedUp"].as_u64().unwrap() > 0);
     }
 }
+
+#[test]
+#[ignore = "needs root"]
+fn root_marks_of_the_kernel_are_understood_where_they_are_switched_on() {
+    let shed = Shed::new();
+    let script = "mv /data /moved && mv /moved/sub /deep && chown 7:8 /moved/setuid && chown 9 /bin/busybox && \
+        rm /moved/one && echo x >/moved/new";
+    let all = explained(&shed, "--storage-opt overlay.metacopy=on", script);
+    let kind = |path: &str| of(&all, path)["Kind"].as_str().unwrap().to_owned();
+    for (path, from) in [("/moved", "/data"), ("/deep", "/data/sub")] {
+        assert_eq!(kind(path), "renamed", "{all:#?}");
+        assert_eq!(of(&all, path)["From"], from);
+    }
+    // Nothing was copied, and nothing is out of sight.
+    assert_eq!(cost(&all, "/data"), ("whiteout".to_owned(), 0, 0, 0));
+    for path in ["/bin/busybox", "/moved/setuid"] {
+        assert_eq!(
+            cost(&all, path),
+            ("metadata-only copy-up".to_owned(), 0, 0, 0)
+        );
+    }
+    assert_eq!(kind("/moved/one"), "whiteout");
+    assert_eq!(cost(&all, "/moved/new"), ("created".to_owned(), 0, 2, 0));
+    assert!(all.iter().all(|one| one["Path"] != "/deep/two"), "{all:#?}");
+}
