@@ -17,8 +17,10 @@ use super::{
     image_diff::DEPTH_MAX,
     merged::{Leaf, Merged, Seen, bytes_of},
 };
-use crate::layer::{Elsewhere, Marked, Marks};
-use crate::sys::{Dir, FileKind, Metadata, Result as SysResult, SysError, handle, xattr};
+use crate::{
+    layer::{Elsewhere, Marked, Marks},
+    sys::{Dir, FileKind, Metadata, Result as SysResult, SysError, xattr},
+};
 
 /// Why a path is in the upper dir.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,35 +122,35 @@ fn explain_dirs(
 }
 
 /// A file below that a whiteout hides.
-struct Gone {
-    path: PathBuf,
-    name: OsString,
-    leaf: Leaf,
+pub(super) struct Gone {
+    pub(super) path: PathBuf,
+    pub(super) name: OsString,
+    pub(super) leaf: Leaf,
 }
 
 /// A file that is not below, and was copied up all the same.
-struct Stranger {
+pub(super) struct Stranger {
     /// Its number in `all`.
-    number: usize,
-    dir: Dir,
-    name: OsString,
-    metadata: Metadata,
-    origin: Vec<u8>,
+    pub(super) number: usize,
+    pub(super) dir: Dir,
+    pub(super) name: OsString,
+    pub(super) metadata: Metadata,
+    pub(super) origin: Vec<u8>,
 }
 
-struct Walk<'m> {
+pub(super) struct Walk<'m> {
     /// What is below all.
-    top: &'m Merged,
+    pub(super) top: &'m Merged,
     /// Which marks in the upper dir are the kernel's.
-    marks: Marks,
-    all: Vec<Explained>,
-    targets: BTreeSet<PathBuf>,
+    pub(super) marks: Marks,
+    pub(super) all: Vec<Explained>,
+    pub(super) targets: BTreeSet<PathBuf>,
     /// The targets and all directories on the way to them.
-    ways: BTreeSet<PathBuf>,
+    pub(super) ways: BTreeSet<PathBuf>,
     /// Inodes with several names: the first one has the bytes.
-    seen: HashSet<u64>,
-    gone: Vec<Gone>,
-    strangers: Vec<Stranger>,
+    pub(super) seen: HashSet<u64>,
+    pub(super) gone: Vec<Gone>,
+    pub(super) strangers: Vec<Stranger>,
 }
 
 const ORIGIN: &str = "trusted.overlay.origin";
@@ -355,46 +357,6 @@ impl Walk<'_> {
     fn is_stub(&self, path: &Path, metadata: &Metadata) -> bool {
         metadata.kind() == FileKind::File && metadata.size() == 0 && self.targets.contains(path)
     }
-
-    /// A directory that the layers below have under another name is hidden at the old one alone.
-    fn show_again(&mut self) {
-        let moved = self.all.iter().filter(|one| one.copied + one.written == 0);
-        let moved: HashSet<_> = moved.filter_map(|one| one.from.clone()).collect();
-        for one in &mut self.all {
-            if one.kind == CopyOnWrite::Whiteout && moved.contains(&one.path) {
-                one.hidden = 0;
-            }
-        }
-    }
-
-    /// The kernel remembers what a file was copied up from; a file that is hidden by a whiteout and
-    /// has that very handle was moved away.
-    fn find_renamed(&mut self) -> SysResult<()> {
-        if self.strangers.is_empty() {
-            return Ok(());
-        }
-        let handle = |gone: &Gone| handle::of(&gone.leaf.dir, &gone.name);
-        let handles = self
-            .gone
-            .iter()
-            .map(handle)
-            .collect::<SysResult<Vec<_>>>()?;
-        for stranger in &self.strangers {
-            for (gone, handle) in self.gone.iter().zip(&handles) {
-                let is_origin = |handle| is_origin(&stranger.origin, handle);
-                if !handle.as_ref().is_some_and(is_origin) {
-                    continue;
-                }
-                let one = &mut self.all[stranger.number];
-                let old = (&gone.leaf.dir, &*gone.name, &gone.leaf.metadata);
-                let new = (&stranger.dir, &*stranger.name, &stranger.metadata);
-                (one.copied, one.written) = split(old, new, one.written)?;
-                one.kind = CopyOnWrite::Renamed;
-                one.from = Some(gone.path.clone());
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Where the layers below have what is marked so; `old` is their name of the directory it is in.
@@ -406,7 +368,7 @@ fn from(marked: &Marked, old: &Path) -> Option<PathBuf> {
 }
 
 /// Of `bytes`, those that are the same as before, and those that are not.
-fn split(
+pub(super) fn split(
     old: (&Dir, &OsStr, &Metadata),
     new: (&Dir, &OsStr, &Metadata),
     bytes: u64,
@@ -416,13 +378,4 @@ fn split(
     }
     let written = written((old.0, old.1), (new.0, new.1))?.min(bytes);
     Ok((bytes - written, written))
-}
-
-/// Whether the value of overlayfs's origin attribute holds this handle: version, magic, length,
-/// flags and type, a byte each, 16 bytes of the file system's UUID, the handle (`struct ovl_fb`).
-fn is_origin(origin: &[u8], handle: &handle::Handle) -> bool {
-    let [0, 0xfb, _, _, kind, rest @ ..] = origin else {
-        return false;
-    };
-    i32::from(*kind) == handle.kind && rest.get(16..) == Some(&handle.bytes[..])
 }

@@ -18,6 +18,7 @@ mod content;
 mod diff;
 mod diff_marked;
 mod explain;
+mod explain_renamed;
 mod held;
 mod image_diff;
 mod image_view;
