@@ -104,6 +104,7 @@ from_failures!(
     cowshed::image::Error,
     cowshed::log::Error,
     cowshed::mount::Error,
+    cowshed::process::SecurityError,
     cowshed::registry::Error,
     cowshed::volume::Error,
     super::template::Error

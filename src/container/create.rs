@@ -298,6 +298,7 @@ fn decide(
         restart: request.restart,
         limits: request.limits,
         ulimits: request.ulimits,
+        security: request.security,
         stop_signal,
         stop_timeout: match request.stop_timeout {
             None => Some(DEFAULT_STOP_TIMEOUT),

@@ -31,7 +31,7 @@ pub struct ExecRequest {
     /// `-i`
     pub interactive: bool,
     /// `--privileged`
-    pub rights: Rights,
+    pub privileged: bool,
 }
 
 impl Engine {
@@ -118,7 +118,11 @@ fn spec(container: &Container, request: ExecRequest) -> Result<ExecSpec, Error> 
                 stdin: request.interactive,
             }
         },
-        rights: request.rights,
+        rights: if request.privileged {
+            Rights::ALL
+        } else {
+            record.security.rights()
+        },
         ulimits: record.ulimits.clone(),
     })
 }

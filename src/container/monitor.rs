@@ -9,7 +9,7 @@ use super::{ContainerRecord, Engine, HealthResult, health::Schedule, probe::Prob
 use crate::{
     cgroup::Group,
     ident::Timestamp,
-    process::{Console, ExecSpec, Rights},
+    process::{Console, ExecSpec},
     store::{Durability, record},
     sys::{Dir, memory},
 };
@@ -48,7 +48,7 @@ impl<'e> Monitor<'e> {
                 cwd: record.cwd.clone(),
                 user: record.user.clone(),
                 console: Console::Pipes { stdin: false },
-                rights: Rights::Default,
+                rights: record.security.rights(),
                 ulimits: record.ulimits.clone(),
             },
             dir: dir.try_clone().ok()?,

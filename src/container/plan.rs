@@ -141,6 +141,7 @@ fn spec(record: &ContainerRecord) -> ProcessSpec {
         hostname: record.hostname.clone(),
         network: record.network,
         ulimits: record.ulimits.clone(),
+        rights: record.security.rights(),
         console,
         reaper: record.reaper,
     }

@@ -12,7 +12,7 @@ use crate::{
     image::HealthCheck,
     log::LogOptions,
     mount::{Access, MountRequest, RequestKind, UnionOptions},
-    process::{Network, Ulimit},
+    process::{Network, Security, Ulimit},
 };
 
 /// config.json: everything that does not change in a container's life.
@@ -74,6 +74,9 @@ pub struct ContainerRecord {
     /// `--ulimit`
     #[serde(default)]
     pub ulimits: Vec<Ulimit>,
+    /// `--cap-add` and its like.
+    #[serde(default, skip_serializing_if = "Security::is_default")]
+    pub security: Security,
     /// What `stop` sends first.
     #[serde(default = "sigterm")]
     pub stop_signal: i32,

@@ -9,7 +9,7 @@ use crate::{
     image::HealthCheck,
     log::LogOptions,
     mount::{Access, MountRequest, UnionOptions, VolumesFrom},
-    process::{Network, Ulimit},
+    process::{Network, Security, Ulimit},
 };
 
 /// Everything `run` takes, built by the command line or by a library caller.
@@ -55,6 +55,8 @@ pub struct RunRequest {
     pub limits: Limits,
     /// `--ulimit`
     pub ulimits: Vec<Ulimit>,
+    /// `--cap-add` and its like.
+    pub security: Security,
     /// `--stop-signal`
     pub stop_signal: Option<i32>,
     /// `--stop-timeout`, in seconds; a negative one waits for ever.
@@ -114,6 +116,7 @@ impl RunRequest {
             restart: RestartPolicy::No,
             limits: Limits::default(),
             ulimits: Vec::new(),
+            security: Security::default(),
             stop_signal: None,
             stop_timeout: None,
             auto_remove: false,

@@ -6,7 +6,6 @@ use super::{AttachedMount, DryRun};
 use crate::{
     mount::{Action, quote},
     process::{InitStep, Network, Ulimit},
-    sys::capability,
 };
 
 /// Runs itself again in new namespaces, then tidies up.
@@ -164,11 +163,16 @@ impl DryRun {
     }
 
     fn exec(&self, args: &[String]) -> String {
-        let keep = capability::default_names();
-        let keep: Vec<_> = keep
-            .iter()
-            .map(|name| format!("+{}", name.trim_start_matches("CAP_").to_lowercase()))
-            .collect();
+        let rights = self.spec.rights;
+        let keep = rights.capabilities.names();
+        let keep = keep.iter().fold("-all".to_owned(), |keep, name| {
+            keep + ",+" + &name.trim_start_matches("CAP_").to_lowercase()
+        });
+        let no_new = if rights.no_new_privileges {
+            " --no-new-privs"
+        } else {
+            ""
+        };
         let old = if self.plan.owns_dev() {
             "dev/shm"
         } else {
@@ -178,9 +182,8 @@ impl DryRun {
         write!(
             text,
             "\n# exec: the program takes over\nexec \"$ld\" --library-path \"$libs\" \"$setpriv\" \
-             --bounding-set=-all,{} --inh-caps=-all \\\n  --reuid=\"$uid\" --regid=\"$gid\" \
+             --bounding-set={keep} --inh-caps=-all{no_new} \\\n  --reuid=\"$uid\" --regid=\"$gid\" \
              --groups=\"$groups\" \\\n  \"$ld\" --library-path \"$libs\" \"$env\" -i -C {} HOME=\"$home\"",
-            keep.join(","),
             quote(&self.spec.cwd),
         )
         .ok();

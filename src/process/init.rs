@@ -23,7 +23,9 @@ use crate::{
     cgroup::{self, Group},
     mount::Stage,
     sys::{
-        At as _, FileKind, Result, RootDir, SysError, capability, console, fork, namespace, process,
+        At as _, FileKind, Result, RootDir, SysError,
+        capability::{self, Capabilities},
+        console, fork, namespace, process,
     },
 };
 
@@ -197,13 +199,16 @@ impl Child<'_> {
         for stream in 0..3 {
             process::give_stream(stream, who.uid, who.gid);
         }
-        if rights == Rights::Default {
-            capability::bound_to_default()?;
+        if rights.capabilities != Capabilities::ALL {
+            capability::bound_to(rights.capabilities)?;
         }
         capability::clear_inheritable()?;
         process::become_user(who.uid, who.gid, &who.groups)?;
-        if who.uid == 0 && rights == Rights::Default {
-            capability::limit_to_default()?;
+        if who.uid == 0 && rights.capabilities != Capabilities::ALL {
+            capability::limit_to(rights.capabilities)?;
+        }
+        if rights.no_new_privileges {
+            process::no_new_privileges()?;
         }
         // A change of user clears it (prctl(2)).
         Ok(process::die_with_parent()?)

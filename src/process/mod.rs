@@ -11,6 +11,7 @@ mod init;
 mod joining;
 mod reaper;
 mod report;
+mod security;
 mod spawn;
 mod spec;
 mod step;
@@ -19,6 +20,7 @@ mod user;
 
 pub use init::find_ids;
 pub use joining::Joining;
+pub use security::{Security, SecurityError};
 pub use spawn::{Observer, Running, begin_join, join, spawn};
 pub use spec::{Console, ExecSpec, Network, ProcessSpec, Rights};
 pub use step::InitStep;

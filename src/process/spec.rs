@@ -1,7 +1,7 @@
 //! `ProcessSpec`: what runs, with everything decided that can be decided outside the container.
 
 use super::Ulimit;
-use crate::sys::fork::Namespaces;
+use crate::sys::{capability::Capabilities, fork::Namespaces};
 
 /// Which network the process sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -26,14 +26,20 @@ pub enum Console {
 }
 
 /// What a process may do to the kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Rights {
-    /// Docker's fourteen capabilities for root, none for others.
-    #[default]
-    Default,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rights {
+    /// What root has; other users have none.
+    pub capabilities: Capabilities,
+    /// No program that it executes gets more (prctl(2), `PR_SET_NO_NEW_PRIVS`).
+    pub no_new_privileges: bool,
+}
+
+impl Rights {
     /// `--privileged`: everything that we have.
-    All,
+    pub const ALL: Self = Self {
+        capabilities: Capabilities::ALL,
+        no_new_privileges: false,
+    };
 }
 
 /// A process that joins a running container.
@@ -74,6 +80,8 @@ pub struct ProcessSpec {
     pub ulimits: Vec<Ulimit>,
     /// Standard streams.
     pub console: Console,
+    /// Capabilities.
+    pub rights: Rights,
     /// `--init`: our reaper is process 1, the program its child.
     pub reaper: bool,
 }

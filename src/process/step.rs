@@ -4,7 +4,7 @@ use super::{Console, ExecSpec, Network, ProcessSpec, Rights, Ulimit};
 use crate::{
     cgroup::Group,
     mount::{Action, MountPlan, Narration},
-    sys::capability,
+    sys::capability::Capabilities,
 };
 
 /// One step in the child. The list is data: it is narrated, applied in order, and a failure names
@@ -72,7 +72,7 @@ impl InitStep {
         steps.push(Self::Identity {
             cwd: spec.cwd.clone(),
             user: spec.user.clone(),
-            rights: Rights::Default,
+            rights: spec.rights,
         });
         steps.push(Self::Exec {
             args: spec.args.clone(),
@@ -180,10 +180,16 @@ fn streams(console: Console) -> Vec<String> {
 fn identity(cwd: &str, user: &str, rights: Rights) -> Vec<String> {
     let user = if user.is_empty() { "root" } else { user };
     let mut calls = vec![format!("fchdir(\"{cwd}\")")];
-    if rights == Rights::Default {
-        let keep = capability::default_names().join("|");
-        calls.push(format!("prctl(PR_CAPBSET_DROP, all but {keep})"));
+    if rights.capabilities != Capabilities::ALL {
+        let keep = rights.capabilities.names();
+        calls.push(match keep[..] {
+            [] => "prctl(PR_CAPBSET_DROP, all)".to_owned(),
+            _ => format!("prctl(PR_CAPBSET_DROP, all but {})", keep.join("|")),
+        });
     }
     calls.push(format!("setgroups(); setresgid(); setresuid({user})"));
+    if rights.no_new_privileges {
+        calls.push("prctl(PR_SET_NO_NEW_PRIVS)".to_owned());
+    }
     calls
 }

@@ -176,6 +176,11 @@ pub fn die_with_parent() -> Result<()> {
     prctl::set_pdeathsig(Signal::SIGKILL).at("prctl", || "PR_SET_PDEATHSIG, SIGKILL")
 }
 
+/// No program that this process executes gets more rights than it has (prctl(2)).
+pub fn no_new_privileges() -> Result<()> {
+    prctl::set_no_new_privs().at("prctl", || "PR_SET_NO_NEW_PRIVS")
+}
+
 /// A session of its own, so that no terminal of ours can be typed into (CVE-2017-5226).
 pub fn new_session() -> Result<()> {
     nix::unistd::setsid().map(drop).at("setsid", String::new)

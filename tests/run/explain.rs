@@ -103,7 +103,7 @@ const LOOK: &str = "export LC_ALL=C; \
     echo == env; env | grep -v '^_=\\|^SHLVL=\\|^OLDPWD=\\|^LC_ALL=\\|^HOSTNAME=' | sort; \
     echo == id; id; pwd; umask; \
     echo == mounts; sed 's/ rw[^ ]*$//' /proc/self/mounts | awk '{split($4, o, \",\"); print $2, $3, o[1]}' | sort; \
-    echo == status; grep -E '^(Cap|Groups)' /proc/self/status; \
+    echo == status; grep -E '^(Cap|Groups|NoNewPrivs)' /proc/self/status; \
     echo == net; ls /sys/class/net; \
     echo == files; sed 's/127.0.1.1.*//' /etc/hosts; cat /etc/resolv.conf; echo $$";
 
@@ -180,6 +180,11 @@ fn root_the_explained_script_builds_the_same_container() {
             "base",
         ),
         ("--network host".to_owned(), "base"),
+        (
+            "--cap-drop all --cap-add net_admin --security-opt no-new-privileges".to_owned(),
+            "base",
+        ),
+        ("--cap-drop all -u app".to_owned(), "base"),
         (
             "--mount type=tmpfs,dst=/dev/shm,tmpfs-size=2m".to_owned(),
             "base",

@@ -80,6 +80,57 @@ fn root_capabilities_are_dockers_fourteen() {
     assert_eq!(sets("--init"), root);
     assert_eq!(sets("-u app"), [0, 0, 0, CAPABILITIES, 0]);
     assert_eq!(sets("-u 4242:4242"), [0, 0, 0, CAPABILITIES, 0]);
+
+    let all = |set| [0, set, set, set, 0];
+    assert_eq!(sets("--cap-drop all"), all(0));
+    assert_eq!(sets("--cap-drop ALL --cap-add chown"), all(1));
+    assert_eq!(sets("--cap-drop CAP_CHOWN"), all(CAPABILITIES & !1));
+    assert_eq!(sets("--cap-add net_admin"), all(CAPABILITIES | 1 << 12));
+    let most = sets("--cap-add ALL --cap-drop chown");
+    // As far as we have them ourselves.
+    assert!(most[2] & 1 == 0 && most[2] & (1 << 21) != 0, "{most:x?}");
+    assert_eq!(sets("--cap-drop all -u app"), [0; 5]);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_rights_hold_for_exec_probes_and_the_script_too() {
+    let shed = Shed::new();
+    let flags = "--cap-drop all --cap-add kill --security-opt no-new-privileges";
+    let look = "grep -E '^(CapBnd|NoNewPrivs)' /proc/self/status";
+    let expected = "CapBnd:\t0000000000000020\nNoNewPrivs:\t1\n";
+    assert_eq!(shed.sh(flags, look), expected);
+    shed.cowshed(&format!("run -d --name box {flags} base sleep 100"))
+        .ok();
+    let exec = |more: &str| shed.cowshed(&format!("exec {more} box {look}")).ok();
+    assert_eq!(exec(""), expected);
+    assert!(exec("--privileged").contains("NoNewPrivs:\t0"));
+    let host = &shed.inspect("box")["HostConfig"];
+    assert_eq!(host["CapAdd"], serde_json::json!(["CAP_KILL"]));
+    assert_eq!(host["CapDrop"], serde_json::json!(["ALL"]));
+    assert_eq!(
+        host["SecurityOpt"],
+        serde_json::json!(["no-new-privileges"])
+    );
+    shed.cowshed("rm -f box").ok();
+    for (flags, message) in [
+        (
+            "--cap-add nope",
+            "invalid CapAdd: unknown capability: \"CAP_NOPE\"",
+        ),
+        (
+            "--cap-drop CAP_X",
+            "invalid CapDrop: unknown capability: \"CAP_X\"",
+        ),
+        (
+            "--security-opt seccomp=/x",
+            "invalid --security-opt: \"seccomp=/x\"",
+        ),
+    ] {
+        shed.cowshed(&format!("run --rm {flags} base true"))
+            .fails(125, message);
+    }
+    shed.assert_no_containers();
 }
 
 #[test]

@@ -15,7 +15,7 @@ use cowshed::{
 
 use super::{
     accepted_args::AcceptedArgs, cid_file::CidFile, env_file, health_args::HealthArgs,
-    limit_args::LimitArgs, missing_image::Fetching,
+    limit_args::LimitArgs, missing_image::Fetching, security_args::SecurityArgs,
 };
 use crate::cli::report::Exit;
 
@@ -26,6 +26,15 @@ enum NetworkArg {
     None,
     /// The host's
     Host,
+}
+
+impl From<NetworkArg> for Network {
+    fn from(arg: NetworkArg) -> Self {
+        match arg {
+            NetworkArg::None => Self::None,
+            NetworkArg::Host => Self::Host,
+        }
+    }
 }
 
 /// What becomes of the image's VOLUMEs that no mount covers.
@@ -120,6 +129,8 @@ pub(crate) struct CreateArgs {
     limits: LimitArgs,
     #[command(flatten)]
     health: HealthArgs,
+    #[command(flatten)]
+    security: SecurityArgs,
     #[command(flatten)]
     accepted: AcceptedArgs,
     /// When to start it again: no, on-failure[:N], always or unless-stopped
@@ -225,16 +236,14 @@ impl CreateArgs {
             } else {
                 Access::ReadWrite
             },
-            network: match self.network {
-                NetworkArg::None => Network::None,
-                NetworkArg::Host => Network::Host,
-            },
+            network: self.network.into(),
             reaper: self.init,
             terminal: self.tty,
             interactive: self.interactive,
             restart,
             limits: self.limits.limits()?,
             ulimits: self.limits.ulimits()?,
+            security: self.security.security()?,
             health: self.health.check()?,
             stop_signal: stop_signal.map_err(refused)?,
             stop_timeout: self.stop_timeout,

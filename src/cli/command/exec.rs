@@ -3,10 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use cowshed::{
-    container::{Engine, ExecRequest, Ran, Way},
-    process::Rights,
-};
+use cowshed::container::{Engine, ExecRequest, Ran, Way};
 
 use super::{
     attach_args::{AttachArgs, Wants, finish, require_terminal, way},
@@ -86,11 +83,7 @@ pub(crate) fn run(engine: &Engine, args: ExecArgs) -> Outcome {
         user: given(args.user),
         terminal: args.tty,
         interactive: args.interactive,
-        rights: if args.privileged {
-            Rights::All
-        } else {
-            Rights::Default
-        },
+        privileged: args.privileged,
     };
     match engine.exec(&container, request, way) {
         // Docker prints nothing.

@@ -30,6 +30,10 @@ pub(crate) fn host_config(container: &Container) -> Value {
         "ShmSize": record.shm_bytes,
         "Ulimits": record.ulimits.iter().map(ulimit).collect::<Vec<_>>(),
         "Init": record.reaper,
+        "Privileged": false,
+        "CapAdd": or_null(&record.security.cap_add),
+        "CapDrop": or_null(&record.security.cap_drop),
+        "SecurityOpt": or_null(&record.security.options),
     });
     let options: Map<_, _> = record.union.pairs().into_iter().map(pair).collect();
     if !options.is_empty() {
@@ -39,6 +43,15 @@ pub(crate) fn host_config(container: &Container) -> Value {
         map.extend(limits);
     }
     value
+}
+
+/// Go's empty list.
+fn or_null(texts: &[String]) -> Value {
+    if texts.is_empty() {
+        Value::Null
+    } else {
+        json!(texts)
+    }
 }
 
 fn pair((key, value): (&str, &str)) -> (String, Value) {

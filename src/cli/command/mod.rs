@@ -65,6 +65,7 @@ pub(crate) mod rm;
 pub(crate) mod rmi;
 pub(crate) mod run;
 pub(crate) mod save;
+mod security_args;
 pub(crate) mod start;
 mod stats;
 mod stats_row;
