@@ -10,5 +10,6 @@ mod support;
 
 mod check_clean;
 mod check_damage;
+mod check_repair;
 mod check_scene;
 mod places;
