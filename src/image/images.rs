@@ -370,7 +370,7 @@ impl<'s> Images<'s> {
     }
 
     /// Under the lease. Durable when it returns, with whatever was done in the directory before.
-    fn take_names(&self, names: &[Reference]) -> Result<(), Error> {
+    pub(super) fn take_names(&self, names: &[Reference]) -> Result<(), Error> {
         if names.is_empty() {
             let synced = crate::sys::sync::directory(self.dir);
             return synced.map_err(|source| failed("forget image", source));

@@ -8,4 +8,8 @@ mod strace;
 #[expect(dead_code, unused_imports, reason = "shared with the other suites")]
 mod support;
 
+mod check_clean;
+mod check_damage;
+mod check_repair;
+mod check_scene;
 mod places;
