@@ -58,7 +58,9 @@ impl ContainerFacts {
         let by_name = Place::ContainerNames.path().file_name();
         let is_ours = |name: &OsString| {
             let id = name.to_str().map(str::parse::<ContainerId>);
-            Some(name.as_os_str()) == by_name || matches!(id, Some(Ok(_)))
+            let is_dir =
+                matches!(dir.find(name), Ok(found) if found.is_none_or(|one| one.is_dir()));
+            Some(name.as_os_str()) == by_name || matches!(id, Some(Ok(_))) && is_dir
         };
         let strangers = dir.sorted_entries()?.into_iter();
         let strangers = strangers.filter(|name| !is_ours(name));

@@ -85,7 +85,7 @@ impl Examination {
         examined.is_whole = ground.is_firm();
         if examined.is_whole {
             watcher(&Progress::Records);
-            let (facts, findings) = self.settled()?;
+            let (facts, findings) = self.settled();
             examined.findings.extend(findings);
             self.bytes(&facts, &mut examined, watcher)?;
             examined.proved.count(&facts);
@@ -95,19 +95,19 @@ impl Examination {
     }
 
     /// What is wrong at every one of several looks; what somebody is just doing is not.
-    fn settled(&self) -> Result<(Facts, Vec<Finding>), Error> {
-        let mut facts = Facts::gather(&self.engine)?;
+    fn settled(&self) -> (Facts, Vec<Finding>) {
+        let mut facts = Facts::gather(&self.engine);
         let mut findings = facts.decide();
         for _ in 1..LOOKS {
             if findings.is_empty() {
                 break;
             }
             std::thread::sleep(PAUSE);
-            facts = Facts::gather(&self.engine)?;
+            facts = Facts::gather(&self.engine);
             let again: HashSet<_> = facts.decide().into_iter().collect();
             findings.retain(|finding| again.contains(finding));
         }
-        Ok((facts, findings))
+        (facts, findings)
     }
 
     fn bytes(
@@ -126,7 +126,7 @@ impl Examination {
         if !self.quick {
             let of = (&facts.images, &facts.layers);
             let compared =
-                trees::compare_all(&self.engine, of, (&read.damaged, &mut known), watcher)?;
+                trees::compare_all(&self.engine, of, (&read.damaged, &mut known), watcher);
             let found = trees::decide(&compared, |chain| facts.users_of_layer(chain));
             examined.proved.trees = compared.count - compared.faults.len() as u64;
             examined.proved.unproved_trees = compared.unproved;

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     container::Engine,
+    error::in_a_line,
     ident::{ChainId, Digest, VolumeName},
     image::ImageRecord,
     store,
@@ -26,6 +27,24 @@ pub(super) struct Facts {
     pub(super) leftovers: Vec<PathBuf>,
     /// How many things are in quarantine.
     pub(super) aside: usize,
+    /// What could not be looked at, and why.
+    unknown: Vec<(&'static str, String)>,
+}
+
+fn part<T: Default>(
+    unknown: &mut Vec<(&'static str, String)>,
+    what: &'static str,
+    gathered: Result<T, Error>,
+) -> T {
+    gathered.unwrap_or_else(|error| {
+        let why = std::error::Error::source(&error).map_or_else(String::new, in_a_line);
+        unknown.push((what, why));
+        T::default()
+    })
+}
+
+fn look_yourself() -> Remedy {
+    Remedy::Type("the rest was not looked at: see what the system says about it".to_owned())
 }
 
 /// An invariant: its name, what it says, and what breaks it.
@@ -86,23 +105,48 @@ pub(super) const INVARIANTS: [Invariant; 8] = [
 ];
 
 impl Facts {
-    pub(super) fn gather(engine: &Engine) -> Result<Self, Error> {
+    /// What cannot be looked at is among the answers: the rest may be mended all the same.
+    pub(super) fn gather(engine: &Engine) -> Self {
+        let (store, mut unknown) = (engine.store(), Vec::new());
         // Who refers before what is referred to: what is made meanwhile is no dangling reference.
-        let journal = JournalFacts::gather(engine.store())?;
-        Ok(Self {
-            containers: ContainerFacts::gather(engine)?,
-            images: ImageFacts::gather(engine)?,
-            layers: LayerFacts::gather(engine)?,
-            volumes: VolumeFacts::gather(engine)?,
-            machine: MachineFacts::gather(engine, &journal.containers)?,
-            leftovers: store::leftovers(engine.store())?,
-            aside: store::in_quarantine(engine.store())?.len(),
+        let journal = part(&mut unknown, "the journal", JournalFacts::gather(store));
+        let containers = part(&mut unknown, "containers", ContainerFacts::gather(engine));
+        let images = part(&mut unknown, "images", ImageFacts::gather(engine));
+        let layers = part(&mut unknown, "layers", LayerFacts::gather(engine));
+        let volumes = part(&mut unknown, "volumes", VolumeFacts::gather(engine));
+        let machine = MachineFacts::gather(engine, &journal.containers);
+        let machine = part(&mut unknown, "mounts and control groups", machine);
+        let leftovers = store::leftovers(store).map_err(Error::from);
+        let leftovers = part(&mut unknown, "leftovers", leftovers);
+        let aside = store::in_quarantine(store).map_err(Error::from);
+        let aside = part(&mut unknown, "quarantine", aside).len();
+        Self {
+            images,
+            layers,
+            containers,
+            volumes,
+            machine,
             journal,
-        })
+            leftovers,
+            aside,
+            unknown,
+        }
     }
 
     /// What breaks any invariant.
     pub(super) fn decide(&self) -> Vec<Finding> {
+        if !self.unknown.is_empty() {
+            // What follows from half of it may be wrong.
+            let finding = |(what, why): &(&'static str, String)| Finding {
+                invariant: "store",
+                ..Finding::damage(
+                    *what,
+                    format!("cannot be looked at: {why}"),
+                    look_yourself(),
+                )
+            };
+            return self.unknown.iter().map(finding).collect();
+        }
         let mut findings = Vec::new();
         for invariant in &INVARIANTS {
             let found = (invariant.decide)(self).into_iter();

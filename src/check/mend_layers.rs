@@ -13,23 +13,29 @@ use crate::{
 };
 
 /// Lower layers first: what lies on them is settled on them.
-pub(super) fn sort(engine: &Engine, todo: &mut [Finding]) -> Result<(), Error> {
+pub(super) fn sort(engine: &Engine, todo: &mut [Finding]) {
     let mut depths = HashMap::new();
-    for record in engine.images()?.all()?.0 {
+    // Directories of the store may be missing: then there is no layer to mend yet.
+    let records = engine.images().ok().and_then(|images| images.all().ok());
+    for record in records.map_or_else(Vec::new, |(records, _)| records) {
         for (depth, layer) in record.layers.iter().enumerate() {
             depths.insert(layer.chain, depth);
         }
     }
-    todo.sort_by_key(|finding| match &finding.remedy {
-        Remedy::Unpack(chain) => (
-            finding.remedy.order(),
-            depths.get(chain).copied().unwrap_or(0),
-        ),
-        remedy => (remedy.order(), 0),
+    todo.sort_by_key(|finding| {
+        let depth = if let Remedy::Unpack(chain) = &finding.remedy {
+            depths.get(chain).copied()
+        } else {
+            None
+        };
+        (finding.remedy.order(), depth)
     });
-    Ok(())
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the others are not dispatched to here"
+)]
 pub(super) fn mend(engine: &Engine, remedy: &Remedy, why: &str) -> Result<Effect, Error> {
     let images = engine.images()?;
     Ok(match remedy {

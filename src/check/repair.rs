@@ -43,7 +43,7 @@ impl Examination {
                 break;
             }
             todo.sort_by_key(|finding| finding.remedy.order());
-            mend_layers::sort(&self.engine, &mut todo)?;
+            mend_layers::sort(&self.engine, &mut todo);
             for finding in todo {
                 if tried.insert(finding.remedy.clone()) {
                     let outcome = self.mend(&finding);
@@ -103,6 +103,10 @@ fn mend(engine: &Engine, finding: &Finding) -> Result<Effect, Error> {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the others are not dispatched to here"
+)]
 fn mend_container(engine: &Engine, remedy: &Remedy, why: &str) -> Result<Effect, Error> {
     let done = |()| Effect::Mended;
     Ok(match remedy {
@@ -124,6 +128,10 @@ fn mend_container(engine: &Engine, remedy: &Remedy, why: &str) -> Result<Effect,
     })
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the others are not dispatched to here"
+)]
 fn mend_volume(engine: &Engine, remedy: &Remedy, why: &str) -> Result<Effect, Error> {
     Ok(match remedy {
         Remedy::MakeData(name) => {

@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nix::errno::Errno;
+
 use super::{
     Error, Finding, Progress, Remedy, Watcher, examine::Known, images::ImageFacts,
     layers::LayerFacts,
 };
 use crate::{
     container::Engine,
+    error::in_a_line,
     ident::{ChainId, Digest},
     image::{BlobRef, LayerRef},
     rootfs::{self, LayerFault, Layers},
-    sys::Dir,
+    sys::{Dir, SysError},
 };
 
 /// So many paths of a layer are named.
@@ -24,6 +27,23 @@ pub(super) struct Compared {
     /// Those whose blob is missing or damaged, or whose image was removed.
     pub(super) unproved: u64,
     pub(super) faults: BTreeMap<ChainId, Vec<LayerFault>>,
+    /// Why some could not be compared at all, such as a full disk.
+    pub(super) hindered: Option<String>,
+}
+
+/// Whether the disk gives something wrong or nothing, and not just no room.
+fn is_damage(error: &Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<SysError>() {
+            return matches!(
+                error.errno(),
+                Some(Errno::EIO | Errno::EUCLEAN | Errno::EBADMSG)
+            );
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Each layer with each form in which an image has it.
@@ -63,7 +83,7 @@ pub(super) fn compare_all(
     (images, layers): (&ImageFacts, &LayerFacts),
     (damaged, proved): (&BTreeMap<Digest, String>, &mut Known),
     watcher: Watcher<'_>,
-) -> Result<Compared, Error> {
+) -> Compared {
     let candidates = candidates(images, layers);
     let mut compared = Compared::default();
     let total = candidates.len();
@@ -84,9 +104,20 @@ pub(super) fn compare_all(
             compared.count += 1;
             continue;
         }
-        match compare(engine, layers, layer)? {
-            None => compared.unproved += 1,
-            Some(faults) => {
+        match compare(engine, layers, layer) {
+            Err(error) if is_damage(&error) => {
+                let why = std::error::Error::source(&error).map_or_else(String::new, in_a_line);
+                let fault = LayerFault::Tree(format!("cannot be read: {why}"));
+                compared.faults.insert(layer.chain, vec![fault]);
+                compared.count += 1;
+            }
+            Err(error) => {
+                let why = std::error::Error::source(&error).map_or_else(String::new, in_a_line);
+                compared.unproved += 1;
+                compared.hindered.get_or_insert(why);
+            }
+            Ok(None) => compared.unproved += 1,
+            Ok(Some(faults)) => {
                 compared.count += 1;
                 if faults.is_empty() {
                     proved.trees.insert((layer.chain, blob));
@@ -96,7 +127,7 @@ pub(super) fn compare_all(
             }
         }
     }
-    Ok(compared)
+    compared
 }
 
 /// `None` for one that was removed, or that lies on one that cannot be read.
@@ -144,6 +175,12 @@ pub(super) fn lowers(layers: &Layers<'_>, facts: &LayerFacts, chain: ChainId) ->
 
 pub(super) fn decide(compared: &Compared, users: impl Fn(ChainId) -> Vec<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    if let Some(why) = &compared.hindered {
+        let what = format!("cannot all be compared with their blobs: {why}");
+        let remedy = "make room on the disk, or leave it out with --quick";
+        let remedy = Remedy::Type(remedy.to_owned());
+        findings.push(Finding::leftover("unpacked layers", what, remedy));
+    }
     for (chain, faults) in &compared.faults {
         let object = format!("layer {}", chain.0.short());
         let blob = |fault: &&LayerFault| matches!(fault, LayerFault::Blob(_));

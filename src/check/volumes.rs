@@ -33,7 +33,11 @@ impl VolumeFacts {
         let (volumes, dir) = (engine.volumes()?, engine.store().open_dir(Place::Volumes)?);
         let mut facts = Self::default();
         for name in dir.sorted_entries()? {
-            let Some(name) = name.to_str().and_then(|text| text.parse().ok()) else {
+            let Some(found) = dir.find(&name)? else {
+                continue;
+            };
+            let own = name.to_str().filter(|_| found.is_dir());
+            let Some(name) = own.and_then(|text| text.parse().ok()) else {
                 if name != crate::volume::RENAMING {
                     facts.strangers.push(Place::Volumes.path().join(name));
                 }

@@ -119,7 +119,15 @@ impl Engine {
     fn read_container(&self, dir: &Dir, id: &ContainerId) -> Result<Option<Container>, Error> {
         let own = match dir.open_dir(id.as_str()) {
             Ok(own) => own,
-            Err(error) if error.errno() == Some(nix::errno::Errno::ENOENT) => return Ok(None),
+            // A file of such a name is no container.
+            Err(error)
+                if matches!(
+                    error.errno(),
+                    Some(nix::errno::Errno::ENOENT | nix::errno::Errno::ENOTDIR)
+                ) =>
+            {
+                return Ok(None);
+            }
             // Its layers are not garbage because it cannot be read.
             Err(source) => return Err(failed("open container", source)),
         };

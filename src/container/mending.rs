@@ -134,7 +134,7 @@ impl Engine {
         for _ in 1..RETRIES {
             match try_lease(dir, id.as_str())? {
                 Tried::Busy => std::thread::sleep(PAUSE),
-                tried => return Ok(tried),
+                tried @ (Tried::Got(_) | Tried::Absent) => return Ok(tried),
             }
         }
         Ok(try_lease(dir, id.as_str())?)

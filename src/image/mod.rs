@@ -243,11 +243,14 @@ impl Failure for Error {
             }
             Error::Ambiguous { .. } => "type more digits",
             Error::Damaged { what, .. } => {
-                return Some(format!("cowshed rmi {what}, then load it again"));
+                return Some(format!(
+                    "cowshed system check --repair makes its record again; or cowshed rmi {what}, and load it again"
+                ));
             }
             Error::Names { path, .. } => {
                 return Some(format!(
-                    "rm {}: all names are gone then, and images can be run and tagged by their ids",
+                    "cowshed system check --repair puts {} aside: all names are gone then, and images can be run \
+                     and tagged by their ids",
                     path.display()
                 ));
             }

@@ -47,6 +47,11 @@
 //! Whoever waits takes them in this order, so that nobody waits in a circle; whoever wants one of a
 //! container, a volume or the journal exclusively only tries. Whoever fills or edits a volume holds nothing that another
 //! one of them wants.
+//! `system check` looks without waiting: of `tmp/`, what is in it, `volumes/`, and what a dead command may have left it
+//! only tries the lock, for a moment; bytes are read without any, because blobs and trees never change, and one that
+//! was removed meanwhile is no fault. Its repairs have alone what they change: an unpacked layer is swapped by whoever
+//! holds `overlay2/` and all containers on it exclusively; of a container, a volume or a blob they only try the lock.
+//!
 //! Records are read without a lock: they are replaced by rename, so a reader sees a whole one.
 
 mod blob;

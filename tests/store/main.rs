@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../support/strace.rs"]
-#[expect(dead_code, reason = "shared with the other suites, which use more")]
 mod strace;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "shared with the other suites")]
@@ -10,6 +9,8 @@ mod support;
 
 mod check_clean;
 mod check_damage;
+mod check_kill;
+mod check_leaks;
 mod check_repair;
 mod check_scene;
 mod places;

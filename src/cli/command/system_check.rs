@@ -142,8 +142,9 @@ fn tell_deed(deed: &Deed) -> std::io::Result<()> {
             format!("repaired: {done}; the old one is in {}", text::path(path))
         }
         Effect::Aside(path) => format!("put aside: it is in {}", text::path(path)),
-        Effect::Refused(why) => format!("not repaired: {why}"),
-        Effect::Failed { why, hint: None } => format!("not repaired: {why}"),
+        Effect::Refused(why) | Effect::Failed { why, hint: None } => {
+            format!("not repaired: {why}")
+        }
         Effect::Failed {
             why,
             hint: Some(hint),
