@@ -217,7 +217,7 @@ impl New<'_, '_> {
     /// Writes its record; everything is on disk before it has its name.
     fn settle(&self, staging: &Staging<'_>, durability: Sync) -> Result<(), Error> {
         let parent = self.chains.last().copied();
-        let made = LayerRecord::new(self.chain(), parent, &self.unpacked);
+        let made = LayerRecord::new(self.chain(), parent, &self.unpacked, durability);
         record::create(staging.dir(), RECORD, &made)?;
         if durability == Sync::Full {
             sync::file_system(self.blobs.dir()).map_err(system)?;

@@ -65,7 +65,7 @@ impl<'s> Import<'s, '_> {
                 .as_ref()
                 .and_then(|done| Some((&done.unpacked, done.staging.as_ref()?)))
             {
-                let layer = LayerRecord::new(*chain, parent, unpacked);
+                let layer = LayerRecord::new(*chain, parent, unpacked, durability);
                 record::create(staging.dir(), RECORD, &layer)?;
             }
             parent = Some(*chain);

@@ -25,6 +25,7 @@ mod import;
 mod import_commit;
 mod import_verify;
 mod init_layer;
+mod layer_size;
 mod layers;
 mod merged;
 mod prepare;

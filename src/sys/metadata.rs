@@ -100,6 +100,14 @@ impl Metadata {
         }
     }
 
+    /// When anything about the inode changed.
+    pub fn changed_at(&self) -> TimeSpec {
+        TimeSpec {
+            seconds: self.0.st_ctime,
+            nanoseconds: self.0.st_ctime_nsec,
+        }
+    }
+
     /// When anything about the inode changed, its name included; in seconds since the epoch.
     pub fn changed(&self) -> i64 {
         self.0.st_ctime

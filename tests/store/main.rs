@@ -8,4 +8,5 @@ mod strace;
 #[expect(dead_code, unused_imports, reason = "shared with the other suites")]
 mod support;
 
+mod df;
 mod places;

@@ -73,6 +73,7 @@ mod sync_arg;
 pub(crate) mod system;
 mod system_df;
 mod system_df_details;
+mod system_df_store;
 mod system_prune;
 mod systemd_unit;
 pub(crate) mod tag;
