@@ -205,7 +205,13 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Overlay(args) => command::overlay::run(&open_tidy()?, &args),
         Command::Events(args) => command::events::run(&open_tidy()?, &args),
         Command::Generate(args) => command::generate::run(&open_tidy()?, &args, DEFAULT_ROOT),
-        Command::System(args) => command::system::run(&open_tidy()?, &args),
+        Command::System(args) => match args.destroy() {
+            Some(args) => {
+                require_root()?;
+                command::system::destroy(&cli.root, args)
+            }
+            None => command::system::run(&open_tidy()?, &args),
+        },
         Command::Info(args) => info::run(&open_tidy()?, &args),
         Command::Completion(args) => command::completion::run(&args),
         Command::Man(args) => command::man::run(&args, Cli::command()),

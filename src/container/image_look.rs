@@ -35,7 +35,11 @@ impl Engine {
     pub(super) fn held_image(&self, name: &str) -> Result<HeldImage, Error> {
         process::raise_file_limit();
         let _lease = lease_place(self.store(), Place::Layers, false)?;
-        self.held_record(self.images()?.resolve(name)?)
+        let record = self.images()?.resolve(name)?;
+        let chains: Vec<_> = record.layers.iter().map(|layer| layer.chain).collect();
+        // While we hold none of them. What cannot be made good is told by whoever reads it.
+        rootfs::renew(self.store(), &chains).ok();
+        self.held_record(record)
     }
 
     /// The same of a known record. The caller holds the layers' lease until it has the answer.

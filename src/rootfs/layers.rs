@@ -80,6 +80,7 @@ impl LayerRecord {
 /// The layers of a store.
 #[derive(Debug)]
 pub struct Layers<'s> {
+    pub(super) store: &'s Store,
     pub(super) dir: &'s Dir,
 }
 
@@ -87,7 +88,7 @@ impl<'s> Layers<'s> {
     /// The layers of a store.
     pub fn open(store: &'s Store) -> Result<Self, Error> {
         let dir = store.open_dir(Place::Layers)?;
-        Ok(Self { dir })
+        Ok(Self { store, dir })
     }
 
     /// Whether the layer of this chain is unpacked.

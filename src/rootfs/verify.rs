@@ -153,7 +153,7 @@ impl Check<'_> {
     }
 }
 
-fn unpack(mut blob: File, fresh: &Dir) -> Result<Unpacked, layer::Error> {
+pub(super) fn unpack(mut blob: File, fresh: &Dir) -> Result<Unpacked, layer::Error> {
     let failed = |source| layer::Error::Blob {
         operation: "read",
         source,

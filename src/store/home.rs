@@ -1,14 +1,15 @@
 //! `Store`: the open root and its top-level directories. Every path of the store is built here.
 
 use std::{
+    ffi::OsStr,
     path::{Path, PathBuf},
     sync::OnceLock,
 };
 
 use nix::errno::Errno;
 
-use super::{Durability, Error, Graves, format, record};
-use crate::sys::Dir;
+use super::{Error, Graves, claim, format};
+use crate::sys::{Dir, lock::Lock, sync};
 
 /// The journal that is written, in the root.
 pub const EVENTS: &str = "events";
@@ -71,6 +72,21 @@ pub struct Store {
     path: PathBuf,
     /// Opened when first asked for.
     places: [OnceLock<Dir>; Place::ALL.len()],
+    /// The root, shared with all who work here; `None` for who is about to destroy it.
+    claim: Option<Lock>,
+    /// The format that it had before it was opened here, if that was an older one.
+    migrated_from: Option<u64>,
+}
+
+/// Whether a name in the root is the store's own, or the file system's.
+pub(super) fn is_ours(name: &OsStr) -> bool {
+    let places = Place::ALL.iter();
+    places
+        .map(|place| place.path())
+        .any(|place| place.starts_with(name))
+        || ["lost+found", format::FILE, EVENTS, EVENTS_OLD]
+            .iter()
+            .any(|own| name == *own)
 }
 
 impl Store {
@@ -84,25 +100,37 @@ impl Store {
             path: path.to_owned(),
             source,
         };
-        let (absolute, root) = match Dir::open(path) {
-            Ok(root) => (absolute(path)?, root),
+        let root = match Dir::open(path) {
+            Ok(root) => root,
             Err(error) if error.errno() == Some(Errno::ENOENT) => {
                 make_dir(path)?;
-                (absolute(path)?, Dir::open(path).map_err(failed)?)
+                Dir::open(path).map_err(failed)?
             }
             Err(error) => return Err(failed(error)),
         };
-        let places = std::array::from_fn(|_| OnceLock::new());
-        let store = Self {
-            root,
-            path: absolute,
-            places,
-        };
-        match store.root.find(format::FILE).map_err(failed)? {
-            Some(_) => format::check(&store)?,
-            None => store.initialise()?,
+        let mut store = Self::unclaimed(path, root)?;
+        let (claim, header, migrated_from) = claim::claim(&store)?;
+        if header.is_none() {
+            store.initialise()?;
         }
+        store.claim = Some(claim);
+        store.migrated_from = migrated_from;
         Ok(store)
+    }
+
+    pub(super) fn unclaimed(path: &Path, root: Dir) -> Result<Self, Error> {
+        Ok(Self {
+            root,
+            path: absolute(path)?,
+            places: std::array::from_fn(|_| OnceLock::new()),
+            claim: None,
+            migrated_from: None,
+        })
+    }
+
+    /// The format that the store had until this command opened it; `None` where it was ours.
+    pub fn migrated_from(&self) -> Option<u64> {
+        self.migrated_from
     }
 
     fn initialise(&self) -> Result<(), Error> {
@@ -110,14 +138,8 @@ impl Store {
             path: self.path(),
             source,
         };
-        let ours = |name: &std::ffi::OsString| {
-            Place::ALL
-                .iter()
-                .any(|place| place.path().starts_with(name))
-                || name == "lost+found"
-                || name == format::FILE
-        };
-        if !self.root.entries().map_err(failed)?.iter().all(ours) {
+        let names = self.root.entries().map_err(failed)?;
+        if !names.iter().all(|name| is_ours(name)) {
             return Err(Error::NotAStore { path: self.path() });
         }
         for place in Place::ALL {
@@ -130,13 +152,7 @@ impl Store {
             }
         }
         // Written last: a store with it is whole.
-        record::replace(
-            self,
-            &self.root,
-            format::FILE,
-            &format::header(),
-            Durability::Synced,
-        )
+        format::Header::new().write(self)
     }
 
     /// The root as an absolute path.
@@ -178,7 +194,18 @@ impl Store {
         self.path.join(place.path()).join(name)
     }
 
-    /// Moves a directory out of sight at once and then deletes it.
+    /// Sees to it that the names in a top-level directory are on disk: what was made there, moved
+    /// there or removed.
+    pub fn sync_names(&self, place: Place) -> Result<(), Error> {
+        let dir = self.open_dir(place)?;
+        sync::directory(dir).map_err(|source| Error::System {
+            what: format!("sync {}", self.path.join(place.path()).display()),
+            source,
+        })
+    }
+
+    /// Moves a directory out of sight at once and then deletes it. The caller syncs the names of where it
+    /// was if somebody is told that it is gone.
     ///
     /// A crash in between leaves it in `trash/`, where anybody may finish.
     pub fn discard(&self, from: &Dir, name: &str) -> Result<(), Error> {
@@ -210,7 +237,10 @@ fn make_dir(path: &Path) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{Durability, record},
+        *,
+    };
 
     #[test]
     fn a_new_store_is_made_and_found_again() {

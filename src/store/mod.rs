@@ -28,6 +28,8 @@
 //!
 //! | lock | shared by | exclusive for | waits |
 //! |---|---|---|---|
+//! | the root | every command and supervisor, as long as it lives | a migration; the end of `system destroy` | shared: only for a migration; exclusive: 5 s |
+//! | `merged/` | – | `system destroy` | no |
 //! | `tmp/turn-<x>` | – | whoever fetches the image x from a registry | yes |
 //! | `tmp/part-<x>` | – | whoever fetches the blob x | no |
 //! | `overlay2/` | whoever relies on a layer that no record of its own names yet, for a moment | removing layers and blobs | both |
@@ -49,10 +51,13 @@
 //! Records are read without a lock: they are replaced by rename, so a reader sees a whole one.
 
 mod blob;
+mod claim;
+mod destroy;
 mod format;
 mod graves;
 mod home;
 mod lease;
+mod migrate;
 mod part;
 pub mod record;
 mod staging;
@@ -60,6 +65,7 @@ mod sweep;
 mod verified;
 
 pub use blob::{Blobs, NewBlob};
+pub use destroy::{Doom, Razed};
 pub use format::{DRIVER, FORMAT};
 pub use graves::Graves;
 pub use home::{EVENTS, EVENTS_OLD, Place, Store};
@@ -108,6 +114,32 @@ pub enum Error {
         path: PathBuf,
         /// From its header.
         feature: String,
+    },
+    /// `system destroy` is at work, or was killed.
+    #[error("open store {path}: it is being destroyed", path = path.display())]
+    Doomed {
+        /// The root.
+        path: PathBuf,
+    },
+    /// Another process destroys it at this moment.
+    #[error("destroy store {path}: another process is at it", path = path.display())]
+    DoomedElsewhere {
+        /// The root.
+        path: PathBuf,
+    },
+    /// Others work with a store that somebody wants alone.
+    #[error("have store {path} alone: commands or containers still work with it", path = path.display())]
+    Busy {
+        /// The root.
+        path: PathBuf,
+    },
+    /// What is not the store's would go with it.
+    #[error("destroy store {path}: it also holds {names}, which is nothing of a store", path = path.display())]
+    Strangers {
+        /// The root.
+        path: PathBuf,
+        /// In the root.
+        names: String,
     },
     /// The directory holds something else.
     #[error("open store {path}: it is not empty and has no store.json", path = path.display())]
@@ -180,6 +212,10 @@ impl Error {
             | Error::Format { .. }
             | Error::Feature { .. }
             | Error::NotAStore { .. }
+            | Error::Doomed { .. }
+            | Error::DoomedElsewhere { .. }
+            | Error::Busy { .. }
+            | Error::Strangers { .. }
             | Error::Write { .. }
             | Error::Blob { .. }
             | Error::Corrupt { .. }
@@ -192,7 +228,10 @@ impl Failure for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Error::Format { .. } | Error::Feature { .. } => ErrorKind::Unsupported,
-            Error::NotAStore { .. } => ErrorKind::Invalid,
+            Error::NotAStore { .. } | Error::Strangers { .. } => ErrorKind::Invalid,
+            Error::Doomed { .. } | Error::DoomedElsewhere { .. } | Error::Busy { .. } => {
+                ErrorKind::InUse
+            }
             Error::Parse { .. } | Error::Corrupt { .. } => ErrorKind::Corrupt,
             Error::Open { source, .. }
             | Error::Read { source, .. }
@@ -209,6 +248,15 @@ impl Failure for Error {
             Error::Format { .. } | Error::NotAStore { .. } => {
                 Some("choose an empty directory with --root or COWSHED_ROOT".to_owned())
             }
+            Error::Doomed { .. } => Some(
+                "cowshed system destroy finishes it; or choose another directory with --root"
+                    .to_owned(),
+            ),
+            Error::DoomedElsewhere { .. } => None,
+            Error::Busy { .. } => Some(
+                "let them end (cowshed ps; cowshed stop), then do it again".to_owned(),
+            ),
+            Error::Strangers { .. } => Some("move it elsewhere first".to_owned()),
             Error::Parse { .. } => {
                 Some("the disk, somebody else or a newer cowshed wrote it".to_owned())
             }

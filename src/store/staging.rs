@@ -82,6 +82,19 @@ impl<'s> Staging<'s> {
     }
 }
 
+impl Staging<'_> {
+    /// Moves it in the place of what has the name already, in one step, and removes that. The caller
+    /// has what is there alone.
+    pub fn replace(self, into: &Dir, name: &str) -> Result<(), Error> {
+        let exchanged = self.tmp.exchange(&self.name, into, name);
+        exchanged.map_err(|source| Error::System {
+            what: format!("replace {name}"),
+            source,
+        })
+        // What was there has our name now, and goes with us.
+    }
+}
+
 impl Drop for Staging<'_> {
     fn drop(&mut self) {
         if self.lock.is_some() {

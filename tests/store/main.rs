@@ -8,5 +8,7 @@ mod strace;
 #[expect(dead_code, unused_imports, reason = "shared with the other suites")]
 mod support;
 
+mod destroy;
 mod df;
 mod places;
+mod sync;

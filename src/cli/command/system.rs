@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use cowshed::container::Engine;
 
-use super::{events, info, system_df, system_prune};
+use super::{events, info, system_destroy, system_df, system_prune};
 use crate::cli::report::Outcome;
 
 #[derive(Debug, Args)]
@@ -15,6 +15,8 @@ pub(crate) struct SystemArgs {
 
 #[derive(Debug, Subcommand)]
 enum SystemCommand {
+    /// Remove the store with everything in it: containers, images, volumes, mounts, the directory
+    Destroy(system_destroy::DestroyArgs),
     /// Show what images, containers and volumes take on disk
     Df(system_df::DfArgs),
     /// Show what is done to containers, images and volumes
@@ -25,8 +27,24 @@ enum SystemCommand {
     Prune(system_prune::PruneArgs),
 }
 
+impl SystemArgs {
+    /// What `destroy` was given, which needs no store that can be opened.
+    pub(crate) fn destroy(&self) -> Option<&system_destroy::DestroyArgs> {
+        match &self.command {
+            SystemCommand::Destroy(args) => Some(args),
+            SystemCommand::Df(_)
+            | SystemCommand::Events(_)
+            | SystemCommand::Info(_)
+            | SystemCommand::Prune(_) => None,
+        }
+    }
+}
+
+pub(crate) use system_destroy::run as destroy;
+
 pub(crate) fn run(engine: &Engine, args: &SystemArgs) -> Outcome {
     match &args.command {
+        SystemCommand::Destroy(args) => destroy(&engine.store().path(), args),
         SystemCommand::Df(args) => system_df::run(engine, args),
         SystemCommand::Events(args) => events::run(engine, args),
         SystemCommand::Info(args) => info::run(engine, args),
