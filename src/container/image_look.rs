@@ -150,6 +150,7 @@ impl Engine {
     /// Why each path is in a container's upper dir, and what it cost.
     pub fn explain_diff(&self, text: &str) -> Result<Vec<Explained>, Error> {
         let record = self.container(text)?.record;
+        self.refuse_ephemeral("explain changes of", &record)?;
         let snapshot = rootfs::prepare(self.store(), &record.chains, &record.id)?;
         let targets = record
             .mounts

@@ -76,6 +76,7 @@ mod stopped;
 mod supervisor;
 mod told;
 mod transfer;
+mod unkept;
 mod usage;
 mod volume_backup;
 mod volume_copy;

@@ -8,7 +8,7 @@ use super::{Container, ContainerRecord, Engine, Error, State, Status, keeper};
 use crate::{
     cgroup,
     ident::ContainerId,
-    store::{Lease, Place, Tried, try_lease},
+    store::{Lease, Place, Tried, sweep_now, try_lease},
     sys::process,
 };
 
@@ -88,6 +88,14 @@ impl Engine {
         // Their volumes are free by now.
         self.volumes()?.tidy()?;
         ended
+    }
+
+    /// Puts away what a command left that a signal ended a moment ago. What does not work the next command
+    /// does.
+    pub fn put_away(&self) {
+        sweep_now(self.store()).ok();
+        self.try_remove_orphans();
+        self.tidy().ok();
     }
 
     fn tidy_containers(&self) -> Result<(), Error> {

@@ -73,7 +73,16 @@ fn union(overlay: &Overlay) -> Vec<String> {
         .collect();
     let joined = joined.join(":");
     let plain = overlay.lowers.iter().all(|lower| Overlay::is_plain(lower));
-    let mut lines = vec!["mkdir -p \"$C/upper\" \"$C/work\" \"$M\"".to_owned()];
+    let mut lines = Vec::new();
+    if let Some(memory) = overlay.options.ephemeral {
+        // The container's changes in memory: gone with the script.
+        let size = memory.size.map(|size| format!(",size={size}"));
+        lines.push(format!(
+            "mkdir -p \"$C\"; mount -t tmpfs -o mode=0700{} ephemeral \"$C\"",
+            size.unwrap_or_default()
+        ));
+    }
+    lines.push("mkdir -p \"$C/upper\" \"$C/work\" \"$M\"".to_owned());
     // The root's owner and mode are the upper dir's.
     lines.push("chmod --reference=\"$B/\"".to_owned() + &top(overlay) + " \"$C/upper\"");
     lines.push("chown --reference=\"$B/\"".to_owned() + &top(overlay) + " \"$C/upper\"");

@@ -73,7 +73,7 @@ pub use lease::{Lease, Tried, lease_place, try_lease};
 pub use part::Turn;
 pub use record::Durability;
 pub use staging::Staging;
-pub use sweep::{KEPT, sweep};
+pub use sweep::{KEPT, sweep, sweep_now};
 pub use verified::VerifiedBlob;
 
 use blob::PREFIX as BLOB_PREFIX;

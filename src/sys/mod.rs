@@ -22,6 +22,7 @@ pub mod fs_context;
 pub mod handle;
 mod hint;
 pub mod inode;
+pub mod last_words;
 mod lines;
 pub mod lock;
 pub mod loop_device;

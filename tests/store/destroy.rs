@@ -209,13 +209,16 @@ fn root_killed_at_any_call_the_same_command_finishes_it() {
             let killed = !command.output().unwrap().status.success();
             if killed {
                 points += 1;
-                shed.cowshed("system destroy -f").ok();
+                // The last call may have been done when it was killed.
+                if shed.store().exists() {
+                    shed.cowshed("system destroy -f").ok();
+                }
             }
             assert_gone(&shed, &ids);
             if !killed {
                 break;
             }
-            number += 1 + number / 2;
+            number += 1 + number / 4;
         }
     }
     eprintln!("{points} kill points");

@@ -5,10 +5,12 @@
 #[expect(dead_code, reason = "shared with the other suites, which use more")]
 mod strace;
 #[path = "../support/mod.rs"]
-#[expect(dead_code, unused_imports, reason = "shared with the other suites")]
+#[expect(dead_code, reason = "shared with the other suites")]
 mod support;
 
 mod destroy;
 mod df;
+mod ephemeral;
+mod interrupt;
 mod places;
 mod sync;

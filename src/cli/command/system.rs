@@ -4,7 +4,10 @@ use clap::{Args, Subcommand};
 use cowshed::container::Engine;
 
 use super::{events, info, system_destroy, system_df, system_prune};
-use crate::cli::report::Outcome;
+use crate::cli::{
+    interrupt::{self, TidyArgs},
+    report::Outcome,
+};
 
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
@@ -23,15 +26,33 @@ enum SystemCommand {
     Events(events::EventsArgs),
     /// Show what this machine and this store can do
     Info(info::InfoArgs),
+    /// Put away what an interrupted command began
+    #[command(hide = true)]
+    Tidy(TidyArgs),
     /// Remove what nobody needs: stopped containers and, where asked for, anonymous volumes
     Prune(system_prune::PruneArgs),
 }
 
+/// What needs no store that can be opened.
+#[derive(Debug)]
+pub(crate) enum Unopened<'a> {
+    Destroy(&'a system_destroy::DestroyArgs),
+    Tidy(&'a TidyArgs),
+}
+
 impl SystemArgs {
-    /// What `destroy` was given, which needs no store that can be opened.
-    pub(crate) fn destroy(&self) -> Option<&system_destroy::DestroyArgs> {
+    /// Whether a signal ends it by putting away what it began: not what somebody watches.
+    pub(crate) fn is_put_away(&self) -> bool {
         match &self.command {
-            SystemCommand::Destroy(args) => Some(args),
+            SystemCommand::Destroy(_) | SystemCommand::Df(_) | SystemCommand::Prune(_) => true,
+            SystemCommand::Events(_) | SystemCommand::Info(_) | SystemCommand::Tidy(_) => false,
+        }
+    }
+
+    pub(crate) fn unopened(&self) -> Option<Unopened<'_>> {
+        match &self.command {
+            SystemCommand::Destroy(args) => Some(Unopened::Destroy(args)),
+            SystemCommand::Tidy(args) => Some(Unopened::Tidy(args)),
             SystemCommand::Df(_)
             | SystemCommand::Events(_)
             | SystemCommand::Info(_)
@@ -45,6 +66,7 @@ pub(crate) use system_destroy::run as destroy;
 pub(crate) fn run(engine: &Engine, args: &SystemArgs) -> Outcome {
     match &args.command {
         SystemCommand::Destroy(args) => destroy(&engine.store().path(), args),
+        SystemCommand::Tidy(args) => interrupt::tidy(&engine.store().path(), args),
         SystemCommand::Df(args) => system_df::run(engine, args),
         SystemCommand::Events(args) => events::run(engine, args),
         SystemCommand::Info(args) => info::run(engine, args),

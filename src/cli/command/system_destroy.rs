@@ -6,6 +6,7 @@ use clap::Args;
 use cowshed::{container::Engine, store::Razed};
 
 use crate::cli::{
+    busy::busy,
     output,
     report::{self, Exit, Outcome},
 };
@@ -35,7 +36,10 @@ pub(crate) fn run(root: &Path, args: &DestroyArgs) -> Outcome {
     if !args.force && !is_agreed(&engine, root)? {
         return Ok(ExitCode::SUCCESS);
     }
-    if engine.destroy()? == Razed::MountPoint {
+    let progress = busy("system destroy");
+    let razed = engine.destroy()?;
+    drop(progress);
+    if razed == Razed::MountPoint {
         report::note(&format!(
             "{} is empty and stays: it is a mount point",
             root.display()
