@@ -4,7 +4,11 @@
 use std::{ffi::CString, os::unix::ffi::OsStrExt as _, path::Path, process::ExitCode};
 
 use clap::Args;
-use cowshed::{container::Engine, sys::last_words};
+use cowshed::{
+    container::{self, Engine},
+    store,
+    sys::last_words,
+};
 use nix::sys::signal::Signal;
 
 use super::report::{Exit, Outcome};
@@ -38,12 +42,19 @@ pub(super) fn prepare(root: &Path) {
 
 /// What we became: nobody else calls it.
 pub(crate) fn tidy(root: &Path, args: &TidyArgs) -> Outcome {
+    let mut outcome = "what was begun is put away";
     if root.join("store.json").exists() {
-        // What fails is left to the next command, as after a kill.
-        Engine::open(root).map(|engine| engine.put_away()).ok();
+        match Engine::open(root) {
+            Ok(engine) => engine.put_away(),
+            Err(container::Error::Store(store::Error::Doomed { .. })) => {
+                outcome = "the store is half destroyed, and system destroy finishes it";
+            }
+            // Left to the next command, as after a kill.
+            Err(_) => outcome = "the next command puts away what was begun",
+        }
     }
     let name = Signal::try_from(args.after).map_or("a signal", Signal::as_str);
     let code = u8::try_from(128 + args.after).unwrap_or(1);
-    let what = format!("interrupted by {name}: what was begun is put away");
+    let what = format!("interrupted by {name}: {outcome}");
     Err::<ExitCode, _>(Exit::usage(what).or_code(code))
 }

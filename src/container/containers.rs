@@ -234,7 +234,7 @@ impl Engine {
     pub fn diff(&self, text: &str) -> Result<Vec<Change>, Error> {
         let Container { record, status, .. } = self.container(text)?;
         if status.is_live() {
-            self.refuse_ephemeral("list changes of", &record)?;
+            super::unkept::refuse_ephemeral("list changes of", &record)?;
         }
         let snapshot = self.snapshot(&record)?;
         Ok(rootfs::diff(&snapshot)?)

@@ -44,7 +44,7 @@ impl Engine {
     ) -> Result<CopyReport, Error> {
         let found = self.container(container)?;
         if !found.status.is_live() {
-            self.refuse_ephemeral("copy into", &found.record)?;
+            super::unkept::refuse_ephemeral("copy into", &found.record)?;
         }
         let reach = || self.reach(container, Extent::Everything);
         copy_into(reach, source, (container, destination), how)

@@ -36,10 +36,16 @@ impl Engine {
         process::raise_file_limit();
         let _lease = lease_place(self.store(), Place::Layers, false)?;
         let record = self.images()?.resolve(name)?;
-        let chains: Vec<_> = record.layers.iter().map(|layer| layer.chain).collect();
-        // While we hold none of them. What cannot be made good is told by whoever reads it.
-        rootfs::renew(self.store(), &chains).ok();
+        // While we hold none of them: whoever renews a layer has it alone.
+        rootfs::renew(self.store(), &chains(&record))?;
         self.held_record(record)
+    }
+
+    /// The same with its layers as they are: for whoever finds out how that is.
+    pub(super) fn held_as_it_is(&self, name: &str) -> Result<HeldImage, Error> {
+        process::raise_file_limit();
+        let _lease = lease_place(self.store(), Place::Layers, false)?;
+        self.held_record(self.images()?.resolve(name)?)
     }
 
     /// The same of a known record. The caller holds the layers' lease until it has the answer.
@@ -150,7 +156,7 @@ impl Engine {
     /// Why each path is in a container's upper dir, and what it cost.
     pub fn explain_diff(&self, text: &str) -> Result<Vec<Explained>, Error> {
         let record = self.container(text)?.record;
-        self.refuse_ephemeral("explain changes of", &record)?;
+        super::unkept::refuse_ephemeral("explain changes of", &record)?;
         let snapshot = rootfs::prepare(self.store(), &record.chains, &record.id)?;
         let targets = record
             .mounts

@@ -1,6 +1,6 @@
 //! What every byte of a store's root is for: the kinds, and which kind a path is.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::Path};
 
 use crate::{
     ident::{ChainId, ContainerId, Digest},
@@ -128,7 +128,9 @@ pub(super) fn step(path: &[&str]) -> Step {
         | ["volumes", ".renaming"] => Step::Whole(Records),
         [file] if [EVENTS, EVENTS_OLD].contains(file) => Step::Whole(Logs),
         ["blobs", "sha256", hex] => Digest::from_hex(hex).map_or(Step::Whole(Unknown), Step::Blob),
-        ["images", file] if file.ends_with(".json") => Step::Whole(Records),
+        ["images", file] if Path::new(file).extension() == Some("json".as_ref()) => {
+            Step::Whole(Records)
+        }
         ["overlay2", INIT] => Step::Whole(Layers),
         ["overlay2", hex] => match Digest::from_hex(hex) {
             Ok(digest) => Step::Layer(ChainId(digest)),

@@ -144,9 +144,11 @@ impl Walk<'_> {
                     self.whole(dir, &name, kind)?;
                 }
                 Step::Layer(chain) => {
-                    let kind = match self.layer_kind(chain)? {
-                        SpaceKind::Orphans => SpaceKind::Orphans,
-                        _ => SpaceKind::Records,
+                    let is_orphan = self.layer_kind(chain)? == SpaceKind::Orphans;
+                    let kind = if is_orphan {
+                        SpaceKind::Orphans
+                    } else {
+                        SpaceKind::Records
                     };
                     self.beside_tree(dir, &name, kind)?;
                 }

@@ -14,26 +14,22 @@ use crate::{
     sys::{Dir, process},
 };
 
-impl Engine {
-    /// Refuses what needs an upper dir on disk.
-    pub(super) fn refuse_ephemeral(
-        &self,
-        operation: &str,
-        record: &ContainerRecord,
-    ) -> Result<(), Error> {
-        if record.union.ephemeral.is_none() {
-            return Ok(());
-        }
-        Err(Error::State {
-            operation: format!("cannot {operation} container \"/{}\"", record.name),
-            what: "is ephemeral: what it changes is in memory and goes when it ends",
-            remedy: format!(
-                "cowshed cp or cowshed export while it runs; or run {} without --ephemeral",
-                record.image
-            ),
-        })
+/// Refuses what needs an upper dir on disk.
+pub(super) fn refuse_ephemeral(operation: &str, record: &ContainerRecord) -> Result<(), Error> {
+    if record.union.ephemeral.is_none() {
+        return Ok(());
     }
+    Err(Error::State {
+        operation: format!("cannot {operation} container \"/{}\"", record.name),
+        what: "is ephemeral: what it changes is in memory and goes when it ends",
+        remedy: format!(
+            "cowshed cp or cowshed export while it runs; or run {} without --ephemeral",
+            record.image
+        ),
+    })
+}
 
+impl Engine {
     /// Makes a volatile upper dir fit for another mount. We hold the container's lease.
     ///
     /// The kernel would refuse it, because it cannot know whether everything is there (overlayfs.rst,

@@ -36,7 +36,7 @@ pub struct LayerRecord {
     /// It hides everything below: overlayfs cannot say so, the stack is cut here.
     pub opaque_root: bool,
     /// The boot in which it was made without a sync: in another one it has to be looked at first
-    /// (see [`super::unsynced`]). `None` where all of it is on disk.
+    /// (see [`super::renew()`]). `None` where all of it is on disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsynced: Option<String>,
 }

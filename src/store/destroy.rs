@@ -32,11 +32,12 @@ pub struct Doom {
 }
 
 impl Store {
-    /// Opens a store to destroy it: one that is half destroyed, too, and whatever its format is.
+    /// Opens a store to destroy it: one that is half destroyed, or older, too.
     ///
     /// # Errors
     ///
-    /// A link, a directory that is not a store or holds something else besides, or nothing at all.
+    /// A link, a directory that is not a store or holds something else besides, a newer store, or
+    /// nothing at all.
     pub fn open_to_destroy(path: &Path) -> Result<Self, Error> {
         let failed = |source| Error::Open {
             path: path.to_owned(),
@@ -50,8 +51,12 @@ impl Store {
         }
         let store = Self::unclaimed(path, Dir::open(path).map_err(failed)?)?;
         let names = store.root().sorted_entries().map_err(failed)?;
-        if !names.is_empty() && Header::find(&store)?.is_none() {
-            return Err(Error::NotAStore { path: store.path() });
+        match Header::find(&store)?.map(|header| header.check(&store)) {
+            None if !names.is_empty() => return Err(Error::NotAStore { path: store.path() }),
+            // Half done, and for us to go on with.
+            None | Some(Ok(()) | Err(Error::Doomed { .. })) => {}
+            // A newer one may have something elsewhere.
+            Some(Err(error)) => return Err(error),
         }
         let strange: Vec<_> = names.iter().filter(|name| !is_ours(name)).collect();
         if !strange.is_empty() {

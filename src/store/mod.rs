@@ -8,7 +8,8 @@
 //!   images/names.json          names to manifest digests
 //!   images/mounted/            images that are mounted on the host: one record each, and the
 //!                              directories that were made for them
-//!   overlay2/<chain>/diff      one unpacked layer in overlay form; layer.json beside it
+//!   overlay2/<chain>/diff      one unpacked layer in overlay form; layer.json beside it, and size.json
+//!                              once somebody has measured it
 //!   containers/<id>/           config.json, state.json, upper, work, log (and log.1, ...), control,
 //!                              the supervisor's socket
 //!   containers/by-name/<name>  links to ids, for names that somebody chose
@@ -48,7 +49,34 @@
 //! Whoever waits takes them in this order, so that nobody waits in a circle; whoever wants one of a
 //! container, a volume or the journal exclusively only tries. Whoever fills or edits a volume holds nothing that another
 //! one of them wants.
+//! A layer that was made without a sync before the machine went down is had alone for as long as it is
+//! unpacked again; who does that holds no other one of them.
 //! Records are read without a lock: they are replaced by rename, so a reader sees a whole one.
+
+//!
+//! # What survives
+//!
+//! What a command reported as done is there after a kill at any moment, and after a power cut:
+//!
+//! | what | how |
+//! |---|---|
+//! | layers and blobs (`load`, `import`, `pull`, `build`, `commit`) | one syncfs(2) when all is written, begun early; then the final names, and fsync(2) of their directories |
+//! | records of images and volumes, names, store.json, records of overlays and mounts | born in `tmp/`, fdatasync(2), rename, fsync of the directory |
+//! | a container that is kept (`create`, `run`, `run -d`) | its record and its directory before the name; then `containers/`, and `by-name/` for a chosen name |
+//! | removals (`rm`, `rmi`, `volume rm`, the prunes) | fsync of the directory that the name was in, before it is told |
+//! | the data of a volume after `restore`, `clone`, filling | syncfs before the rename |
+//! | `--sync=none`: layers and blobs | not synced; the layer's record is, and says in which boot it was made: in another one it is unpacked again from its blob before its first use (`rootfs::renew`), and where the blob is damaged the image has to be loaded again |
+//!
+//! Not synced, because nobody is told of them, or a crash of the machine ends them anyway: containers with
+//! `--rm`; `state.json` and `health.json` (a container does not run after a reboot; of a state that is lost it
+//! is said that it ended); logs and the journal, which lose their last lines; what a container writes,
+//! into its upper dir or a volume, until it syncs that itself; the emptying of `trash/` and `tmp/`; known sizes
+//! (`overlay2/<chain>/size.json`). `run --volatile` and `--ephemeral` ask for less still.
+//!
+//! A store on a tmpfs goes with the machine: nothing of this means anything there, and nothing costs.
+//!
+//! Ctrl-C, SIGTERM and SIGHUP are a kill after which the same process puts away what was begun
+//! (`sys::last_words`).
 
 mod blob;
 mod claim;

@@ -14,10 +14,7 @@ use std::{
     sync::atomic::{AtomicPtr, Ordering},
 };
 
-use nix::{
-    errno::Errno,
-    sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction},
-};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
 use super::{At as _, Result};
 
@@ -84,21 +81,14 @@ extern "C" fn end(signal: c_int) {
         }
     }
     // A child, or exec failed: the signal's own way.
-    // SAFETY: SIG_DFL installs no handler; raise(3) and signal(2) are safe in one.
-    unsafe {
-        libc::signal(signal, libc::SIG_DFL);
-        libc::raise(signal);
-    }
+    // SAFETY: SIG_DFL installs no handler; signal(2) is safe in one.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+    // SAFETY: raise(3) is safe in a handler.
+    unsafe { libc::raise(signal) };
 }
 
 /// Signals that are blocked stay so over execve(2).
 fn unblock() {
-    let before = Errno::last_raw();
-    // SAFETY: an empty set on our stack; nothing is asked for.
-    unsafe {
-        let mut set: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&raw mut set);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const set, ptr::null_mut());
-    }
-    Errno::set_raw(before);
+    // sigprocmask(2), which nix calls by the name of threads, is safe in a handler.
+    SigSet::empty().thread_set_mask().ok();
 }

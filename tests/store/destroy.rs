@@ -221,7 +221,6 @@ fn root_killed_at_any_call_the_same_command_finishes_it() {
             number += 1 + number / 4;
         }
     }
-    eprintln!("{points} kill points");
     assert!(points > 20, "{points}");
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Shed, read, tree, write_file};
+use crate::support::{Shed, finish, read, tree, write_file};
 
 #[test]
 #[ignore = "needs root"]
@@ -78,10 +78,15 @@ fn root_ephemeral_is_shown_planned_and_scripted() {
     assert!(plan.contains("work/upper"), "{plan}");
     let plan = shed.cowshed("run --dry-run --volatile base true").ok();
     assert!(plan.contains("FSCONFIG_SET_FLAG, \"volatile\""), "{plan}");
-    let script = shed
-        .cowshed("run --explain=sh --ephemeral=2m base true")
-        .ok();
+    let line = "run --explain=sh --ephemeral=2m base sh -c 'echo x >/f; cat /f; cat /etc/hostname'";
+    let script = shed.cowshed(line).ok();
     assert!(script.contains("size=2m ephemeral"), "{script}");
+    let path = shed.file("explained.sh", &script);
+    let mut shell = std::process::Command::new("sh");
+    shell.arg(path).env("TMPDIR", shed.dir("for-script"));
+    let said = finish(shell).ok();
+    assert!(said.starts_with("x\n") && said.len() > 3, "{said}");
+    assert_eq!(tree(&shed.path("for-script")), "");
     shed.cowshed("run --rm --ephemeral=2x base true")
         .fails(125, "invalid size for --ephemeral");
     shed.cowshed("run --rm --ephemeral --volatile base true")

@@ -11,6 +11,7 @@ mod support;
 mod destroy;
 mod df;
 mod ephemeral;
+mod golden;
 mod interrupt;
 mod places;
 mod sync;

@@ -122,6 +122,15 @@ fn root_a_lost_blob_is_said_and_a_load_makes_it_good() {
     let failed = shed.cowshed("run --rm two cat /dir/파일");
     let failed = failed.fails(125, "its blob did not reach the disk");
     assert!(failed.err.contains("load or pull the image again"));
+    for line in [
+        "image cat two /dir/파일",
+        "image ls-files two /dir",
+        "image mount two",
+    ] {
+        shed.cowshed(line)
+            .fails(1, "its blob did not reach the disk");
+    }
+    shed.cowshed("image verify two").fails(1, "");
     assert!(unsynced(&shed).len() >= 2);
     shed.cowshed("load -i two.tar").ok();
     assert_eq!(unsynced(&shed).len(), 0);

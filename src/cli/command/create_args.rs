@@ -206,11 +206,8 @@ impl CreateArgs {
         if image.starts_with('-') {
             return Err(Exit::usage(format!("unknown flag: {image}")));
         }
-        let shm = self
-            .shm_size
-            .map(|text| mount::parse_bytes(&text))
-            .transpose();
         let usage = |error: mount::Error| Exit::from(error).or_code(125);
+        let shm = self.shm_size.map(|text| mount::parse_bytes(&text));
         let refused = |error: cowshed::container::Error| Exit::from(error).or_code(125);
         let restart: RestartPolicy = self.restart.parse().map_err(refused)?;
         if self.rm && restart != RestartPolicy::No {
@@ -248,7 +245,7 @@ impl CreateArgs {
             stop_timeout: self.stop_timeout,
             auto_remove: self.rm,
             log,
-            shm_bytes: shm.map_err(usage)?.unwrap_or(default.shm_bytes),
+            shm_bytes: shm.transpose().map_err(usage)?.unwrap_or(default.shm_bytes),
             mounts,
             volumes_from,
             image_volumes: self.image_volume.into(),
