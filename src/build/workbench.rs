@@ -56,6 +56,8 @@ impl<'s> Workbench<'s> {
         let id = ContainerId::from_random(random);
         let name = id.as_str().to_owned();
         let staging = Staging::begin(store, &name)?;
+        // While we hold none of them.
+        rootfs::renew(store, &chains)?;
         let layers = Layers::open(store)?;
         let lease = |chain: &ChainId| {
             let gone = || Error::refused(format!("layer {chain} was removed a moment ago"));

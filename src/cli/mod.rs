@@ -1,9 +1,11 @@
 //! The command line: Docker's words, one file a subcommand, nothing decided here.
 
+mod busy;
 mod command;
 mod completion;
 mod completion_names;
 mod format;
+mod interrupt;
 mod output;
 mod report;
 mod template;
@@ -14,6 +16,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use cowshed::container::Engine;
 
+use command::system::Unopened;
 use command::{history, image, images, import, info, inspect, life, load, ps, rmi, tag, volume};
 use report::{Exit, Outcome};
 
@@ -179,11 +182,8 @@ fn dispatch(cli: Cli) -> Outcome {
         engine.tidy().ok();
         Ok(engine)
     };
-    if let Command::System(args) = &cli.command
-        && let Some(args) = args.as_check()
-    {
-        require_root()?;
-        return command::system::check(&cli.root, args);
+    if is_put_away(&cli.command) {
+        interrupt::prepare(&cli.root);
     }
     match cli.command {
         Command::Life(command) if command.is_in_a_hurry() => {
@@ -211,11 +211,55 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Overlay(args) => command::overlay::run(&open_tidy()?, &args),
         Command::Events(args) => command::events::run(&open_tidy()?, &args),
         Command::Generate(args) => command::generate::run(&open_tidy()?, &args, DEFAULT_ROOT),
-        Command::System(args) => command::system::run(&open_tidy()?, &args),
+        Command::System(args) => match args.unopened() {
+            Some(Unopened::Destroy(args)) => {
+                require_root()?;
+                command::system::destroy(&cli.root, args)
+            }
+            Some(Unopened::Check(args)) => {
+                require_root()?;
+                command::system::check(&cli.root, args)
+            }
+            Some(Unopened::Tidy(args)) => interrupt::tidy(&cli.root, args),
+            None => command::system::run(&open_tidy()?, &args),
+        },
         Command::Info(args) => info::run(&open_tidy()?, &args),
         Command::Completion(args) => command::completion::run(&args),
         Command::Man(args) => command::man::run(&args, Cli::command()),
         Command::Version(args) => command::version::run(&args),
+    }
+}
+
+/// Commands that a signal ends by putting away what they began. Those about a container's life have ways
+/// of their own, and so has a build.
+fn is_put_away(command: &Command) -> bool {
+    match command {
+        Command::Load(_)
+        | Command::Import(_)
+        | Command::Tag(_)
+        | Command::Rmi(_)
+        | Command::Pull(_)
+        | Command::Push(_)
+        | Command::Save(_)
+        | Command::Image(_)
+        | Command::Volume(_) => true,
+        Command::Life(life) => life.is_put_away(),
+        Command::Container(args) => args.is_put_away(),
+        Command::System(args) => args.is_put_away(),
+        Command::Ps(_)
+        | Command::Inspect(_)
+        | Command::Build(_)
+        | Command::Images(_)
+        | Command::History(_)
+        | Command::Login(_)
+        | Command::Logout(_)
+        | Command::Overlay(_)
+        | Command::Events(_)
+        | Command::Generate(_)
+        | Command::Info(_)
+        | Command::Completion(_)
+        | Command::Man(_)
+        | Command::Version(_) => false,
     }
 }
 

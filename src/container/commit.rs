@@ -58,6 +58,7 @@ impl Engine {
         // What is wrong with the request is said before a container stands still for it.
         sweep(self.store())?;
         let container = self.container(&request.container)?;
+        super::unkept::refuse_ephemeral("commit", &container.record)?;
         let parent = self.image_of(&container.record)?;
         let config = self.config_of(&container.record, &parent, &request.changes)?;
         let bakes = self.find_baked(&container.record, &request.baked)?;

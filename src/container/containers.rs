@@ -240,7 +240,10 @@ impl Engine {
 
     /// What a container changed in its root, parents before children.
     pub fn diff(&self, text: &str) -> Result<Vec<Change>, Error> {
-        let record = self.container(text)?.record;
+        let Container { record, status, .. } = self.container(text)?;
+        if status.is_live() {
+            super::unkept::refuse_ephemeral("list changes of", &record)?;
+        }
         let snapshot = self.snapshot(&record)?;
         Ok(rootfs::diff(&snapshot)?)
     }

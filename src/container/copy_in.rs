@@ -42,7 +42,10 @@ impl Engine {
         (container, destination): (&str, &OsStr),
         how: Copying,
     ) -> Result<CopyReport, Error> {
-        self.container(container)?;
+        let found = self.container(container)?;
+        if !found.status.is_live() {
+            super::unkept::refuse_ephemeral("copy into", &found.record)?;
+        }
         let reach = || self.reach(container, Extent::Everything);
         copy_into(reach, source, (container, destination), how)
     }

@@ -4,7 +4,7 @@
 use std::{ffi::OsStr, time::Duration};
 
 use super::{
-    ContainerRecord, CopyError, Engine, Error, State, Status, attach::Attached,
+    ContainerRecord, CopyError, Engine, Error, State, Status, attach::Attached, containers::failed,
     create_volumes::Leases, stopped::Stopped,
 };
 use crate::{
@@ -80,6 +80,11 @@ impl Engine {
             return Ok(None);
         };
         let snapshot = self.snapshot(record)?;
+        if record.union.volatile {
+            // The kernel refuses the upper dir otherwise; what became of it the next start tells.
+            let own = self.containers_dir()?.open_dir(record.id.as_str());
+            snapshot.renew(&own.map_err(|source| failed("open container", source))?)?;
+        }
         let volumes = if extent == Extent::Everything {
             self.make_sources(record)?;
             self.attach_volumes(record, &snapshot, Leases::new())?

@@ -3,7 +3,13 @@
 use std::{path::Path, sync::OnceLock};
 
 use super::{Error, events::LazyJournal};
-use crate::{cgroup::Hierarchies, image::Images, rootfs, store::Store, volume::Volumes};
+use crate::{
+    cgroup::Hierarchies,
+    image::Images,
+    rootfs,
+    store::{FORMAT, Store},
+    volume::Volumes,
+};
 
 /// Everything that a command works with.
 #[derive(Debug)]
@@ -38,7 +44,15 @@ impl Engine {
     /// asked for by name.
     #[must_use]
     pub fn with_notes(self, notes: fn(&str)) -> Self {
-        Self { notes, ..self }
+        let engine = Self { notes, ..self };
+        if let Some(from) = engine.store.migrated_from() {
+            let path = engine.store.path();
+            engine.remark(&format!(
+                "store {} had format {from} and has format {FORMAT} now",
+                path.display()
+            ));
+        }
+        engine
     }
 
     /// The same, failing where a note about mounts would be told.

@@ -35,6 +35,16 @@ impl Engine {
     pub(super) fn held_image(&self, name: &str) -> Result<HeldImage, Error> {
         process::raise_file_limit();
         let _lease = lease_place(self.store(), Place::Layers, false)?;
+        let record = self.images()?.resolve(name)?;
+        // While we hold none of them: whoever renews a layer has it alone.
+        rootfs::renew(self.store(), &chains(&record))?;
+        self.held_record(record)
+    }
+
+    /// The same with its layers as they are: for whoever finds out how that is.
+    pub(super) fn held_as_it_is(&self, name: &str) -> Result<HeldImage, Error> {
+        process::raise_file_limit();
+        let _lease = lease_place(self.store(), Place::Layers, false)?;
         self.held_record(self.images()?.resolve(name)?)
     }
 
@@ -146,6 +156,7 @@ impl Engine {
     /// Why each path is in a container's upper dir, and what it cost.
     pub fn explain_diff(&self, text: &str) -> Result<Vec<Explained>, Error> {
         let record = self.container(text)?.record;
+        super::unkept::refuse_ephemeral("explain changes of", &record)?;
         let snapshot = self.snapshot(&record)?;
         let targets = record
             .mounts

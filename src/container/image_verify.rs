@@ -56,7 +56,7 @@ impl Verification<'_> {
         name: &str,
         mut tell: impl FnMut(usize, &ImageRecord),
     ) -> Result<VerifiedImage, Error> {
-        let held = self.engine.held_image(name)?;
+        let held = self.engine.held_as_it_is(name)?;
         let record = held.record.clone();
         let mut faults = self.documents(&record)?;
         let layers = Layers::open(self.engine.store())?;

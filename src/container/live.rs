@@ -95,6 +95,9 @@ impl Engine {
         // Again, now that nobody else changes it.
         let record: super::ContainerRecord = record::read(&lease.dir, containers::CONFIG)?;
         let snapshot = self.snapshot(&record)?;
+        if record.union.volatile {
+            self.renew_volatile(&record, container.state.as_ref(), (&snapshot, &lease.dir))?;
+        }
         let container = Startable {
             record,
             snapshot,

@@ -116,7 +116,8 @@ impl Engine {
         let mut overlay = snapshot.overlay.clone();
         // Nobody will see the upper dir of a `--rm` container again, so nothing of it needs to
         // reach the disk.
-        overlay.volatile = record.auto_remove;
+        let is_lost = record.auto_remove || record.union.volatile;
+        overlay.volatile = is_lost && record.union.ephemeral.is_none();
         let system = system::mounts(features::cgroups(), record.shm_bytes, record.root);
         let user = self.mounts(record)?;
         let files = environment::files(&record.hostname, record.network == Network::Host);

@@ -304,8 +304,10 @@ impl<'f> Fetch<'f> {
         let layers = Layers::open(self.engine.store())?;
         let chains = ChainId::stack(&self.config.diff_ids);
         for (blob, chain) in self.found.layers.iter().zip(chains) {
-            let is_there =
-                layers.find(chain)?.is_some() && self.blobs.size(blob.digest)? == Some(blob.size);
+            let is_there = layers
+                .find(chain)?
+                .is_some_and(|layer| !layer.is_doubtful())
+                && self.blobs.size(blob.digest)? == Some(blob.size);
             let state = if is_there {
                 LayerState::Exists
             } else {

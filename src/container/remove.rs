@@ -8,7 +8,7 @@ use super::{Container, ContainerRecord, Engine, Error, State, Status, keeper};
 use crate::{
     cgroup,
     ident::ContainerId,
-    store::{Lease, Tried, try_lease},
+    store::{Lease, Place, Tried, sweep_now, try_lease},
     sys::process,
 };
 
@@ -28,8 +28,18 @@ const RETRIES: usize = 1000;
 const ORPHAN_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Engine {
-    /// Removes a container.
+    /// Removes a container; it stays removed, also over a power cut.
     pub fn remove_container(&self, text: &str, removal: Removal) -> Result<ContainerId, Error> {
+        let id = self.remove_one(text, removal)?;
+        self.store().sync_names(Place::Containers)?;
+        if removal.volumes {
+            self.store().sync_names(Place::Volumes)?;
+        }
+        Ok(id)
+    }
+
+    /// The same, and the caller syncs.
+    pub(super) fn remove_one(&self, text: &str, removal: Removal) -> Result<ContainerId, Error> {
         let container = match self.container(text) {
             Err(Error::Damaged { id, .. }) => return self.remove_damaged(&id, removal),
             container => container?,
@@ -78,6 +88,14 @@ impl Engine {
         // Their volumes are free by now.
         self.volumes()?.tidy()?;
         ended
+    }
+
+    /// Puts away what a command left that a signal ended a moment ago. What does not work the next command
+    /// does.
+    pub fn put_away(&self) {
+        sweep_now(self.store()).ok();
+        self.try_remove_orphans();
+        self.tidy().ok();
     }
 
     fn tidy_containers(&self) -> Result<(), Error> {

@@ -35,6 +35,9 @@ pub struct State {
     /// The kernel killed it for want of memory.
     #[serde(default)]
     pub oom_killed: bool,
+    /// The boot in which its union was mounted without syncs, the last time (`--volatile`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volatile_boot: Option<String>,
 }
 
 impl State {

@@ -198,6 +198,7 @@ impl Supervisor<'_> {
             started: Some(Timestamp::now()),
             identity: process::start_time(pid).map(|start| (process::boot_id(), start)),
             restarts: self.state.restarts,
+            volatile_boot: self.record.union.volatile.then(process::boot_id),
             ..State::default()
         };
         let pidfd = running.pidfd.try_clone();

@@ -215,11 +215,23 @@ fn furnish(files: &[Furniture]) -> Vec<String> {
 }
 
 fn union(overlay: &Overlay) -> Vec<String> {
-    let mut calls = vec!["fsopen(\"overlay\", FSOPEN_CLOEXEC)".to_owned()];
+    let (upper, work) = overlay.written();
+    let mut calls = Vec::new();
+    if let Some(memory) = overlay.options.ephemeral {
+        let size = memory
+            .size
+            .map(|size| format!("; fsconfig(SET_STRING, \"size\", \"{size}\")"));
+        calls.push(format!(
+            "fsopen(\"tmpfs\"){}; fsmount(); move_mount(\"{}\"); mkdir upper, work",
+            size.unwrap_or_default(),
+            overlay.work.display()
+        ));
+    }
+    calls.push("fsopen(\"overlay\", FSOPEN_CLOEXEC)".to_owned());
     let set = |key: &str, value: &Path| set_option(key, &value.display().to_string());
     calls.extend(overlay.lowers.iter().map(|lower| set("lowerdir+", lower)));
-    calls.push(set("upperdir", &overlay.upper));
-    calls.push(set("workdir", &overlay.work));
+    calls.push(set("upperdir", &upper));
+    calls.push(set("workdir", &work));
     calls.extend(
         overlay
             .pairs()

@@ -53,7 +53,7 @@ pub use script::quote;
 pub use sharing::Sharing;
 pub use size::{TmpfsSize, parse_bytes};
 pub use tmpfs::{AccessTime, HugePages, TmpfsOptions, parse_tmpfs_flag};
-pub use union_options::UnionOptions;
+pub use union_options::{Ephemeral, UnionOptions};
 pub use view::read_only_union;
 pub use volume_flag::parse_volume_flag;
 pub use volumes_from::{VolumesFrom, parse_volumes_from};

@@ -10,9 +10,9 @@ use std::{
 
 use nix::errno::Errno;
 
-use super::UnionOptions;
+use super::{Ephemeral, UnionOptions};
 use crate::sys::{
-    Dir, RootDir, SysError,
+    Dir, RootDir, SysError, copy_own_metadata,
     fs_context::FsContext,
     mount::{self, Attributes},
     process,
@@ -60,6 +60,9 @@ impl Overlay {
     pub(super) fn attach(&self, scratch: &Dir) -> Result<OwnedFd, SysError> {
         let base = Dir::open(&self.base)?;
         let merged = RootDir::new(base.try_clone()?).locate(&self.merged)?;
+        if let Some(memory) = self.options.ephemeral {
+            self.attach_memory(&base, memory)?;
+        }
         process::enter(&base)?;
         match self.by_fs_context() {
             Ok(overlay) => {
@@ -72,13 +75,41 @@ impl Overlay {
         }
     }
 
+    /// The upper and the work dir that the kernel gets.
+    pub fn written(&self) -> (PathBuf, PathBuf) {
+        match self.options.ephemeral {
+            // On the tmpfs, which lies on the work dir.
+            Some(_) => (self.work.join("upper"), self.work.join("work")),
+            None => (self.upper.clone(), self.work.clone()),
+        }
+    }
+
+    /// A tmpfs on the work dir, seen in this mount namespace alone, with an upper dir that looks like the
+    /// one on disk.
+    fn attach_memory(&self, base: &Dir, memory: Ephemeral) -> Result<(), SysError> {
+        let tmpfs = FsContext::open("tmpfs")?;
+        tmpfs.set("mode", "0700")?;
+        if let Some(size) = memory.size {
+            tmpfs.set("size", &size.to_string())?;
+        }
+        let tree = tmpfs.mount(Attributes::NO_DEV)?;
+        let root = RootDir::new(base.try_clone()?);
+        let on = root.locate(&self.work)?;
+        mount::attach(&tree, on.as_fd(), &self.work)?;
+        let place = root.open_dir(&self.work)?;
+        place.make_dir("upper", 0o755)?;
+        place.make_dir("work", 0o700)?;
+        copy_own_metadata(&root.open_dir(&self.upper)?, &place.open_dir("upper")?)
+    }
+
     fn by_fs_context(&self) -> Result<OwnedFd, SysError> {
         let overlay = FsContext::open("overlay")?;
         for lower in &self.lowers {
             overlay.set_path("lowerdir+", lower)?;
         }
-        overlay.set_path("upperdir", &self.upper)?;
-        overlay.set_path("workdir", &self.work)?;
+        let (upper, work) = self.written();
+        overlay.set_path("upperdir", &upper)?;
+        overlay.set_path("workdir", &work)?;
         for (key, value) in self.pairs() {
             overlay.set(key, value)?;
         }
@@ -96,8 +127,9 @@ impl Overlay {
         for (number, lower) in self.lowers.iter().enumerate() {
             links.make_symlink(self.base.join(lower).as_os_str(), number.to_string())?;
         }
-        links.make_symlink(self.base.join(&self.upper).as_os_str(), "upper")?;
-        links.make_symlink(self.base.join(&self.work).as_os_str(), "work")?;
+        let (upper, work) = self.written();
+        links.make_symlink(self.base.join(&upper).as_os_str(), "upper")?;
+        links.make_symlink(self.base.join(&work).as_os_str(), "work")?;
         process::enter(&links)?;
         let lowers: Vec<_> = (0..self.lowers.len())
             .map(|number| number.to_string())

@@ -73,10 +73,27 @@ fn union(overlay: &Overlay) -> Vec<String> {
         .collect();
     let joined = joined.join(":");
     let plain = overlay.lowers.iter().all(|lower| Overlay::is_plain(lower));
-    let mut lines = vec!["mkdir -p \"$C/upper\" \"$C/work\" \"$M\"".to_owned()];
+    let mut lines = Vec::new();
+    let home = match overlay.options.ephemeral {
+        Some(_) => "$C/memory",
+        None => "$C",
+    };
+    if let Some(memory) = overlay.options.ephemeral {
+        // The container's changes in memory: gone with the script.
+        let size = memory.size.map(|size| format!(",size={size}"));
+        lines.push(format!(
+            "mkdir -p \"{home}\"; mount -t tmpfs -o mode=0700{} ephemeral \"{home}\"",
+            size.unwrap_or_default()
+        ));
+    }
+    lines.push(format!("mkdir -p \"{home}/upper\" \"{home}/work\" \"$M\""));
     // The root's owner and mode are the upper dir's.
-    lines.push("chmod --reference=\"$B/\"".to_owned() + &top(overlay) + " \"$C/upper\"");
-    lines.push("chown --reference=\"$B/\"".to_owned() + &top(overlay) + " \"$C/upper\"");
+    for change in ["chmod", "chown"] {
+        let like = top(overlay);
+        lines.push(format!(
+            "{change} --reference=\"$B/\"{like} \"{home}/upper\""
+        ));
+    }
     let lowers = if joined.len() < LOWERDIR_MAX && plain {
         lines.push("cd \"$B\"".to_owned());
         joined
@@ -91,7 +108,7 @@ fn union(overlay: &Overlay) -> Vec<String> {
             .collect::<Vec<_>>()
             .join(":")
     };
-    let mut options = format!("lowerdir={lowers},upperdir=$C/upper,workdir=$C/work");
+    let mut options = format!("lowerdir={lowers},upperdir={home}/upper,workdir={home}/work");
     for (key, value) in overlay.pairs() {
         options.extend([",", key, "=", value]);
     }

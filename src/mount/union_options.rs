@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Error;
+use super::{Error, TmpfsSize};
 
 /// Marks that the kernel may leave in a container's upper dir in place of copies.
 ///
@@ -16,6 +16,21 @@ pub struct UnionOptions {
     pub redirect_dir: bool,
     /// A file whose owner, mode or times change is not copied until it is written to.
     pub metacopy: bool,
+    /// Nothing of the changes is ever synced: a crash of the machine may leave anything of them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub volatile: bool,
+    /// Changes go to memory, and with the end of the program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ephemeral: Option<Ephemeral>,
+}
+
+/// An upper dir on a tmpfs, mounted in the container's own namespace: nobody outside sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ephemeral {
+    /// The most it may hold; half of the memory where nothing is said (tmpfs(5)).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<TmpfsSize>,
 }
 
 const REDIRECT_DIR: &str = "overlay.redirect_dir";
@@ -53,6 +68,7 @@ impl UnionOptions {
         Ok(Self {
             redirect_dir: redirect.unwrap_or(metacopy),
             metacopy,
+            ..Self::default()
         })
     }
 

@@ -13,14 +13,14 @@ use nix::errno::Errno;
 use super::{
     Error, Layers, Snapshot, Sync,
     held::Held,
-    layers::{DIFF, LayerRecord, RECORD},
-    writeback,
+    layers::{DIFF, LayerRecord},
+    renew, writeback,
 };
 use crate::{
     ident::ChainId,
     image::{BlobRef, LayerRef},
     layer::{self, Baked, Changes, Inlet, Limits, Marks, PathBytes, Remarks, Unpacked},
-    store::{Blobs, Lease, NewBlob, Place, Staging, Store, lease_place, record},
+    store::{Blobs, Lease, NewBlob, Place, Staging, Store, lease_place},
     sys::{Dir, SysError, TimeSpec, sync},
 };
 
@@ -145,6 +145,7 @@ pub fn commit(
     durability: Sync,
 ) -> Result<NewLayer, Error> {
     crate::sys::process::raise_file_limit();
+    renew(store, chains)?;
     let layers = Layers::open(store)?;
     let blobs = Blobs::open(store)?;
     // Removals need not wait for the whole of it.
@@ -217,8 +218,8 @@ impl New<'_, '_> {
     /// Writes its record; everything is on disk before it has its name.
     fn settle(&self, staging: &Staging<'_>, durability: Sync) -> Result<(), Error> {
         let parent = self.chains.last().copied();
-        let made = LayerRecord::new(self.chain(), parent, &self.unpacked);
-        record::create(staging.dir(), RECORD, &made)?;
+        let made = LayerRecord::new(self.chain(), parent, &self.unpacked, durability);
+        renew::write_record(staging, &made)?;
         if durability == Sync::Full {
             sync::file_system(self.blobs.dir()).map_err(system)?;
         }
@@ -236,7 +237,7 @@ impl New<'_, '_> {
         let blobs = self.blobs;
         blobs.commit(blob, unpacked.blob)?;
         // The same changes may have been committed before: equal by construction.
-        staging.publish(self.layers.dir, &chain.0.hex())?;
+        renew::publish(self.layers, staging, chain)?;
         if durability == Sync::Full {
             sync::directory(blobs.dir()).map_err(system)?;
             sync::directory(self.layers.dir).map_err(system)?;
@@ -255,7 +256,7 @@ impl New<'_, '_> {
 }
 
 /// The trees that a layer is settled on, topmost first, down to one that hides the rest.
-fn open_lowers(layers: &Layers<'_>, chains: &[ChainId]) -> Result<Vec<Dir>, Error> {
+pub(super) fn open_lowers(layers: &Layers<'_>, chains: &[ChainId]) -> Result<Vec<Dir>, Error> {
     let mut lowers = Vec::new();
     for chain in chains.iter().rev() {
         lowers.push(layers.open_diff(*chain)?);

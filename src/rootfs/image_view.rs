@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd as _, OwnedFd};
 
-use super::{Error, Layers};
+use super::{Error, Layers, renew};
 use crate::{
     ident::ChainId,
     mount,
@@ -22,6 +22,9 @@ pub fn open_stack(layers: &Layers<'_>, chains: &[ChainId]) -> Result<Vec<(usize,
     let mut stack = Vec::new();
     for (place, chain) in chains.iter().enumerate().rev() {
         let record = layers.get(*chain)?;
+        if record.is_doubtful() {
+            renew(layers.store, chains)?;
+        }
         stack.push((place, layers.open_diff(*chain)?));
         if record.opaque_root {
             break;

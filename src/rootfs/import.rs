@@ -118,7 +118,7 @@ pub fn import_begun<'s, 'a>(
 }
 
 pub(super) struct Import<'s, 'a> {
-    store: &'s Store,
+    pub(super) store: &'s Store,
     pub(super) layers: Layers<'s>,
     pub(super) blobs: Blobs<'s>,
     /// Keeps what was found from being removed while the rest is unpacked: removals need not wait.
@@ -139,7 +139,8 @@ enum Need {
 
 impl<'s> Import<'s, '_> {
     fn need(&self, source: &LayerSource<'_>, chain: ChainId) -> Result<Need, Error> {
-        if !self.held.layer(&self.layers, chain)? {
+        // What is to be put in the place of it must not be held by ourselves.
+        if self.is_doubtful(chain) || !self.held.layer(&self.layers, chain)? {
             return Ok(Need::Everything);
         }
         let Some(layer) = self.layers.find(chain)? else {
@@ -155,9 +156,16 @@ impl<'s> Import<'s, '_> {
         Ok(if is_whole { Need::Nothing } else { Need::Blob })
     }
 
+    /// Whether the layer came without a sync before the machine went down, or its record cannot be
+    /// read; so its blob may be anything, too.
+    fn is_doubtful(&self, chain: ChainId) -> bool {
+        let layer = self.layers.find(chain).ok().flatten();
+        layer.is_some_and(|layer| layer.is_doubtful())
+    }
+
     /// Whether the blob is there that the manifest names.
-    fn has_blob(&self, source: &LayerSource<'_>) -> Result<bool, Error> {
-        let Some(wanted) = &source.blob else {
+    fn has_blob(&self, source: &LayerSource<'_>, chain: ChainId) -> Result<bool, Error> {
+        let Some(wanted) = source.blob.as_ref().filter(|_| !self.is_doubtful(chain)) else {
             return Ok(false);
         };
         // One that is damaged is written again.
@@ -190,7 +198,7 @@ impl<'s> Import<'s, '_> {
             if self.durability == Sync::Full {
                 scope.spawn(move || writeback::keep_going(self.blobs.dir(), &until));
             }
-            let work = || self.work(&queue, &done, &failure);
+            let work = || self.work(chains, &queue, &done, &failure);
             let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
             for worker in workers {
                 worker
@@ -212,6 +220,7 @@ impl<'s> Import<'s, '_> {
 
     fn work(
         &self,
+        chains: &[ChainId],
         queue: &Mutex<Vec<(u64, usize, Need)>>,
         done: &[Mutex<Option<Done<'s>>>],
         failure: &Mutex<Option<Error>>,
@@ -226,7 +235,7 @@ impl<'s> Import<'s, '_> {
             let Some((_, number, need)) = next else {
                 return;
             };
-            let unpacked = self.unpack(number, need);
+            let unpacked = self.unpack(number, need, chains[number]);
             match (unpacked, done[number].lock(), failure.lock()) {
                 (Ok(unpacked), Ok(mut slot), _) => *slot = Some(unpacked),
                 (Err(error), _, Ok(mut first)) => drop(first.get_or_insert(error)),
@@ -235,9 +244,9 @@ impl<'s> Import<'s, '_> {
         }
     }
 
-    fn unpack(&self, number: usize, need: Need) -> Result<Done<'s>, Error> {
+    fn unpack(&self, number: usize, need: Need, chain: ChainId) -> Result<Done<'s>, Error> {
         let source = &self.sources[number];
-        let (blob, writes_itself) = if self.has_blob(source)? {
+        let (blob, writes_itself) = if self.has_blob(source, chain)? {
             (None, false)
         } else {
             match (self.begun)(number)? {

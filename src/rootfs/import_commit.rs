@@ -5,13 +5,13 @@ use std::io::Read as _;
 use super::{
     Error, Sync,
     import::{Done, Import, system},
-    layers::{DIFF, LayerRecord, RECORD},
+    layers::{DIFF, LayerRecord},
+    renew,
 };
 use crate::{
     ident::{ChainId, Digest},
     image::{BlobRef, LayerRef},
     layer::{self, Compression},
-    store::record,
     sys::{Dir, metadata_of, sync},
 };
 
@@ -65,12 +65,12 @@ impl<'s> Import<'s, '_> {
                 .as_ref()
                 .and_then(|done| Some((&done.unpacked, done.staging.as_ref()?)))
             {
-                let layer = LayerRecord::new(*chain, parent, unpacked);
-                record::create(staging.dir(), RECORD, &layer)?;
+                let layer = LayerRecord::new(*chain, parent, unpacked, durability);
+                renew::write_record(staging, &layer)?;
             }
             parent = Some(*chain);
         }
-        let anything = done.iter().any(Option::is_some);
+        let anything = done.iter().any(Option::is_some) || self.has_unsynced(chains)?;
         if anything && durability == Sync::Full {
             sync::file_system(self.blobs.dir()).map_err(system)?;
         }
@@ -82,7 +82,24 @@ impl<'s> Import<'s, '_> {
             sync::directory(self.blobs.dir()).map_err(system)?;
             sync::directory(self.layers.dir).map_err(system)?;
         }
+        if durability == Sync::Full {
+            renew::note_synced(self.store, &self.layers, chains)?;
+        }
         Ok(layers)
+    }
+
+    /// Whether one of them was made without a sync, in this boot.
+    fn has_unsynced(&self, chains: &[ChainId]) -> Result<bool, Error> {
+        for chain in chains {
+            if self
+                .layers
+                .find(*chain)?
+                .is_some_and(|layer| !layer.is_synced())
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn publish(
@@ -130,7 +147,7 @@ impl<'s> Import<'s, '_> {
         let bytes = match staging {
             Some(staging) => {
                 // Somebody else may have made the same layer meanwhile: equal by construction.
-                staging.publish(self.layers.dir, &chain.0.hex())?;
+                renew::publish(&self.layers, staging, chain)?;
                 unpacked.notes.bytes
             }
             None => self.layers.get(chain)?.bytes,

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::Error;
+use super::{Error, Sync};
 use crate::{
     ident::{ChainId, DiffId, Digest},
     layer::Notes,
     store::{Graves, Lease, Place, Store, Tried, record, try_lease},
-    sys::{Dir, SysError},
+    sys::{Dir, SysError, process},
 };
 
 pub(super) const DIFF: &str = "diff";
@@ -35,6 +35,10 @@ pub struct LayerRecord {
     pub bytes: u64,
     /// It hides everything below: overlayfs cannot say so, the stack is cut here.
     pub opaque_root: bool,
+    /// The boot in which it was made without a sync: in another one it has to be looked at first
+    /// (see [`super::renew()`]). `None` where all of it is on disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsynced: Option<String>,
 }
 
 impl LayerRecord {
@@ -42,6 +46,7 @@ impl LayerRecord {
         chain: ChainId,
         parent: Option<ChainId>,
         unpacked: &crate::layer::Unpacked,
+        durability: Sync,
     ) -> Self {
         let Notes {
             opaque_root,
@@ -59,13 +64,23 @@ impl LayerRecord {
             entries,
             bytes,
             opaque_root,
+            unsynced: match durability {
+                Sync::Full => None,
+                Sync::None => Some(process::boot_id()),
+            },
         }
+    }
+
+    /// Whether all of it is on disk, so that it survives a power cut.
+    pub fn is_synced(&self) -> bool {
+        self.unsynced.is_none()
     }
 }
 
 /// The layers of a store.
 #[derive(Debug)]
 pub struct Layers<'s> {
+    pub(super) store: &'s Store,
     pub(super) dir: &'s Dir,
 }
 
@@ -73,7 +88,7 @@ impl<'s> Layers<'s> {
     /// The layers of a store.
     pub fn open(store: &'s Store) -> Result<Self, Error> {
         let dir = store.open_dir(Place::Layers)?;
-        Ok(Self { dir })
+        Ok(Self { store, dir })
     }
 
     /// Whether the layer of this chain is unpacked.

@@ -26,10 +26,12 @@ mod import;
 mod import_commit;
 mod import_verify;
 mod init_layer;
+mod layer_size;
 mod layers;
 mod merged;
 mod prepare;
 mod remake;
+mod renew;
 mod tree_compare;
 mod verify;
 mod view;
@@ -47,6 +49,7 @@ pub use layers::{LayerRecord, Layers};
 pub use merged::{Leaf, Merged, Seen};
 pub use prepare::{Snapshot, prepare, stack};
 pub use remake::{Remade, is_touched, note_whole, remake_blob, remake_init, remake_layer};
+pub use renew::renew;
 pub use tree_compare::Difference;
 pub use verify::{LayerFault, verify_layer};
 pub use view::{has_directory, with_view};
@@ -125,6 +128,15 @@ pub enum Error {
         /// Why.
         source: store::Error,
     },
+    /// A layer that was made without a sync and did not survive the machine's end.
+    #[error(
+        "use layer {chain}: it was made with --sync=none, the machine went down since, and its blob \
+         did not reach the disk"
+    )]
+    Unsynced {
+        /// Which one.
+        chain: ChainId,
+    },
     /// The changes cannot be written as a layer.
     #[error("make a layer of the changes")]
     Commit {
@@ -150,9 +162,10 @@ impl Failure for Error {
             Error::Unpack { source, .. }
             | Error::Verify { source, .. }
             | Error::Commit { source } => source.kind(),
-            Error::BlobDigest { .. } | Error::BlobSize { .. } | Error::DiffId { .. } => {
-                ErrorKind::Corrupt
-            }
+            Error::BlobDigest { .. }
+            | Error::BlobSize { .. }
+            | Error::DiffId { .. }
+            | Error::Unsynced { .. } => ErrorKind::Corrupt,
             Error::Open { .. } => ErrorKind::System,
             Error::Missing { source, .. } | Error::Store(source) => source.kind(),
             Error::System { source, .. } => source.kind(),
@@ -168,6 +181,7 @@ impl Failure for Error {
                 Some("the image is damaged: fetch or save it again".to_owned())
             }
             Error::Open { .. } => None,
+            Error::Unsynced { .. } => Some("load or pull the image again".to_owned()),
             Error::Missing { .. } => {
                 Some("cowshed system check --repair unpacks it again from its blob".to_owned())
             }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 
-use super::{Error, Layers, init_layer, layers::DIFF};
+use super::{Error, Layers, init_layer, layers::DIFF, renew};
 use crate::{
     ident::{ChainId, ContainerId},
     mount::{Overlay, UnionOptions},
@@ -34,6 +34,7 @@ pub struct Snapshot {
 pub fn prepare(store: &Store, chains: &[ChainId], id: &ContainerId) -> Result<Snapshot, Error> {
     let layers = Layers::open(store)?;
     let mut lowers = vec![Place::Layers.path().join(init_layer::INIT).join(DIFF)];
+    lowers.extend(stack(&layers, chains)?);
     let root = match chains.last() {
         Some(top) => layers.open_diff(*top)?.own_metadata().map(Some),
         None => Ok(None),
@@ -42,7 +43,6 @@ pub fn prepare(store: &Store, chains: &[ChainId], id: &ContainerId) -> Result<Sn
         what: "look at topmost layer".to_owned(),
         source,
     })?;
-    lowers.extend(stack(&layers, chains)?);
     let own = Place::Containers.path().join(id.as_str());
     let overlay = Overlay {
         base: store.path(),
@@ -61,6 +61,9 @@ pub fn stack(layers: &Layers<'_>, chains: &[ChainId]) -> Result<Vec<PathBuf>, Er
     let mut lowers = Vec::new();
     for chain in chains.iter().rev() {
         let record = layers.get(*chain)?;
+        if record.is_doubtful() {
+            renew(layers.store, chains)?;
+        }
         lowers.push(Layers::relative(*chain));
         if record.opaque_root {
             break;

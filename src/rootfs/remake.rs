@@ -1,7 +1,7 @@
 //! A layer that is damaged is made again: from its blob, or its blob from the tree.
 
 use super::{
-    Error, Layers,
+    Error, Layers, Sync,
     init_layer::{self, INIT},
     layers::{DIFF, LayerRecord, RECORD},
     verify,
@@ -57,7 +57,7 @@ pub fn remake_layer<'s>(
         });
     }
     layer::settle(&fresh, &unpacked.notes, lowers).map_err(unknown)?;
-    let made = LayerRecord::new(layer.chain, parent, &unpacked);
+    let made = LayerRecord::new(layer.chain, parent, &unpacked, Sync::Full);
     record::create(staging.dir(), RECORD, &made)?;
     sync::file_system(staging.dir()).map_err(system)?;
     Ok(Remade {

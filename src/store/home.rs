@@ -8,8 +8,8 @@ use std::{
 
 use nix::errno::Errno;
 
-use super::{Durability, Error, Graves, format, record};
-use crate::sys::Dir;
+use super::{Error, Graves, claim, format, record};
+use crate::sys::{Dir, lock::Lock, sync};
 
 /// The journal that is written, in the root.
 pub const EVENTS: &str = "events";
@@ -75,6 +75,10 @@ pub struct Store {
     path: PathBuf,
     /// Opened when first asked for.
     places: [OnceLock<Dir>; Place::ALL.len()],
+    /// The root, shared with all who work here; `None` for who is about to destroy it.
+    claim: Option<Lock>,
+    /// The format that it had before it was opened here, if that was an older one.
+    migrated_from: Option<u64>,
 }
 
 impl Store {
@@ -88,28 +92,32 @@ impl Store {
             path: path.to_owned(),
             source,
         };
-        let (absolute, root) = match Dir::open(path) {
-            Ok(root) => (absolute(path)?, root),
+        let root = match Dir::open(path) {
+            Ok(root) => root,
             Err(error) if error.errno() == Some(Errno::ENOENT) => {
                 make_dir(path)?;
-                (absolute(path)?, Dir::open(path).map_err(failed)?)
+                Dir::open(path).map_err(failed)?
             }
             Err(error) => return Err(failed(error)),
         };
-        let store = Self::of(root, absolute);
-        match store.root.find(format::FILE).map_err(failed)? {
-            Some(_) => format::check(&store)?,
-            None => store.initialise()?,
+        let mut store = Self::unclaimed(path, root)?;
+        let (claim, header, migrated_from) = claim::claim(&store)?;
+        if header.is_none() {
+            store.initialise()?;
         }
+        store.claim = Some(claim);
+        store.migrated_from = migrated_from;
         Ok(store)
     }
 
-    fn of(root: Dir, path: PathBuf) -> Self {
-        Self {
+    pub(super) fn unclaimed(path: &Path, root: Dir) -> Result<Self, Error> {
+        Ok(Self {
             root,
-            path,
+            path: absolute(path)?,
             places: std::array::from_fn(|_| OnceLock::new()),
-        }
+            claim: None,
+            migrated_from: None,
+        })
     }
 
     /// Opens what is at `path` as it is, for whoever proves that it is a store; `None` where there is
@@ -117,7 +125,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// A store of another format: its rules are others. Or a system call.
+    /// A store of another format: its rules are others. One that is being destroyed, or a system call.
     pub fn open_unproved(path: &Path) -> Result<Option<Self>, Error> {
         let root = match Dir::open(path) {
             Err(error) if error.errno() == Some(Errno::ENOENT) => return Ok(None),
@@ -126,19 +134,24 @@ impl Store {
                 source,
             })?,
         };
-        let store = Self::of(root, absolute(path)?);
+        let mut store = Self::unclaimed(path, root)?;
+        store.claim = Some(claim::share(&store)?);
         match store.header_fault() {
-            Some(error @ (Error::Format { .. } | Error::Feature { .. })) => Err(error),
+            Some(error @ (Error::Format { .. } | Error::Feature { .. } | Error::Doomed { .. })) => {
+                Err(error)
+            }
             _ => Ok(Some(store)),
         }
     }
 
     /// What is wrong with the header.
     pub fn header_fault(&self) -> Option<Error> {
-        format::check(self).err()
+        let header = record::read(&self.root, format::FILE);
+        let checked = header.and_then(|header: format::Header| header.check(self));
+        checked.err()
     }
 
-    /// Whether something in the root has a name that the store gives.
+    /// Whether a name in the root is one that the store gives, or the file system.
     pub fn is_own_name(name: &OsStr) -> bool {
         let own = [format::FILE, EVENTS, EVENTS_OLD, QUARANTINE, "lost+found"];
         let mut places = Place::ALL.iter();
@@ -148,8 +161,12 @@ impl Store {
 
     /// Writes the header anew; durable when it returns.
     pub fn write_header(&self) -> Result<(), Error> {
-        let (header, synced) = (format::header(), Durability::Synced);
-        record::replace(self, &self.root, format::FILE, &header, synced)
+        format::Header::new().write(self)
+    }
+
+    /// The format that the store had until this command opened it; `None` where it was ours.
+    pub fn migrated_from(&self) -> Option<u64> {
+        self.migrated_from
     }
 
     fn initialise(&self) -> Result<(), Error> {
@@ -157,14 +174,8 @@ impl Store {
             path: self.path(),
             source,
         };
-        let ours = |name: &std::ffi::OsString| {
-            Place::ALL
-                .iter()
-                .any(|place| place.path().starts_with(name))
-                || name == "lost+found"
-                || name == format::FILE
-        };
-        if !self.root.entries().map_err(failed)?.iter().all(ours) {
+        let names = self.root.entries().map_err(failed)?;
+        if !names.iter().all(|name| Self::is_own_name(name)) {
             return Err(Error::NotAStore { path: self.path() });
         }
         for place in Place::ALL {
@@ -219,7 +230,18 @@ impl Store {
         self.path.join(place.path()).join(name)
     }
 
-    /// Moves a directory out of sight at once and then deletes it.
+    /// Sees to it that the names in a top-level directory are on disk: what was made there, moved
+    /// there or removed.
+    pub fn sync_names(&self, place: Place) -> Result<(), Error> {
+        let dir = self.open_dir(place)?;
+        sync::directory(dir).map_err(|source| Error::System {
+            what: format!("sync {}", self.path.join(place.path()).display()),
+            source,
+        })
+    }
+
+    /// Moves a directory out of sight at once and then deletes it. The caller syncs the names of where it
+    /// was if somebody is told that it is gone.
     ///
     /// A crash in between leaves it in `trash/`, where anybody may finish.
     pub fn discard(&self, from: &Dir, name: &str) -> Result<(), Error> {
@@ -251,7 +273,7 @@ fn make_dir(path: &Path) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::Durability, *};
 
     #[test]
     fn a_new_store_is_made_and_found_again() {

@@ -8,7 +8,8 @@
 //!   images/names.json          names to manifest digests
 //!   images/mounted/            images that are mounted on the host: one record each, and the
 //!                              directories that were made for them
-//!   overlay2/<chain>/diff      one unpacked layer in overlay form; layer.json beside it
+//!   overlay2/<chain>/diff      one unpacked layer in overlay form; layer.json beside it, and size.json
+//!                              once somebody has measured it
 //!   containers/<id>/           config.json, state.json, upper, work, log (and log.1, ...), control,
 //!                              the supervisor's socket
 //!   containers/by-name/<name>  links to ids, for names that somebody chose
@@ -29,6 +30,8 @@
 //!
 //! | lock | shared by | exclusive for | waits |
 //! |---|---|---|---|
+//! | the root | every command and supervisor, as long as it lives | a migration; the end of `system destroy` | shared: only for a migration; exclusive: 5 s |
+//! | `merged/` | – | `system destroy` | no |
 //! | `tmp/turn-<x>` | – | whoever fetches the image x from a registry | yes |
 //! | `tmp/part-<x>` | – | whoever fetches the blob x | no |
 //! | `overlay2/` | whoever relies on a layer that no record of its own names yet, for a moment | removing layers and blobs | both |
@@ -52,13 +55,43 @@
 //! was removed meanwhile is no fault. Its repairs have alone what they change: an unpacked layer is swapped by whoever
 //! holds `overlay2/` and all containers on it exclusively; of a container, a volume or a blob they only try the lock.
 //!
+//! A layer that was made without a sync before the machine went down is had alone for as long as it is
+//! unpacked again; who does that holds no other one of them.
 //! Records are read without a lock: they are replaced by rename, so a reader sees a whole one.
 
+//!
+//! # What survives
+//!
+//! What a command reported as done is there after a kill at any moment, and after a power cut:
+//!
+//! | what | how |
+//! |---|---|
+//! | layers and blobs (`load`, `import`, `pull`, `build`, `commit`) | one syncfs(2) when all is written, begun early; then the final names, and fsync(2) of their directories |
+//! | records of images and volumes, names, store.json, records of overlays and mounts | born in `tmp/`, fdatasync(2), rename, fsync of the directory |
+//! | a container that is kept (`create`, `run`, `run -d`) | its record and its directory before the name; then `containers/`, and `by-name/` for a chosen name |
+//! | removals (`rm`, `rmi`, `volume rm`, the prunes) | fsync of the directory that the name was in, before it is told |
+//! | the data of a volume after `restore`, `clone`, filling | syncfs before the rename |
+//! | `--sync=none`: layers and blobs | not synced; the layer's record is, and says in which boot it was made: in another one it is unpacked again from its blob before its first use (`rootfs::renew`), and where the blob is damaged the image has to be loaded again |
+//!
+//! Not synced, because nobody is told of them, or a crash of the machine ends them anyway: containers with
+//! `--rm`; `state.json` and `health.json` (a container does not run after a reboot; of a state that is lost it
+//! is said that it ended); logs and the journal, which lose their last lines; what a container writes,
+//! into its upper dir or a volume, until it syncs that itself; the emptying of `trash/` and `tmp/`; known sizes
+//! (`overlay2/<chain>/size.json`). `run --volatile` and `--ephemeral` ask for less still.
+//!
+//! A store on a tmpfs goes with the machine: nothing of this means anything there, and nothing costs.
+//!
+//! Ctrl-C, SIGTERM and SIGHUP are a kill after which the same process puts away what was begun
+//! (`sys::last_words`).
+
 mod blob;
+mod claim;
+mod destroy;
 mod format;
 mod graves;
 mod home;
 mod lease;
+mod migrate;
 mod part;
 mod quarantine;
 pub mod record;
@@ -67,6 +100,7 @@ mod sweep;
 mod verified;
 
 pub use blob::{Blobs, NewBlob};
+pub use destroy::{Doom, Razed};
 pub use format::{DRIVER, FORMAT};
 pub use graves::Graves;
 pub use home::{EVENTS, EVENTS_OLD, Place, QUARANTINE, Store};
@@ -75,7 +109,7 @@ pub use part::Turn;
 pub use quarantine::{Aside, in_quarantine, keep_copy, put_aside};
 pub use record::Durability;
 pub use staging::{Replaced, Staging};
-pub use sweep::{KEPT, leftovers, sweep};
+pub use sweep::{KEPT, leftovers, sweep, sweep_now};
 pub use verified::VerifiedBlob;
 
 use blob::PREFIX as BLOB_PREFIX;
@@ -116,6 +150,32 @@ pub enum Error {
         path: PathBuf,
         /// From its header.
         feature: String,
+    },
+    /// `system destroy` is at work, or was killed.
+    #[error("open store {path}: it is being destroyed", path = path.display())]
+    Doomed {
+        /// The root.
+        path: PathBuf,
+    },
+    /// Another process destroys it at this moment.
+    #[error("destroy store {path}: another process is at it", path = path.display())]
+    DoomedElsewhere {
+        /// The root.
+        path: PathBuf,
+    },
+    /// Others work with a store that somebody wants alone.
+    #[error("have store {path} alone: commands or containers still work with it", path = path.display())]
+    Busy {
+        /// The root.
+        path: PathBuf,
+    },
+    /// What is not the store's would go with it.
+    #[error("destroy store {path}: it also holds {names}, which is nothing of a store", path = path.display())]
+    Strangers {
+        /// The root.
+        path: PathBuf,
+        /// In the root.
+        names: String,
     },
     /// The directory holds something else.
     #[error("open store {path}: it is not empty and has no store.json", path = path.display())]
@@ -188,6 +248,10 @@ impl Error {
             | Error::Format { .. }
             | Error::Feature { .. }
             | Error::NotAStore { .. }
+            | Error::Doomed { .. }
+            | Error::DoomedElsewhere { .. }
+            | Error::Busy { .. }
+            | Error::Strangers { .. }
             | Error::Write { .. }
             | Error::Blob { .. }
             | Error::Corrupt { .. }
@@ -200,7 +264,10 @@ impl Failure for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Error::Format { .. } | Error::Feature { .. } => ErrorKind::Unsupported,
-            Error::NotAStore { .. } => ErrorKind::Invalid,
+            Error::NotAStore { .. } | Error::Strangers { .. } => ErrorKind::Invalid,
+            Error::Doomed { .. } | Error::DoomedElsewhere { .. } | Error::Busy { .. } => {
+                ErrorKind::InUse
+            }
             Error::Parse { .. } | Error::Corrupt { .. } => ErrorKind::Corrupt,
             Error::Open { source, .. }
             | Error::Read { source, .. }
@@ -217,6 +284,15 @@ impl Failure for Error {
             Error::Format { .. } | Error::NotAStore { .. } => {
                 Some("choose an empty directory with --root or COWSHED_ROOT".to_owned())
             }
+            Error::Doomed { .. } => Some(
+                "cowshed system destroy finishes it; or choose another directory with --root"
+                    .to_owned(),
+            ),
+            Error::DoomedElsewhere { .. } => None,
+            Error::Busy { .. } => {
+                Some("let them end (cowshed ps; cowshed stop), then do it again".to_owned())
+            }
+            Error::Strangers { .. } => Some("move it elsewhere first".to_owned()),
             Error::Parse { .. } => {
                 Some("the disk, somebody else or a newer cowshed wrote it".to_owned())
             }

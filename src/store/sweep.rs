@@ -77,6 +77,16 @@ fn dead_in_trash(trash: &Dir, age: i64) -> SysResult<Vec<OsString>> {
     Ok(dead)
 }
 
+/// [`sweep`] of what was put into the trash a moment ago, too: for whoever knows that its remover is dead.
+pub fn sweep_now(store: &Store) -> Result<(), Error> {
+    let failed = |source| Error::System {
+        what: "sweep tmp and trash".to_owned(),
+        source,
+    };
+    sweep_tmp(store.open_dir(Place::Tmp)?, PART_AGE).map_err(failed)?;
+    sweep_trash(store.open_dir(Place::Trash)?, 0).map_err(failed)
+}
+
 /// Never waits: while anybody begins something in `tmp/`, another command will do it.
 fn sweep_tmp(tmp: &Dir, part_age: i64) -> SysResult<()> {
     let Some(gate) = Lock::try_exclusive(tmp.reopen()?.into_fd().into())? else {

@@ -100,17 +100,17 @@ impl Metadata {
         }
     }
 
-    /// When anything about the inode changed, its name included; in seconds since the epoch.
-    pub fn changed(&self) -> i64 {
-        self.0.st_ctime
-    }
-
-    /// The same to the nanosecond, as far as the file system keeps it.
+    /// When anything about the inode changed.
     pub fn changed_at(&self) -> TimeSpec {
         TimeSpec {
             seconds: self.0.st_ctime,
             nanoseconds: self.0.st_ctime_nsec,
         }
+    }
+
+    /// When anything about the inode changed, its name included; in seconds since the epoch.
+    pub fn changed(&self) -> i64 {
+        self.0.st_ctime
     }
 
     /// Whether this is overlayfs's whiteout: a character device 0:0 (overlayfs.rst, "whiteouts").

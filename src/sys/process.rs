@@ -171,6 +171,15 @@ pub fn unblock_signals() -> Result<()> {
         .at("sigprocmask", || "SIG_SETMASK")
 }
 
+/// What a terminal sends, or a polite kill, does nothing to this process from now on.
+pub fn ignore_endings() -> Result<()> {
+    let mut set = SigSet::empty();
+    for signal in super::last_words::ENDING {
+        set.add(signal);
+    }
+    set.thread_block().at("sigprocmask", || "SIG_BLOCK")
+}
+
 /// This process dies with its parent (prctl(2), `PR_SET_PDEATHSIG`).
 pub fn die_with_parent() -> Result<()> {
     prctl::set_pdeathsig(Signal::SIGKILL).at("prctl", || "PR_SET_PDEATHSIG, SIGKILL")

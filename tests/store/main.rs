@@ -4,7 +4,7 @@
 #[path = "../support/strace.rs"]
 mod strace;
 #[path = "../support/mod.rs"]
-#[expect(dead_code, unused_imports, reason = "shared with the other suites")]
+#[expect(dead_code, reason = "shared with the other suites")]
 mod support;
 
 mod check_clean;
@@ -13,4 +13,10 @@ mod check_kill;
 mod check_leaks;
 mod check_repair;
 mod check_scene;
+mod destroy;
+mod df;
+mod ephemeral;
+mod golden;
+mod interrupt;
 mod places;
+mod sync;

@@ -10,6 +10,7 @@ use cowshed::{
 
 use super::sync_arg::SyncArg;
 use crate::cli::{
+    busy::busy,
     output,
     report::{Exit, Outcome},
 };
@@ -62,7 +63,9 @@ pub(crate) fn run(engine: &Engine, args: CommitArgs) -> Outcome {
         name,
         baked: args.bake_volume,
     };
+    let progress = busy("commit");
     let made = engine.commit(&request, args.sync.into())?;
+    drop(progress);
     output::line(&made.record.id.to_string())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -26,6 +26,17 @@ enum ContainerCommand {
     Prune(container_prune::PruneArgs),
 }
 
+impl ContainerArgs {
+    /// See [`life::LifeCommand::is_put_away`].
+    pub(crate) fn is_put_away(&self) -> bool {
+        match &self.command {
+            ContainerCommand::Life(command) => command.is_put_away(),
+            ContainerCommand::Prune(_) => true,
+            ContainerCommand::Ls(_) | ContainerCommand::Inspect(_) => false,
+        }
+    }
+}
+
 pub(crate) fn run(engine: &Engine, args: ContainerArgs) -> Outcome {
     match args.command {
         ContainerCommand::Life(command) => life::run(engine, command),

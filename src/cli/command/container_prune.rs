@@ -6,7 +6,7 @@ use clap::Args;
 use cowshed::container::{Engine, PrunedContainer};
 
 use super::{prune_filter::PruneFilter, ps_row};
-use crate::cli::{output, report::Outcome, text};
+use crate::cli::{busy::busy, output, report::Outcome, text};
 
 #[derive(Debug, Args)]
 pub(crate) struct PruneArgs {
@@ -31,7 +31,9 @@ pub(crate) fn run(engine: &Engine, args: &PruneArgs) -> Outcome {
             return Ok(ExitCode::SUCCESS);
         }
     }
+    let progress = busy("container prune");
     let removed = engine.prune_containers(chosen)?;
+    drop(progress);
     if !removed.is_empty() {
         output::line("Deleted Containers:")?;
         for pruned in &removed {

@@ -7,8 +7,8 @@ use cowshed::{
     container::{ImageVolumes, RestartPolicy, RunRequest, parse_signal},
     log::LogOptions,
     mount::{
-        self, Access, MountRequest, UnionOptions, VolumesFrom, parse_mount_flag, parse_tmpfs_flag,
-        parse_volume_flag, parse_volumes_from,
+        self, Access, Ephemeral, MountRequest, TmpfsSize, UnionOptions, VolumesFrom,
+        parse_mount_flag, parse_tmpfs_flag, parse_volume_flag, parse_volumes_from,
     },
     process::Network,
 };
@@ -160,6 +160,13 @@ pub(crate) struct CreateArgs {
     /// image's files without copying them
     #[arg(long, value_name = "KEY=VALUE")]
     storage_opt: Vec<String>,
+    /// Never sync what the container changes in its root: faster, and a crash of the machine may leave
+    /// anything of it
+    #[arg(long, conflicts_with = "ephemeral")]
+    volatile: bool,
+    /// Keep what the container changes in its root in memory, SIZE at most: it goes when the program ends
+    #[arg(long, value_name = "SIZE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    ephemeral: Option<String>,
     /// Print help
     #[arg(long, action = ArgAction::Help)]
     help: Option<bool>,
@@ -199,6 +206,7 @@ impl CreateArgs {
         let mounts = self.mounts()?;
         let (env, log) = (self.variables()?, self.log()?);
         let (labels, volumes_from) = (self.labels()?, self.volumes_from()?);
+        let union = self.union()?;
         self.accepted.check()?;
         // An empty text is as good as none: a script's variable may be empty.
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
@@ -209,11 +217,8 @@ impl CreateArgs {
         if image.starts_with('-') {
             return Err(Exit::usage(format!("unknown flag: {image}")));
         }
-        let shm = self
-            .shm_size
-            .map(|text| mount::parse_bytes(&text))
-            .transpose();
         let usage = |error: mount::Error| Exit::from(error).or_code(125);
+        let shm = self.shm_size.map(|text| mount::parse_bytes(&text));
         let refused = |error: cowshed::container::Error| Exit::from(error).or_code(125);
         let restart: RestartPolicy = self.restart.parse().map_err(refused)?;
         if self.rm && restart != RestartPolicy::No {
@@ -249,12 +254,31 @@ impl CreateArgs {
             stop_timeout: self.stop_timeout,
             auto_remove: self.rm,
             log,
-            shm_bytes: shm.map_err(usage)?.unwrap_or(default.shm_bytes),
+            shm_bytes: shm.transpose().map_err(usage)?.unwrap_or(default.shm_bytes),
             mounts,
             volumes_from,
             image_volumes: self.image_volume.into(),
-            union: UnionOptions::parse(&self.storage_opt).map_err(usage)?,
+            union,
             ..default
+        })
+    }
+
+    fn union(&self) -> Result<UnionOptions, Exit> {
+        let parsed = UnionOptions::parse(&self.storage_opt);
+        let size = self.ephemeral.as_deref().filter(|text| !text.is_empty());
+        let size = size.map(|text| {
+            let refused = |_| {
+                let what = format!("invalid size for --ephemeral: {text:?}");
+                Exit::usage(what)
+                    .with_hint("bytes such as 64m, or a share of the memory such as 10%")
+            };
+            text.parse::<TmpfsSize>().map_err(refused)
+        });
+        let size = size.transpose()?;
+        Ok(UnionOptions {
+            volatile: self.volatile,
+            ephemeral: self.ephemeral.as_ref().map(|_| Ephemeral { size }),
+            ..parsed.map_err(|error| Exit::from(error).or_code(125))?
         })
     }
 

@@ -45,7 +45,9 @@ pub(crate) fn run(engine: &Engine, args: &ImagePruneArgs) -> Outcome {
             return Ok(ExitCode::SUCCESS);
         }
     }
+    let progress = crate::cli::busy::busy("image prune");
     let removed = engine.prune_images(&chosen)?;
+    drop(progress);
     tell(&removed)?;
     let bytes = removed.iter().map(|one| one.bytes).sum();
     output::line(&format!("Total reclaimed space: {}", text::size(bytes, 4)))?;

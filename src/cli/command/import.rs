@@ -7,6 +7,7 @@ use cowshed::container::{Engine, ImportRequest};
 
 use super::sync_arg::SyncArg;
 use crate::cli::{
+    busy::busy,
     output,
     report::{Exit, Outcome},
 };
@@ -55,7 +56,9 @@ pub(crate) fn run(engine: &Engine, args: ImportArgs) -> Outcome {
         message: args.message,
         name,
     };
+    let progress = busy("import");
     let loaded = engine.import(&request, args.sync.into())?;
+    drop(progress);
     output::line(&loaded.record.id.to_string())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -39,6 +39,14 @@ pub(crate) fn host_config(container: &Container) -> Value {
     if !options.is_empty() {
         value["StorageOpt"] = Value::Object(options);
     }
+    // Docker has neither.
+    if record.union.volatile {
+        value["Volatile"] = true.into();
+    }
+    if let Some(memory) = record.union.ephemeral {
+        let size = memory.size.map(|size| size.to_string());
+        value["Ephemeral"] = json!({ "Size": size });
+    }
     if let (Some(map), Value::Object(limits)) = (value.as_object_mut(), limits(&record.limits)) {
         map.extend(limits);
     }

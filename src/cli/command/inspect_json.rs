@@ -155,11 +155,12 @@ fn state(status: Status, state: Option<&State>) -> Value {
 fn graph_data(overlay: &Overlay) -> Value {
     let path = |path: &PathBuf| overlay.base.join(path).display().to_string();
     let lowers: Vec<_> = overlay.lowers.iter().map(path).collect();
+    let (upper, work) = overlay.written();
     json!({
         "LowerDir": lowers.join(":"),
         "MergedDir": path(&overlay.merged),
-        "UpperDir": path(&overlay.upper),
-        "WorkDir": path(&overlay.work),
+        "UpperDir": path(&upper),
+        "WorkDir": path(&work),
     })
 }
 

@@ -59,6 +59,14 @@ impl LifeCommand {
     pub(crate) fn is_in_a_hurry(&self) -> bool {
         matches!(self, LifeCommand::Run(_))
     }
+
+    /// Those that a signal ends by putting away what they began; the others have ways of their own.
+    pub(crate) fn is_put_away(&self) -> bool {
+        matches!(
+            self,
+            LifeCommand::Create(_) | LifeCommand::Rm(_) | LifeCommand::Commit(_)
+        )
+    }
 }
 
 pub(crate) fn run(engine: &Engine, command: LifeCommand) -> Outcome {

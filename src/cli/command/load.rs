@@ -7,6 +7,7 @@ use cowshed::container::{Engine, Loaded};
 
 use super::sync_arg::SyncArg;
 use crate::cli::{
+    busy::busy,
     output,
     report::{Exit, Outcome},
 };
@@ -30,7 +31,10 @@ pub(crate) fn run(engine: &Engine, args: &LoadArgs) -> Outcome {
     if from_terminal {
         return Err(Exit::usage("requested load from stdin, but stdin is empty").or_code(1));
     }
-    for loaded in engine.load(&args.input, args.sync.into())? {
+    let progress = busy("load");
+    let loaded = engine.load(&args.input, args.sync.into())?;
+    drop(progress);
+    for loaded in loaded {
         if !args.quiet {
             print(&loaded)?;
         }

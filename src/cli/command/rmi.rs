@@ -26,7 +26,10 @@ pub(crate) struct RmiArgs {
 pub(crate) fn run(engine: &Engine, args: &RmiArgs) -> Outcome {
     let mut failed = false;
     for image in &args.images {
-        match engine.remove_image(image, args.force) {
+        let progress = crate::cli::busy::busy("rmi");
+        let removed = engine.remove_image(image, args.force);
+        drop(progress);
+        match removed {
             Ok(untagged) => print(&untagged)?,
             Err(error) => {
                 // What is not there any more is what `-f` wants.

@@ -13,7 +13,10 @@ use cowshed::{
     layer::Encoding,
 };
 
-use crate::cli::report::{Exit, Outcome};
+use crate::cli::{
+    busy::busy,
+    report::{Exit, Outcome},
+};
 
 /// The form of what is saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -69,6 +72,7 @@ pub(crate) fn run(engine: &Engine, args: SaveArgs) -> Outcome {
             CompressArg::Zstd => Encoding::Zstd,
         },
     };
+    let _progress = busy("save");
     match &args.output {
         Some(path) => engine.save_to(&request, path)?,
         None if io::stdout().is_terminal() => {
@@ -89,6 +93,7 @@ fn directory(engine: &Engine, args: &SaveArgs) -> Outcome {
         let what = "--compress is for tars, --format oci-dir writes a directory";
         return Err(Exit::usage(what).or_code(1));
     }
+    let _progress = busy("save");
     engine.save_layout(&args.images, path)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use cowshed::container::{DamagedRecords, DiskUsage, Engine};
 
-use super::system_df_details as details;
+use super::{system_df_details as details, system_df_store as store};
 use crate::cli::{
     format::Format,
     report::{self, Outcome},
@@ -18,6 +18,12 @@ pub(crate) struct DfArgs {
     /// Every image, container and volume
     #[arg(short, long)]
     verbose: bool,
+    /// Every byte of the store's root by what it is for, as du -x adds it up
+    #[arg(short, long, conflicts_with = "verbose")]
+    all: bool,
+    /// With -v or --all: walk layers whose size is known, too
+    #[arg(long)]
+    no_cache: bool,
     /// table, json, or a Go template: `{{.Type}} {{.Reclaimable}}`
     #[arg(long, value_name = "FORMAT")]
     format: Option<String>,
@@ -36,6 +42,9 @@ const TABLE: &str = "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Recl
 
 pub(crate) fn run(engine: &Engine, args: &DfArgs) -> Outcome {
     let given = args.format.as_deref().filter(|given| !given.is_empty());
+    if args.all {
+        return store::run(engine, given, args.no_cache);
+    }
     let format = Format::new(given, TABLE, &HEADERS);
     let usage = engine.disk_usage()?;
     tell_damaged(&usage.damaged);
@@ -47,7 +56,9 @@ pub(crate) fn run(engine: &Engine, args: &DfArgs) -> Outcome {
         ));
     }
     if args.verbose {
-        details::print(engine, &usage, given)?;
+        let space = engine.store_space(args.no_cache)?;
+        store::tell(&space);
+        details::print(engine, (&usage, &space), given)?;
         return Ok(ExitCode::SUCCESS);
     }
     format?.print(&rows(&usage))?;

@@ -1,12 +1,12 @@
 //! `cowshed system df -v`: every image, container and volume with what it takes.
 
 use cowshed::{
-    container::{DiskUsage, Engine, ImageUsage, VolumeUsage},
+    container::{DiskUsage, Engine, ImageUsage, StoreSpace, VolumeUsage},
     ident::Digest,
 };
 use serde_json::Value;
 
-use super::{images, ps_row, volume};
+use super::{images, ps_row, system_df_store as store, volume};
 use crate::cli::{
     format::Format,
     output,
@@ -33,15 +33,21 @@ const CACHE_HEADERS: [(&str, &str); 7] = [
     ("Shared", "SHARED"),
 ];
 
-const ALL: [(&str, &str); 4] = [
+const ALL: [(&str, &str); 5] = [
     ("Images", "IMAGES"),
     ("Containers", "CONTAINERS"),
     ("Volumes", "VOLUMES"),
     ("BuildCache", "BUILD CACHE"),
+    // Docker has no such key.
+    ("Store", "STORE"),
 ];
 
-/// Four tables, or one object with all of it for a format.
-pub(super) fn print(engine: &Engine, usage: &DiskUsage, given: Option<&str>) -> Result<(), Exit> {
+/// Docker's four tables and one of the store, or one object with all of it for a format.
+pub(super) fn print(
+    engine: &Engine,
+    (usage, space): (&DiskUsage, &StoreSpace),
+    given: Option<&str>,
+) -> Result<(), Exit> {
     let whole = given.is_some();
     let images = image_rows(engine, usage, whole)?;
     let containers: Vec<_> = usage
@@ -55,7 +61,8 @@ pub(super) fn print(engine: &Engine, usage: &DiskUsage, given: Option<&str>) -> 
         .collect();
     let volumes: Vec<_> = usage.volumes.iter().map(volume_row).collect();
     if given.is_some() {
-        let rows = [images, containers, volumes, Vec::new()];
+        let store = store::rows(space);
+        let rows = [images, containers, volumes, Vec::new(), store];
         let names = ALL.iter().map(|(name, _)| (*name).to_owned());
         let row = Row {
             fields: names.zip(rows.map(list)).collect(),
@@ -67,19 +74,25 @@ pub(super) fn print(engine: &Engine, usage: &DiskUsage, given: Option<&str>) -> 
         let text = Format::new(None, template, headers)?.render(rows)?;
         Ok::<_, Exit>(output::raw(&format!("{title}\n\n{text}"))?)
     };
-    let space = |what| format!("{what} space usage:");
-    table(&space("Images"), IMAGES, &images::HEADERS, &images)?;
+    let titled = |what| format!("{what} space usage:");
+    table(&titled("Images"), IMAGES, &images::HEADERS, &images)?;
     output::raw("\n")?;
     table(
-        &space("Containers"),
+        &titled("Containers"),
         CONTAINERS,
         &ps_row::HEADERS,
         &containers,
     )?;
     output::raw("\n")?;
-    table(&space("Local Volumes"), VOLUMES, &volume::HEADERS, &volumes)?;
+    table(
+        &titled("Local Volumes"),
+        VOLUMES,
+        &volume::HEADERS,
+        &volumes,
+    )?;
     output::raw("\n")?;
-    table("Build cache usage: 0B", CACHE, &CACHE_HEADERS, &[])
+    table("Build cache usage: 0B", CACHE, &CACHE_HEADERS, &[])?;
+    store::print_table(space)
 }
 
 /// An image by its first name, as Docker's.

@@ -13,6 +13,7 @@ use super::{
     volume::{Filter as VolumeFilter, prune as volume_prune},
 };
 use crate::cli::{
+    busy::busy,
     output,
     report::{Exit, Outcome},
     text,
@@ -54,18 +55,24 @@ pub(crate) fn run(engine: &Engine, args: &PruneArgs) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     engine.expire_trash()?;
+    let progress = busy("system prune");
     let containers = engine.prune_containers(containers)?;
+    drop(progress);
     tell("Deleted Containers:", containers.iter().map(id))?;
     let mut bytes: u64 = containers.iter().map(|pruned| pruned.bytes).sum();
     if args.volumes {
+        let progress = busy("system prune");
         let removed = engine.prune_volumes(volumes, Disposal::Delete)?;
+        drop(progress);
         let names = removed
             .iter()
             .map(|pruned| pruned.volume.record.name.as_str());
         tell("Deleted Volumes:", names)?;
         bytes += removed.iter().map(|pruned| pruned.usage.bytes).sum::<u64>();
     }
+    let progress = busy("system prune");
     let removed = engine.prune_images(&images)?;
+    drop(progress);
     image_prune::tell(&removed)?;
     bytes += removed.iter().map(|one| one.bytes).sum::<u64>();
     output::line(&format!("Total reclaimed space: {}", text::size(bytes, 4)))?;

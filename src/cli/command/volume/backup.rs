@@ -14,6 +14,7 @@ use cowshed::{
 };
 
 use crate::cli::{
+    busy::busy,
     output,
     report::{self, Exit, Outcome},
     text,
@@ -69,7 +70,9 @@ pub(super) fn backup(engine: &Engine, args: BackupArgs) -> Outcome {
         Some(path) => BackupOutput::File(path),
         None => BackupOutput::Named,
     };
+    let progress = busy("volume backup");
     let done = engine.back_up_volume(&args.volume, &to, encoding, hold)?;
+    drop(progress);
     report::remarks(&done.remarks);
     if done.tail.changed > 0 {
         let what = format!(

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::filter::{Filter, Subject};
 use crate::cli::{
+    busy::busy,
     format::Format,
     output,
     report::{self, Exit, Outcome},
@@ -98,8 +99,10 @@ pub(crate) fn run(engine: &Engine, args: &PruneArgs) -> Outcome {
     if !args.force && !is_agreed(args, &format.render(&rows(&chosen))?, chosen.is_empty())? {
         return Ok(ExitCode::SUCCESS);
     }
+    let progress = busy("volume prune");
     engine.expire_trash()?;
     let removed = engine.prune_volumes(chosen, disposal)?;
+    drop(progress);
     if given.is_some() {
         format.print(&rows(&removed))?;
     } else {

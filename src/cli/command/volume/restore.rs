@@ -11,6 +11,7 @@ use cowshed::container::{Engine, RestoreInto};
 
 use super::limits_arg::LimitsArg;
 use crate::cli::{
+    busy::busy,
     output,
     report::{self, Exit, Outcome},
     text,
@@ -49,7 +50,9 @@ pub(super) fn restore(engine: &Engine, args: &RestoreArgs) -> Outcome {
         (false, false) => RestoreInto::New,
     };
     let limits = args.limits.limits();
+    let progress = busy("volume restore");
     let done = engine.restore_backup(&args.archive, &args.volume, into, &limits)?;
+    drop(progress);
     output::line(&args.volume)?;
     if into == RestoreInto::New && !done.head.options.is_empty() {
         report::line(&format!(
