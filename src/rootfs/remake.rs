@@ -1,5 +1,7 @@
 //! A layer that is damaged is made again: from its blob, or its blob from the tree.
 
+use nix::errno::Errno;
+
 use super::{
     Error, Layers,
     init_layer::{self, INIT},
@@ -167,9 +169,37 @@ pub fn is_touched(store: &Store, layer: &LayerRef) -> Result<bool, Error> {
     };
     match look() {
         Ok(touched) => Ok(touched),
-        Err(error) if error.errno() == Some(nix::errno::Errno::EMFILE) => Err(system(error)),
+        Err(error) if error.errno() == Some(Errno::EMFILE) => Err(system(error)),
         // Something is not there that must be.
         Err(_) => Ok(true),
+    }
+}
+
+/// Whether a layer that has its name lacks its record or its tree, for sure: not where they cannot be
+/// read at this moment.
+pub fn is_broken(store: &Store, chain: ChainId) -> Result<bool, Error> {
+    use crate::store::Error as StoreError;
+    let layers = Layers::open(store)?;
+    let is_gone = |source: &SysError| {
+        matches!(
+            source.errno(),
+            Some(Errno::ENOENT | Errno::ENOTDIR | Errno::EISDIR)
+        )
+    };
+    match layers.get(chain).and_then(|_| layers.open_diff(chain)) {
+        Ok(_) => Ok(false),
+        Err(Error::Missing {
+            source: StoreError::Parse { .. },
+            ..
+        }) => Ok(true),
+        Err(
+            Error::Missing {
+                source: StoreError::Read { source, .. } | StoreError::System { source, .. },
+                ..
+            }
+            | Error::System { source, .. },
+        ) if is_gone(&source) => Ok(true),
+        Err(error) => Err(error),
     }
 }
 
