@@ -21,6 +21,9 @@ use crate::{
 const RETRIES: usize = 100;
 const PAUSE: Duration = Duration::from_millis(2);
 
+/// So many inodes are looked at in a few milliseconds.
+const LOOKS: u64 = 4096;
+
 /// What came of a claim on something that others may use.
 #[derive(Debug)]
 pub enum Alone<T> {
@@ -191,9 +194,15 @@ impl Engine {
         id: &ContainerId,
         why: &str,
     ) -> Result<Alone<PathBuf>, Error> {
-        self.with_container(id, |_| {
-            keeper::clear(self.hierarchies()?, id.as_str())?;
+        self.with_container(id, |own| {
             let path = Place::Containers.path().join(id.as_str());
+            let record = record::find::<ContainerRecord>(own, CONFIG);
+            let has_upper = own.find("upper").is_ok_and(|found| found.is_some());
+            if has_upper && matches!(record, Ok(Some(_))) {
+                // It could not be read a moment ago, and can be now.
+                return Ok(path);
+            }
+            keeper::clear(self.hierarchies()?, id.as_str())?;
             let now = put_aside(self.store(), &path, why)?;
             if let Some(name) = self.name_of(id) {
                 self.release_name(&name, id)?;
@@ -287,11 +296,37 @@ impl Engine {
 
     /// After an image came in whose layers were here: those that somebody has changed meanwhile are
     /// unpacked again. Where that cannot be done now, it is said.
+    ///
+    /// Of a large image only the blobs and the tops of the trees are looked at: to load what is there must
+    /// not take longer than 10 ms. `system check` looks at everything. Nothing of it is held: an image that is
+    /// removed meanwhile is no fault.
     pub(super) fn mend_touched(&self, record: &ImageRecord) -> Result<(), Error> {
+        match self.mend_layers(record) {
+            Err(_) if !self.is_all_there(record)? => Ok(()),
+            done => done,
+        }
+    }
+
+    fn is_all_there(&self, record: &ImageRecord) -> Result<bool, Error> {
+        let layers = self.store().open_dir(Place::Layers)?;
+        let is_there = |layer: &LayerRef| matches!(layers.find(layer.chain.0.hex()), Ok(Some(_)));
+        let is_known = self.images()?.find(record.manifest)?.is_some();
+        Ok(is_known && record.layers.iter().all(is_there))
+    }
+
+    fn mend_layers(&self, record: &ImageRecord) -> Result<(), Error> {
         let layers = Layers::open(self.store())?;
         let (mut lowers, mut parent) = (Vec::new(), None);
+        let mut entries = 0;
         for layer in &record.layers {
-            if rootfs::is_touched(self.store(), layer)? {
+            entries += layers
+                .find(layer.chain)
+                .ok()
+                .flatten()
+                .map_or(0, |known| known.entries);
+        }
+        for layer in &record.layers {
+            if rootfs::is_touched(self.store(), layer, entries <= LOOKS)? {
                 self.mend_layer(layer, parent, &lowers)?;
             }
             let known = layers.get(layer.chain)?;
@@ -315,8 +350,18 @@ impl Engine {
             return Ok(rootfs::note_whole(store, layer.chain)?);
         }
         let remade = rootfs::remake_layer(store, layer, parent, lowers)?;
-        match self.with_layer_alone(layer.chain, || Ok(remade.put(store)?))? {
-            Alone::Done(replaced) => Ok(replaced.remove()?),
+        let layers = store.open_dir(Place::Layers)?;
+        let put = || {
+            let there = layers.find(layer.chain.0.hex());
+            match there.map_err(|source| failed("look up layer", source))? {
+                Some(_) => Ok(Some(remade.put(store)?)),
+                // Removed: nobody wants it.
+                None => Ok(None),
+            }
+        };
+        match self.with_layer_alone(layer.chain, put)? {
+            Alone::Done(Some(replaced)) => Ok(replaced.remove()?),
+            Alone::Done(None) => Ok(()),
             Alone::Used(who) => {
                 let short = layer.chain.0.short();
                 self.remark(&format!("layer {short} is damaged and stays: {who}"));
@@ -328,15 +373,13 @@ impl Engine {
     /// Before an image comes in: layers that are here and cannot be read go, so that they are unpacked
     /// again.
     pub(super) fn clear_broken(&self, diff_ids: &[DiffId]) -> Result<(), Error> {
-        let layers = Layers::open(self.store())?;
         for chain in ChainId::stack(diff_ids) {
             let name = chain.0.hex();
             let dir = self.store().open_dir(Place::Layers)?;
             let there = dir
                 .find(&name)
                 .map_err(|source| failed("look up layer", source))?;
-            let is_whole = || layers.get(chain).is_ok() && layers.open_diff(chain).is_ok();
-            if there.is_none() || is_whole() {
+            if there.is_none() || !rootfs::is_broken(self.store(), chain)? {
                 continue;
             }
             let discard = || Ok(self.store().discard(dir, &name)?);

@@ -48,7 +48,9 @@ pub use init_layer::{INIT, ensure_init, init_faults};
 pub use layers::{LayerRecord, Layers};
 pub use merged::{Leaf, Merged, Seen};
 pub use prepare::{Snapshot, prepare, stack};
-pub use remake::{Remade, is_touched, note_whole, remake_blob, remake_init, remake_layer};
+pub use remake::{
+    Remade, is_broken, is_touched, note_whole, remake_blob, remake_init, remake_layer,
+};
 pub use renew::renew;
 pub use tree_compare::Difference;
 pub use verify::{LayerFault, verify_layer};

@@ -1,5 +1,7 @@
 //! A layer that is damaged is made again: from its blob, or its blob from the tree.
 
+use nix::errno::Errno;
+
 use super::{
     Error, Layers, Sync,
     init_layer::{self, INIT},
@@ -138,8 +140,8 @@ fn as_blob<'s>(
 }
 
 /// Whether a layer's tree or blob was changed after it was put in place, as times tell: the disk's own
-/// damage does not show. Costs a look at each inode, and no byte of content.
-pub fn is_touched(store: &Store, layer: &LayerRef) -> Result<bool, Error> {
+/// damage does not show. Costs a look at each inode, if it is to be `thorough`, and no byte of content.
+pub fn is_touched(store: &Store, layer: &LayerRef, thorough: bool) -> Result<bool, Error> {
     let layers = store.open_dir(Place::Layers)?;
     let look = || -> crate::sys::Result<bool> {
         let own = layers.open_dir(layer.chain.0.hex())?;
@@ -152,6 +154,9 @@ pub fn is_touched(store: &Store, layer: &LayerRef) -> Result<bool, Error> {
             return Ok(true);
         }
         let mut pending = vec![diff];
+        if !thorough {
+            return Ok(false);
+        }
         while let Some(dir) = pending.pop() {
             for name in dir.entries()? {
                 let found = dir.metadata(&name)?;
@@ -167,9 +172,37 @@ pub fn is_touched(store: &Store, layer: &LayerRef) -> Result<bool, Error> {
     };
     match look() {
         Ok(touched) => Ok(touched),
-        Err(error) if error.errno() == Some(nix::errno::Errno::EMFILE) => Err(system(error)),
+        Err(error) if error.errno() == Some(Errno::EMFILE) => Err(system(error)),
         // Something is not there that must be.
         Err(_) => Ok(true),
+    }
+}
+
+/// Whether a layer that has its name lacks its record or its tree, for sure: not where they cannot be
+/// read at this moment.
+pub fn is_broken(store: &Store, chain: ChainId) -> Result<bool, Error> {
+    use crate::store::Error as StoreError;
+    let layers = Layers::open(store)?;
+    let is_gone = |source: &SysError| {
+        matches!(
+            source.errno(),
+            Some(Errno::ENOENT | Errno::ENOTDIR | Errno::EISDIR)
+        )
+    };
+    match layers.get(chain).and_then(|_| layers.open_diff(chain)) {
+        Ok(_) => Ok(false),
+        Err(Error::Missing {
+            source: StoreError::Parse { .. },
+            ..
+        }) => Ok(true),
+        Err(
+            Error::Missing {
+                source: StoreError::Read { source, .. } | StoreError::System { source, .. },
+                ..
+            }
+            | Error::System { source, .. },
+        ) if is_gone(&source) => Ok(true),
+        Err(error) => Err(error),
     }
 }
 

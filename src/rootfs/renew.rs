@@ -131,7 +131,10 @@ pub(super) fn note_synced(
         };
         if layer.unsynced.take().is_some() {
             let own = layers.dir.open_dir(chain.0.hex()).map_err(system)?;
+            let made = own.metadata(RECORD).map_err(system)?.mtime();
             record::replace(store, &own, RECORD, &layer, Durability::Synced)?;
+            // Whoever changed the tree since then has done so all the same.
+            own.set_times(RECORD, made).map_err(system)?;
         }
     }
     Ok(())
