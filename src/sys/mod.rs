@@ -42,6 +42,7 @@ mod regular;
 pub mod rlimit;
 mod root_dir;
 pub mod sync;
+pub mod thread;
 mod usage;
 pub mod userns;
 pub mod watch;

@@ -17,7 +17,12 @@ const fn repeatable(
     done: &'static [(&'static str, Option<&'static str>)],
 ) -> Operation {
     let (already, undo): (&[&str], _) = (&[], "");
-    Operation { line, already, undo, done }
+    Operation {
+        line,
+        already,
+        undo,
+        done,
+    }
 }
 
 pub(crate) const IMAGES: &[Operation] = &[
@@ -33,7 +38,10 @@ pub(crate) const IMAGES: &[Operation] = &[
     ),
     repeatable(
         "tag img another:1",
-        &[("images --format '{{.Repository}}:{{.Tag}}' another", Some("another:1\n"))],
+        &[(
+            "images --format '{{.Repository}}:{{.Tag}}' another",
+            Some("another:1\n"),
+        )],
     ),
     Operation {
         line: "rmi img",
@@ -41,7 +49,10 @@ pub(crate) const IMAGES: &[Operation] = &[
         undo: "",
         done: &[("images -q img", Some(""))],
     },
-    repeatable("image prune -a -f", &[("images --format '{{.Repository}}'", Some("base\n"))]),
+    repeatable(
+        "image prune -a -f",
+        &[("images --format '{{.Repository}}'", Some("base\n"))],
+    ),
     repeatable("save -o out/img.tar img", SAVED),
     repeatable("save --format docker-archive -o out/img.tar img", SAVED),
     repeatable(
@@ -60,7 +71,10 @@ const LOADED: &[(&str, Option<&str>)] = &[
 
 const SAVED: &[(&str, Option<&str>)] = &[
     ("--root out/other load -q --sync none -i out/img.tar", None),
-    ("--root out/other run --rm img cat /many/link", Some("newer")),
+    (
+        "--root out/other run --rm img cat /many/link",
+        Some("newer"),
+    ),
 ];
 
 const CONFLICT: &[&str] = &["is already in use by container"];
@@ -71,7 +85,10 @@ pub(crate) const CONTAINERS: &[Operation] = &[
         already: CONFLICT,
         undo: "rm -f box",
         done: &[
-            ("inspect -f '{{.State.Status}} {{.State.ExitCode}}' box", Some("exited 0\n")),
+            (
+                "inspect -f '{{.State.Status}} {{.State.ExitCode}}' box",
+                Some("exited 0\n"),
+            ),
             ("volume cat fresh new", Some("y\n")),
             ("volume cat fresh sub/two", Some("two\n")),
             ("logs box", Some("newer")),
@@ -87,7 +104,10 @@ pub(crate) const CONTAINERS: &[Operation] = &[
             ("diff box", Some("A /anon\nA /new\n")),
         ],
     },
-    repeatable("run --rm -v /anon img true", &[("ps -aq --filter ancestor=img", Some(""))]),
+    repeatable(
+        "run --rm -v /anon img true",
+        &[("ps -aq --filter ancestor=img", Some(""))],
+    ),
     repeatable(
         "commit old made",
         &[

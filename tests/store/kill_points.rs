@@ -35,7 +35,11 @@ pub(crate) struct Point {
 impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.call, self.number)?;
-        let first: String = self.arguments.iter().flat_map(|text| text.chars()).collect();
+        let first: String = self
+            .arguments
+            .iter()
+            .flat_map(|text| text.chars())
+            .collect();
         write!(f, " ({:.90})", first)
     }
 }
@@ -79,7 +83,9 @@ fn traced(scene: &Scene, line: &str, arguments: &[String]) -> Done {
     command.arg(scene.shed.path("calls")).args(arguments);
     command.arg(plain.get_program()).args(plain.get_args());
     command.env("COWSHED_ROOT", scene.shed.store());
-    command.current_dir(scene.shed.path("")).stdin(Stdio::null());
+    command
+        .current_dir(scene.shed.path(""))
+        .stdin(Stdio::null());
     finish(command)
 }
 
@@ -94,9 +100,10 @@ pub(crate) fn record(scene: &Scene, line: &str, calls: &str) -> Vec<Point> {
         let process: String = line.chars().take_while(char::is_ascii_digit).collect();
         let call = line[process.len()..].trim_start();
         // Neither the second half of a call nor a signal.
-        let Some((name, arguments)) = call.split_once('(').filter(|(name, _)| {
-            name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        }) else {
+        let Some((name, arguments)) = call
+            .split_once('(')
+            .filter(|(name, _)| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+        else {
             continue;
         };
         let count = counts.entry((process, name.to_owned())).or_default();
@@ -112,19 +119,45 @@ pub(crate) fn record(scene: &Scene, line: &str, calls: &str) -> Vec<Point> {
     points.collect()
 }
 
-/// The command line with a blow at this point; how it ended, and whether the point was met.
-pub(crate) fn strike(scene: &Scene, line: &str, point: &Point, blow: Blow) -> (Done, bool) {
+/// How a command took a blow.
+#[derive(Debug)]
+pub(crate) struct Struck {
+    pub(crate) done: Done,
+    /// Whether any thread came to the point.
+    pub(crate) was_met: bool,
+    /// Whether it could not say what it had to say.
+    pub(crate) is_mute: bool,
+}
+
+/// The command line with a blow at this point.
+pub(crate) fn strike(scene: &Scene, line: &str, point: &Point, blow: Blow) -> Struck {
     let Point { call, number, .. } = point;
     let what = match blow {
         Blow::Kill => format!("signal=SIGKILL:when={number}"),
         Blow::Fail(error) => format!("error={error}:when={number}"),
         Blow::FailFromThenOn(error) => format!("error={error}:when={number}+"),
     };
-    let arguments = ["-e", &format!("trace={call}"), "-e", &format!("inject={call}:{what}")];
+    let arguments = [
+        "-e",
+        &format!("trace={call}"),
+        "-e",
+        &format!("inject={call}:{what}"),
+    ];
     let done = traced(scene, line, &arguments.map(str::to_owned));
     let log = read(scene.shed.path("calls"));
-    let met = log.contains("(INJECTED)") || log.contains("killed by SIGKILL");
-    (done, met)
+    let struck = |line: &str| line.contains("(INJECTED)") || line.contains("killed by SIGKILL");
+    let is_said = |line: &str| line.contains("write(2, ");
+    Struck {
+        done,
+        was_met: log.lines().any(struck),
+        is_mute: log.lines().any(|line| struck(line) && is_said(line)),
+    }
+}
+
+/// Does something that may fail as a test does; whether it did not.
+pub(crate) fn holds(check: impl FnOnce()) -> bool {
+    // What is used afterwards is put back before.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).is_ok()
 }
 
 /// Numbers that look random and are the same for the same seed.
@@ -160,7 +193,9 @@ pub(crate) fn is_whole() -> bool {
 /// Of a whole run, or of the short one's sample: `COWSHED_SEED`, which is 1 where nobody says.
 pub(crate) fn seed() -> u64 {
     let variable = |name| Some(std::env::var(name).ok()?.parse().unwrap());
-    variable("COWSHED_TORTURE").or_else(|| variable("COWSHED_SEED")).unwrap_or(1)
+    variable("COWSHED_TORTURE")
+        .or_else(|| variable("COWSHED_SEED"))
+        .unwrap_or(1)
 }
 
 /// All of them in a whole run, else so many, in an order of the seed's.

@@ -12,7 +12,9 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use crate::{
     kill_operations::Operation,
-    support::{Done, Shed, Tar, base, mounts_below, processes_of, wait_until, write_file, write_text},
+    support::{
+        Done, Shed, Tar, base, mounts_below, processes_of, wait_until, write_file, write_text,
+    },
 };
 
 /// An ext4 in memory at the store's place, which is put back for each point.
@@ -73,13 +75,17 @@ impl Scene {
         // What the operations are about.
         shed.image("img", layer("older"), &[]);
         shed.image("img", layer("newer"), &[]);
-        shed.cowshed("run --name dead -v /anon base sh -c 'echo x >/anon/x; echo dead >/dead'").ok();
+        shed.cowshed("run --name dead -v /anon base sh -c 'echo x >/anon/x; echo dead >/dead'")
+            .ok();
         shed.cowshed("volume create spare").ok();
         write_text(&shed.data("spare").join("파일"), "spare\n");
         fs::create_dir(shed.data("spare").join("dir")).unwrap();
         write_text(&shed.data("spare").join("dir/deep"), "deep\n");
         self.told = shed.cowshed(KEPT).ok();
-        host("cp", &["-a", &shed.show("store"), &shed.show("ram/template")]);
+        host(
+            "cp",
+            &["-a", &shed.show("store"), &shed.show("ram/template")],
+        );
     }
 
     /// As it was in the beginning.
@@ -88,7 +94,10 @@ impl Scene {
         for place in ["store", "out"] {
             host("find", &[&shed.show(place), "-mindepth", "1", "-delete"]);
         }
-        host("cp", &["-a", &shed.show("ram/template/."), &shed.show("store")]);
+        host(
+            "cp",
+            &["-a", &shed.show("ram/template/."), &shed.show("store")],
+        );
     }
 
     /// What was there before is there unchanged.
@@ -159,7 +168,10 @@ impl Scene {
     /// Every container but those that were there.
     #[track_caller]
     fn remove_others(&self, what: &str) {
-        let all = self.shed.cowshed("ps -a --format '{{.ID}} {{.Names}}'").ok();
+        let all = self
+            .shed
+            .cowshed("ps -a --format '{{.ID}} {{.Names}}'")
+            .ok();
         for line in all.lines() {
             let (id, name) = line.split_once(' ').unwrap();
             if name != "old" && name != "dead" {
@@ -197,7 +209,10 @@ impl Scene {
         let mut out = names_in(&self.shed.path("out"));
         out.retain(|name| name.starts_with('.') && !is_told_by_its_name(name));
         in_place("out", out);
-        for hierarchy in names_in(Path::new("/sys/fs/cgroup")).iter().chain([&String::new()]) {
+        for hierarchy in names_in(Path::new("/sys/fs/cgroup"))
+            .iter()
+            .chain([&String::new()])
+        {
             let place = Path::new("/sys/fs/cgroup").join(hierarchy).join("cowshed");
             let there = containers.iter().filter(|id| place.join(id).exists());
             in_place(hierarchy, there.cloned().collect());
@@ -264,7 +279,9 @@ fn archives(shed: &Shed) {
         &format!("{other} import --sync=none {layers} loaded"),
         &format!("{other} save --compress gzip -o in/oci.tar loaded"),
         &format!("{other} save --format docker-archive -o in/docker.tar loaded"),
-        &format!("{other} run -v data:/data loaded sh -c 'echo restored >/data/restored; mkdir /data/d'"),
+        &format!(
+            "{other} run -v data:/data loaded sh -c 'echo restored >/data/restored; mkdir /data/d'"
+        ),
         &format!("{other} volume backup -q -o in/backup.tar data"),
     ] {
         shed.cowshed(line).ok();
@@ -277,7 +294,10 @@ fn archives(shed: &Shed) {
 
 /// Everything of what is there now that no operation has to do with.
 fn kept(store: &Path) -> Vec<PathBuf> {
-    let mut kept = vec!["volumes/kept/_data".into(), "volumes/kept/volume.json".into()];
+    let mut kept = vec![
+        "volumes/kept/_data".into(),
+        "volumes/kept/volume.json".into(),
+    ];
     for place in ["blobs/sha256", "overlay2"] {
         let names = names_in(&store.join(place)).into_iter();
         kept.extend(names.map(|name| Path::new(place).join(name)));
@@ -298,7 +318,11 @@ fn compare(was: &Path, is: &Path, differences: &mut Vec<String>) {
         let kind = found.file_type();
         let size = if kind.is_dir() { 0 } else { found.len() };
         let time = (found.mtime(), found.mtime_nsec());
-        let device = if kind.is_char_device() { found.rdev() } else { 0 };
+        let device = if kind.is_char_device() {
+            found.rdev()
+        } else {
+            0
+        };
         Some((found.mode(), found.uid(), found.gid(), size, time, device))
     };
     let (before, now) = (facts(was), facts(is));

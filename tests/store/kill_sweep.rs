@@ -3,7 +3,7 @@
 
 use crate::{
     kill_operations::{CONTAINERS, IMAGES, Operation, VOLUMES},
-    kill_points::{Blow, Point, WRITING, record, sample, seed, strike},
+    kill_points::{Blow, Point, WRITING, holds, record, sample, seed, strike},
     kill_scene::Scene,
     strace::has_strace,
 };
@@ -20,7 +20,9 @@ pub(crate) fn say(text: &str) {
 /// `COWSHED_ONLY`: operations whose line has this in it.
 pub(crate) fn chosen(operations: &'static [Operation]) -> impl Iterator<Item = &'static Operation> {
     let only = std::env::var("COWSHED_ONLY").unwrap_or_default();
-    operations.iter().filter(move |one| one.line.contains(&only))
+    operations
+        .iter()
+        .filter(move |one| one.line.contains(&only))
 }
 
 fn sweep(operations: &'static [Operation]) {
@@ -28,7 +30,7 @@ fn sweep(operations: &'static [Operation]) {
         return;
     }
     let scene = Scene::new();
-    let (mut points, mut met) = (0, 0);
+    let (mut points, mut met, mut failures) = (0, 0, 0);
     for operation in chosen(operations) {
         let line = operation.line;
         scene.put_back();
@@ -40,15 +42,22 @@ fn sweep(operations: &'static [Operation]) {
             .collect();
         let (known, all) = (all.len(), sample(all, SAMPLE, line));
         for point in &all {
-            scene.put_back();
-            let (_, was_met) = strike(&scene, line, point, Blow::Kill);
-            met += usize::from(was_met);
-            scene.assert_survived(operation, &format!("{line}, {} {point}", Blow::Kill));
+            let held = holds(|| {
+                scene.put_back();
+                let struck = strike(&scene, line, point, Blow::Kill);
+                met += usize::from(struck.was_met);
+                scene.assert_survived(operation, &format!("{line}, {} {point}", Blow::Kill));
+            });
+            failures += usize::from(!held);
         }
         points += all.len();
         say(&format!("{} of {known} kill points: {line}", all.len()));
     }
-    say(&format!("killed at {met} of {points} points, seed {}", seed()));
+    say(&format!(
+        "killed at {met} of {points} points, {failures} failures, seed {}",
+        seed()
+    ));
+    assert_eq!(failures, 0);
     // A call more or less, as locks are free or not.
     assert!(met * 10 >= points * 8, "{met} of {points}");
 }

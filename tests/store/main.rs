@@ -8,6 +8,8 @@ mod strace;
 #[expect(dead_code, unused_imports, reason = "shared with the other suites")]
 mod support;
 
+mod fault_sweep;
+mod fault_table;
 mod kill_operations;
 mod kill_points;
 mod kill_scene;
