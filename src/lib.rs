@@ -34,10 +34,12 @@
 //! | `control` | the conversation with a running container: its socket, its clients, the supervisor's loop | `sys` `process` `log` |
 //! | `dockerfile` | a Dockerfile and a `.dockerignore` as values; nothing acts | – |
 //! | `container` | the whole story, in order, with supervision, undo and recovery | `ident` `sys` `mount` `cgroup` `store` `layer` `image` `registry` `rootfs` `volume` `process` `log` `event` `control` |
+//! | `check` | the store's invariants: proved, and restored | `ident` `sys` `cgroup` `store` `layer` `image` `rootfs` `volume` `event` `container` |
 //! | `build` | a Dockerfile becomes an image, step by step, with a cache | `ident` `sys` `store` `layer` `image` `rootfs` `process` `control` `dockerfile` `container` |
 
 pub mod build;
 pub mod cgroup;
+pub mod check;
 pub mod container;
 pub mod control;
 pub mod dockerfile;

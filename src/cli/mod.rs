@@ -179,6 +179,12 @@ fn dispatch(cli: Cli) -> Outcome {
         engine.tidy().ok();
         Ok(engine)
     };
+    if let Command::System(args) = &cli.command
+        && let Some(args) = args.as_check()
+    {
+        require_root()?;
+        return command::system::check(&cli.root, args);
+    }
     match cli.command {
         Command::Life(command) if command.is_in_a_hurry() => {
             let engine = open().map_err(|exit| exit.or_code(125))?;

@@ -99,6 +99,7 @@ macro_rules! from_failures {
 from_failures!(
     cowshed::build::Error,
     cowshed::cgroup::Error,
+    cowshed::check::Error,
     cowshed::control::Error,
     cowshed::event::Error,
     cowshed::ident::Error,

@@ -20,13 +20,18 @@ impl Engine {
     pub fn open(root: &Path) -> Result<Self, Error> {
         let store = Store::open(root)?;
         rootfs::ensure_init(&store)?;
-        Ok(Self {
+        Ok(Self::of(store))
+    }
+
+    /// Works with a store that is open, of which nothing is known to be whole.
+    pub fn of(store: Store) -> Self {
+        Self {
             store,
             journal: LazyJournal::new(),
             hierarchies: OnceLock::new(),
             notes: |_| (),
             strict_mounts: false,
-        })
+        }
     }
 
     /// The same, saying through `notes` what is made, ignored or left out of mounts without being

@@ -270,7 +270,7 @@ fn topmost(place: &Path) -> Result<Option<String>, Error> {
 const TRANSIENT: (usize, Duration) = (20, Duration::from_millis(5));
 
 /// Those of `records` that a mount tells of.
-fn live(records: &[ImageMount]) -> Result<Vec<MountedView>, Error> {
+pub(super) fn live(records: &[ImageMount]) -> Result<Vec<MountedView>, Error> {
     let boot = process::boot_id();
     let records: Vec<_> = records.iter().filter(|mount| mount.boot == boot).collect();
     // Most stores have none: no table is read.

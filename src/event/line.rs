@@ -46,10 +46,10 @@ pub(super) fn print(event: &Event) -> Option<Vec<u8>> {
     }
 }
 
-/// `None` for what is torn or not ours.
+/// Reads a line of the journal; `None` for what is torn or not ours.
 ///
 /// A full disk can leave half a line, and the next writer's after it: that one is whole.
-pub(super) fn parse(text: &[u8]) -> Option<Event> {
+pub fn parse(text: &[u8]) -> Option<Event> {
     let begin = memchr::memmem::rfind(text, HEAD)?;
     let line: Line = serde_json::from_slice(&text[begin..]).ok()?;
     Some(Event {

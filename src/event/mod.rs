@@ -17,6 +17,7 @@ mod reader;
 
 pub use filter::Filter;
 pub use journal::Journal;
+pub use line::parse as parse_line;
 pub use reader::{EventReader, Span};
 
 use std::{collections::BTreeMap, fmt, str::FromStr};

@@ -40,7 +40,7 @@ pub use explain::{CopyOnWrite, Explained, explain};
 pub use image_diff::{ImageChange, image_diff};
 pub use image_view::{MOUNTED, image_root, image_view, open_stack};
 pub use import::{Imported, LayerSource, Reader, Sync, import, import_begun};
-pub use init_layer::{INIT, ensure_init};
+pub use init_layer::{INIT, ensure_init, init_faults};
 pub use layers::{LayerRecord, Layers};
 pub use merged::{Leaf, Merged, Seen};
 pub use prepare::{Snapshot, prepare, stack};

@@ -1,6 +1,7 @@
 //! `Store`: the open root and its top-level directories. Every path of the store is built here.
 
 use std::{
+    ffi::OsStr,
     path::{Path, PathBuf},
     sync::OnceLock,
 };
@@ -16,8 +17,11 @@ pub const EVENTS: &str = "events";
 /// What was the journal before it grew too large.
 pub const EVENTS_OLD: &str = "events.1";
 
+/// Where `system check --repair` puts what it cannot mend, with a record of each; made when needed.
+pub const QUARANTINE: &str = "quarantine";
+
 /// A top-level directory of the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(
     missing_docs,
     reason = "the layout is documented in the room's front door"
@@ -36,7 +40,7 @@ pub enum Place {
 
 impl Place {
     /// In the order they are made.
-    const ALL: [Place; 9] = [
+    pub const ALL: [Place; 9] = [
         Place::Blobs,
         Place::Images,
         Place::Layers,
@@ -92,17 +96,56 @@ impl Store {
             }
             Err(error) => return Err(failed(error)),
         };
-        let places = std::array::from_fn(|_| OnceLock::new());
-        let store = Self {
-            root,
-            path: absolute,
-            places,
-        };
+        let store = Self::of(root, absolute);
         match store.root.find(format::FILE).map_err(failed)? {
             Some(_) => format::check(&store)?,
             None => store.initialise()?,
         }
         Ok(store)
+    }
+
+    fn of(root: Dir, path: PathBuf) -> Self {
+        Self {
+            root,
+            path,
+            places: std::array::from_fn(|_| OnceLock::new()),
+        }
+    }
+
+    /// Opens what is at `path` as it is, for whoever proves that it is a store; `None` where there is
+    /// nothing. With what [`Store::open`] would say of its header.
+    ///
+    /// # Errors
+    ///
+    /// A store of another format: its rules are others. Or a system call.
+    pub fn open_unproved(path: &Path) -> Result<Option<(Self, Option<Error>)>, Error> {
+        let root = match Dir::open(path) {
+            Err(error) if error.errno() == Some(Errno::ENOENT) => return Ok(None),
+            root => root.map_err(|source| Error::Open {
+                path: path.to_owned(),
+                source,
+            })?,
+        };
+        let store = Self::of(root, absolute(path)?);
+        match format::check(&store) {
+            Ok(()) => Ok(Some((store, None))),
+            Err(error @ (Error::Format { .. } | Error::Feature { .. })) => Err(error),
+            Err(error) => Ok(Some((store, Some(error)))),
+        }
+    }
+
+    /// Whether something in the root has a name that the store gives.
+    pub fn is_own_name(name: &OsStr) -> bool {
+        let own = [format::FILE, EVENTS, EVENTS_OLD, QUARANTINE, "lost+found"];
+        let mut places = Place::ALL.iter();
+        own.iter().any(|own| name == *own)
+            || places.any(|place| place.path().iter().next() == Some(name))
+    }
+
+    /// Writes the header anew; durable when it returns.
+    pub fn write_header(&self) -> Result<(), Error> {
+        let (header, synced) = (format::header(), Durability::Synced);
+        record::replace(self, &self.root, format::FILE, &header, synced)
     }
 
     fn initialise(&self) -> Result<(), Error> {
@@ -130,13 +173,7 @@ impl Store {
             }
         }
         // Written last: a store with it is whole.
-        record::replace(
-            self,
-            &self.root,
-            format::FILE,
-            &format::header(),
-            Durability::Synced,
-        )
+        self.write_header()
     }
 
     /// The root as an absolute path.

@@ -16,6 +16,7 @@
 //!   tmp/                       everything is born here and renamed into place
 //!   trash/                     what is being removed
 //!   events, events.1           the journal: what was done, one JSON object a line
+//!   quarantine/                what a repair could not mend: never made or emptied by anything else
 //!   merged/                    empty here; each container has its union there, in its own
 //!                              mount namespace
 //! ```
@@ -62,12 +63,12 @@ mod verified;
 pub use blob::{Blobs, NewBlob};
 pub use format::{DRIVER, FORMAT};
 pub use graves::Graves;
-pub use home::{EVENTS, EVENTS_OLD, Place, Store};
+pub use home::{EVENTS, EVENTS_OLD, Place, QUARANTINE, Store};
 pub use lease::{Lease, Tried, lease_place, try_lease};
 pub use part::Turn;
 pub use record::Durability;
 pub use staging::Staging;
-pub use sweep::{KEPT, sweep};
+pub use sweep::{KEPT, leftovers, sweep};
 pub use verified::VerifiedBlob;
 
 use blob::PREFIX as BLOB_PREFIX;

@@ -1,6 +1,9 @@
 //! Removes what dead commands left in `tmp/` and `trash/`.
 
-use std::ffi::{OsStr, OsString};
+use std::{
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+};
 
 use nix::errno::Errno;
 
@@ -30,6 +33,50 @@ pub fn sweep(store: &Store) -> Result<(), Error> {
     sweep_trash(store.open_dir(Place::Trash)?, TRASH_AGE).map_err(failed)
 }
 
+/// What [`sweep`] would remove at this moment, relative to the root.
+pub fn leftovers(store: &Store) -> Result<Vec<PathBuf>, Error> {
+    let failed = |source| Error::System {
+        what: "look through tmp and trash".to_owned(),
+        source,
+    };
+    let tmp = dead_in_tmp(store.open_dir(Place::Tmp)?, PART_AGE).map_err(failed)?;
+    let trash = dead_in_trash(store.open_dir(Place::Trash)?, TRASH_AGE).map_err(failed)?;
+    let in_tmp = tmp.iter().map(|name| Place::Tmp.path().join(name));
+    let in_trash = trash.iter().map(|name| Place::Trash.path().join(name));
+    Ok(in_tmp.chain(in_trash).collect())
+}
+
+fn dead_in_tmp(tmp: &Dir, part_age: i64) -> SysResult<Vec<OsString>> {
+    let Some(_gate) = Lock::try_exclusive(tmp.reopen()?.into_fd().into())? else {
+        return Ok(Vec::new());
+    };
+    let mut dead = Vec::new();
+    for name in tmp.entries()? {
+        let is_dead = match tmp.find(&name)?.map(|found| found.kind()) {
+            Some(FileKind::Directory) => dead_dir(tmp, &name).is_some(),
+            Some(FileKind::File) => is_dead_file(tmp, &name, part_age)?,
+            _ => false,
+        };
+        dead.extend(is_dead.then_some(name));
+    }
+    Ok(dead)
+}
+
+fn dead_in_trash(trash: &Dir, age: i64) -> SysResult<Vec<OsString>> {
+    let now = Timestamp::now().as_second();
+    let mut dead = Vec::new();
+    for name in trash.entries()? {
+        let Some(found) = trash.find(&name)?.filter(|_| name != KEPT) else {
+            continue;
+        };
+        let is_old = now - found.changed() >= age;
+        if is_old && (!found.is_dir() || dead_dir(trash, &name).is_some()) {
+            dead.push(name);
+        }
+    }
+    Ok(dead)
+}
+
 /// Never waits: while anybody begins something in `tmp/`, another command will do it.
 fn sweep_tmp(tmp: &Dir, part_age: i64) -> SysResult<()> {
     let Some(gate) = Lock::try_exclusive(tmp.reopen()?.into_fd().into())? else {
@@ -57,26 +104,29 @@ fn dead_dir(dir: &Dir, name: &OsStr) -> Option<(OsString, Lock)> {
     Some((name.to_owned(), lock))
 }
 
-/// Blobs are locked by their writers, records are written behind the gate.
 fn sweep_file(tmp: &Dir, name: &OsStr, part_age: i64) -> SysResult<()> {
+    if is_dead_file(tmp, name, part_age)? {
+        gone(tmp.remove_file(name))
+    } else {
+        Ok(())
+    }
+}
+
+/// Blobs are locked by their writers, records are written behind the gate.
+fn is_dead_file(tmp: &Dir, name: &OsStr, part_age: i64) -> SysResult<bool> {
     let text = name.to_string_lossy();
     // What another one removed in between is gone all the same.
     let is_unlocked = || match tmp.open_file(name) {
         Err(error) if error.errno() == Some(Errno::ENOENT) => Ok(false),
         file => Ok(Lock::try_exclusive(file?)?.is_some()),
     };
-    let is_dead = if text.starts_with(BLOB_PREFIX) || text.starts_with(part::TURN_PREFIX) {
-        is_unlocked()?
+    if text.starts_with(BLOB_PREFIX) || text.starts_with(part::TURN_PREFIX) {
+        is_unlocked()
     } else if text.starts_with(part::PREFIX) {
         let changed = tmp.find(name)?.map_or(i64::MAX, |found| found.changed());
-        Timestamp::now().as_second().saturating_sub(changed) >= part_age && is_unlocked()?
+        Ok(Timestamp::now().as_second().saturating_sub(changed) >= part_age && is_unlocked()?)
     } else {
-        text.starts_with(record::PREFIX)
-    };
-    if is_dead {
-        gone(tmp.remove_file(name))
-    } else {
-        Ok(())
+        Ok(text.starts_with(record::PREFIX))
     }
 }
 

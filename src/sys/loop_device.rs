@@ -1,8 +1,12 @@
 //! Loop devices: a regular file becomes a block device for as long as something uses it (loop(4)).
 
 use std::{
+    ffi::OsStr,
     fs::File,
-    os::fd::{AsFd as _, AsRawFd as _},
+    os::{
+        fd::{AsFd as _, AsRawFd as _},
+        unix::ffi::OsStrExt as _,
+    },
     path::PathBuf,
 };
 
@@ -124,6 +128,44 @@ fn open(path: &str, read_only: bool) -> Result<File> {
     let mut options = File::options();
     let file = options.read(true).write(!read_only).open(path);
     file.at("open", || path)
+}
+
+/// A loop device and the file that it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackedLoop {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The file, where it was when it was last somewhere.
+    pub file: PathBuf,
+    /// The file has no name any more.
+    pub is_deleted: bool,
+    /// It lets go of its file when nobody has it any more.
+    pub autoclear: bool,
+    /// Another device is made of it.
+    pub is_held: bool,
+}
+
+/// All loop devices that have a file, as sysfs tells; none where there is no sysfs.
+pub fn backed() -> Vec<BackedLoop> {
+    let Ok(devices) = std::fs::read_dir("/sys/block") else {
+        return Vec::new();
+    };
+    let device = |entry: std::fs::DirEntry| {
+        let own = entry.path();
+        let file = std::fs::read(own.join("loop/backing_file")).ok()?;
+        let file = file.strip_suffix(b"\n").unwrap_or(&file);
+        let live = file.strip_suffix(b" (deleted)");
+        let autoclear = std::fs::read(own.join("loop/autoclear")).unwrap_or_default();
+        let mut holders = std::fs::read_dir(own.join("holders")).ok()?;
+        Some(BackedLoop {
+            path: PathBuf::from("/dev").join(entry.file_name()),
+            file: PathBuf::from(OsStr::from_bytes(live.unwrap_or(file))),
+            is_deleted: live.is_some(),
+            autoclear: autoclear.starts_with(b"1"),
+            is_held: holders.next().is_some(),
+        })
+    };
+    devices.flatten().filter_map(device).collect()
 }
 
 /// The device that has this very file from its beginning.

@@ -39,6 +39,7 @@ mod renaming;
 mod sharing;
 mod swap;
 mod trash;
+mod unfinished;
 
 pub use damaged::{DamagedVolume, Looked};
 pub use difference::{Difference, differences};
@@ -53,7 +54,8 @@ pub use options::{MountSpec, OptionError, redacted};
 pub use owner::apply as apply_owner;
 pub use populate::{Filled, fill, fill_mounted, finish, is_empty};
 pub use record::{ANONYMOUS_LABEL, Fill, Origin, Owner, VolumeRecord};
-pub use renaming::Renaming;
+pub use renaming::{RENAMING, Renaming};
 pub use sharing::{Admission, Admitted, admit};
 pub use swap::Swap;
 pub use trash::{KEEP_SECONDS, Trashed};
+pub use unfinished::Unfinished;

@@ -85,6 +85,12 @@ pub(super) fn wants_filling_mounted(data: &Dir) -> SysResult<bool> {
         || entries.iter().all(|name| name == INSIDE.filling))
 }
 
+/// Whether somebody was killed while he filled the volume in `volume`; not while one does.
+pub(super) fn is_left(volume: &Dir) -> SysResult<bool> {
+    let left = volume.find(BESIDE.filling)?.is_some() || volume.find(BESIDE.filled)?.is_some();
+    Ok(left && Lock::try_exclusive(volume.open_or_create_file(LOCK, 0o600)?)?.is_some())
+}
+
 /// Whether the volume holds nothing.
 pub fn is_empty(volume: &Dir) -> SysResult<bool> {
     Ok(volume.open_dir(DATA)?.entries()?.is_empty())

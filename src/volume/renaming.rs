@@ -22,8 +22,8 @@ use crate::{
     sys::sync,
 };
 
-/// No volume's name begins with a dot.
-const FILE: &str = ".renaming";
+/// Among the volumes, what somebody renames. No volume's name begins with a dot.
+pub const RENAMING: &str = ".renaming";
 
 /// From one name to another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,14 +38,14 @@ pub struct Renaming {
 impl Volumes<'_> {
     /// What somebody is renaming, or was when he was killed. One call where there is nothing.
     pub fn unfinished_renaming(&self) -> Result<Option<Renaming>, Error> {
-        Ok(record::find(self.dir, FILE)?)
+        Ok(record::find(self.dir, RENAMING)?)
     }
 
     /// Writes down what will be done. The caller holds the lease on all volumes.
     pub fn begin_renaming(&self, renaming: &Renaming) -> Result<(), Error> {
         let synced = Durability::Synced;
         Ok(record::replace(
-            self.store, self.dir, FILE, renaming, synced,
+            self.store, self.dir, RENAMING, renaming, synced,
         )?)
     }
 
@@ -80,7 +80,7 @@ impl Volumes<'_> {
                 Ok(())
             })?;
         }
-        let ended = self.dir.remove_file(FILE);
+        let ended = self.dir.remove_file(RENAMING);
         ended
             .and_then(|()| sync::directory(self.dir))
             .map_err(|source| failed("rename", to, source))

@@ -5,9 +5,12 @@
 #[expect(dead_code, reason = "shared with the other suites, which use more")]
 mod strace;
 #[path = "../support/mod.rs"]
-#[expect(dead_code, unused_imports, reason = "shared with the other suites")]
+#[expect(dead_code, reason = "shared with the other suites")]
 mod support;
 
+mod check_clean;
+mod check_damage;
+mod check_scene;
 mod fault_sweep;
 mod fault_table;
 mod kill_operations;

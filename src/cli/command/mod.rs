@@ -71,6 +71,7 @@ mod stats_row;
 pub(crate) mod stop;
 mod sync_arg;
 pub(crate) mod system;
+mod system_check;
 mod system_df;
 mod system_df_details;
 mod system_prune;
