@@ -121,6 +121,12 @@ impl Scene {
             return;
         }
         let repaired = self.shed.cowshed("system check --repair");
+        if repaired.err.contains("unexpected argument '--repair'") {
+            let worse = |line: &&str| line.starts_with("damage") || line.starts_with("lost");
+            let worse: Vec<_> = checked.out.lines().filter(worse).collect();
+            assert!(worse.is_empty(), "{what}: {worse:?}");
+            return;
+        }
         let again = self.shed.cowshed("system check");
         assert_eq!(again.code, 0, "{what}: {checked:?} {repaired:?} {again:?}");
     }
