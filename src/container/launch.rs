@@ -104,7 +104,8 @@ impl Engine {
         if let (Err(_), Some(record)) = (&forked, going) {
             let (force, volumes) = (false, true);
             // The first error is the one to tell.
-            self.remove_stopped(&record, Removal { force, volumes }).ok();
+            self.remove_stopped(&record, Removal { force, volumes })
+                .ok();
         }
         let (ours, supervisor) = forked?;
         let ran = follow(ours, (way, console), &name, id);

@@ -148,7 +148,11 @@ impl Engine {
 
     /// Waits a moment for the lease: a lister holds it for microseconds, a supervisor whose
     /// container was killed until it has tidied up.
-    pub(super) fn remove_stopped(&self, record: &ContainerRecord, removal: Removal) -> Result<(), Error> {
+    pub(super) fn remove_stopped(
+        &self,
+        record: &ContainerRecord,
+        removal: Removal,
+    ) -> Result<(), Error> {
         let dir = self.containers_dir()?;
         for _ in 0..RETRIES {
             match try_lease(dir, record.id.as_str())? {

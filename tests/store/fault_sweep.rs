@@ -16,17 +16,17 @@ const SAMPLE: usize = 2;
 
 /// A message that names what failed, why, and what to do.
 #[track_caller]
-fn assert_clear(done: &Done, fault: &Fault, what: &str) {
-    let error = format!("({})", fault.error);
+pub(crate) fn assert_clear(done: &Done, (error, text): (&str, &str), what: &str) {
+    let errno = format!("({error})");
     let lines: Vec<_> = done.err.lines().collect();
     let says = |text: &str| lines.iter().any(|line| line.contains(text));
     assert!((1..=127).contains(&done.code), "{what}: {done:?}");
     assert!(!says("panicked"), "{what}: {done:?}");
     assert!(says("cowshed: error: "), "{what}: no error: {done:?}");
     // What pthread_create(3) makes of it.
-    let is_eagain = fault.error == "ENOMEM" && says("(EAGAIN)");
+    let is_eagain = error == "ENOMEM" && says("(EAGAIN)");
     assert!(
-        says(fault.text) || says(&error) || is_eagain,
+        says(text) || says(&errno) || is_eagain,
         "{what}: no cause: {done:?}"
     );
     let last = lines.last().unwrap();
@@ -51,12 +51,12 @@ fn befall(
     let whole = done.code == 0;
     if whole {
         assert!(
-            !was_met || may_be_borne(point, line),
+            !was_met || may_be_borne(fault, point, line),
             "{what} was borne: {done:?}"
         );
-        scene.assert_done(operation, &what);
+        scene.assert_done(operation, &format!("{what}, which said {:?}", done.err));
     } else if !is_mute {
-        assert_clear(&done, fault, &what);
+        assert_clear(&done, (fault.error, fault.text), &what);
     }
     scene.assert_survived(operation, &what);
     match (was_met, whole) {

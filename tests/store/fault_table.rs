@@ -150,9 +150,8 @@ impl Fault {
 /// A failure that a command may bear without failing, and why that is right.
 #[derive(Debug)]
 pub(crate) struct Borne {
-    call: &'static str,
-    /// In its arguments.
-    part: &'static str,
+    errors: &'static [&'static str],
+    calls: &'static [&'static str],
     /// In the command line.
     line: &'static str,
     #[expect(dead_code, reason = "for whoever reads the table")]
@@ -160,15 +159,33 @@ pub(crate) struct Borne {
 }
 
 /// Of calls whose whole point is that they succeed: those that make durable.
-const BORNE: &[Borne] = &[];
+const BORNE: &[Borne] = &[
+    Borne {
+        errors: NO_ROOM,
+        calls: &["fsync", "fdatasync"],
+        line: "rmi ",
+        why: AGAIN,
+    },
+    Borne {
+        errors: NO_ROOM,
+        calls: &["fsync", "fdatasync"],
+        line: " prune ",
+        why: AGAIN,
+    },
+];
+
+const NO_ROOM: &[&str] = &["ENOSPC", "EDQUOT"];
+
+const AGAIN: &str =
+    "names go before records; without room for that they go after them, synced again";
 
 /// Whether a command may succeed all the same, where its result is whole.
-pub(crate) fn may_be_borne(point: &Point, line: &str) -> bool {
-    !SYNCING.contains(&point.call.as_str())
+pub(crate) fn may_be_borne(fault: &Fault, point: &Point, line: &str) -> bool {
+    let call = point.call.as_str();
+    !SYNCING.contains(&call)
         || BORNE.iter().any(|borne| {
-            let fits = |text: &String| text.contains(borne.part);
-            borne.call == point.call
+            borne.errors.contains(&fault.error)
+                && borne.calls.contains(&call)
                 && line.contains(borne.line)
-                && point.arguments.iter().any(fits)
         })
 }

@@ -46,7 +46,7 @@ impl Scene {
         let image = format!("{ram}/disk");
         let disk = fs::File::create(&image).unwrap();
         disk.set_len(256 << 20).unwrap();
-        host("mkfs.ext4", &["-q", "-F", &image]);
+        host("mkfs.ext4", &["-q", "-F", "-m", "0", &image]);
         host("mount", &["-o", "loop", &image, &store]);
         fs::remove_dir(shed.store().join("lost+found")).unwrap();
         let mut scene = Self {
@@ -115,8 +115,8 @@ impl Scene {
 
     /// `system check` finds nothing, or nothing after it was asked to repair.
     #[track_caller]
-    pub(crate) fn assert_consistent(&self, what: &str) {
-        let checked = self.shed.cowshed("system check");
+    pub(crate) fn assert_consistent(&self, what: &str, how: &str) {
+        let checked = self.shed.cowshed(&format!("system check {how}"));
         if checked.code == 0 {
             return;
         }
@@ -144,7 +144,7 @@ impl Scene {
     /// Everything that must hold after a command that was killed or failed.
     #[track_caller]
     pub(crate) fn assert_survived(&self, operation: &Operation, what: &str) {
-        self.assert_consistent(what);
+        self.assert_consistent(what, "");
         self.assert_kept(what);
         let mut ids = self.containers();
         let mut again = self.shed.cowshed(operation.line);
@@ -165,7 +165,7 @@ impl Scene {
         self.remove_others(what);
         // Sweeps.
         self.shed.cowshed("volume trash ls").ok();
-        self.assert_consistent(what);
+        self.assert_consistent(what, "--quick");
         self.assert_kept(what);
         let left = self.leftovers(&ids);
         assert!(left.is_empty(), "{what}: {left:#?}");
