@@ -7,10 +7,11 @@ use nix::sys::statvfs::statvfs;
 use crate::{
     fault_sweep::assert_clear,
     kill_operations::{CONTAINERS, IMAGES, Operation, VOLUMES},
-    kill_points::{holds, sample, seed},
+    kill_points::{holds, record, sample, seed},
     kill_scene::{Scene, host},
     kill_sweep::{chosen, say},
-    support::{Done, finish},
+    strace::has_strace,
+    support::{Done, Tar, finish, write_file},
 };
 
 fn operations() -> impl Iterator<Item = &'static Operation> {
@@ -168,4 +169,26 @@ fn root_nothing_is_done_that_the_disk_did_not_take() {
             }
         },
     );
+}
+
+/// The kernel tells of a failed write once for each open file: one that only gives a head start must
+/// not have the error of the one that counts.
+#[test]
+#[ignore = "needs root"]
+fn root_the_last_sync_has_an_open_file_of_its_own() {
+    if !has_strace() {
+        return;
+    }
+    let scene = Scene::new();
+    let many = (0..8000).fold(Tar::new().dir("d", 0o755), |tar, number| {
+        tar.file(&format!("d/{number}"), 0o644, b"x")
+    });
+    write_file(&scene.shed.path("in/many.tar"), &many.finish());
+    let points = record(&scene, "import in/many.tar many", "syncfs");
+    let mut first = points[0].arguments.clone();
+    let count = first.len();
+    assert!(count > 1, "too quick for a head start: {points:?}");
+    first.sort();
+    first.dedup();
+    assert_eq!(first.len(), count, "{points:?}");
 }
