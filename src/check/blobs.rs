@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use super::{Error, Finding, Progress, Remedy, Watcher};
+use super::{Error, Finding, Progress, Remedy, Watcher, examine::Known};
 use crate::{
     ident::{Digest, Hasher},
     sys::{At as _, Dir, SysError, metadata_of},
@@ -27,6 +27,7 @@ const PIECE: usize = 1 << 20;
 pub(super) struct Read {
     pub(super) count: u64,
     pub(super) bytes: u64,
+    whole: BTreeMap<Digest, u64>,
     /// Those that are not what they are called, and why.
     pub(super) damaged: BTreeMap<Digest, String>,
 }
@@ -36,10 +37,12 @@ pub(super) struct Read {
 pub(super) fn read_all(
     dir: &Dir,
     blobs: &BTreeMap<Digest, u64>,
+    known: &mut Known,
     watcher: Watcher<'_>,
 ) -> Result<Read, Error> {
     let mut queue: Vec<_> = blobs
         .iter()
+        .filter(|(digest, _)| !known.blobs.contains_key(digest))
         .map(|(digest, size)| (*size, *digest))
         .collect();
     queue.sort_unstable();
@@ -58,7 +61,10 @@ pub(super) fn read_all(
                     let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
                     read.count += 1;
                     read.bytes += bytes;
-                    read.damaged.extend(fault.map(|why| (digest, why)));
+                    match fault {
+                        None => drop(read.whole.insert(digest, bytes)),
+                        Some(why) => drop(read.damaged.insert(digest, why)),
+                    }
                 }
                 Err(error) => {
                     let mut first = failure.lock().unwrap_or_else(PoisonError::into_inner);
@@ -73,10 +79,18 @@ pub(super) fn read_all(
             scope.spawn(work);
         }
     });
-    match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        None => Ok(read.into_inner().unwrap_or_else(PoisonError::into_inner)),
-        Some(error) => Err(error),
+    let failure = failure.into_inner();
+    if let Some(error) = failure.unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
     }
+    let mut read = read.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let still = |(digest, _): &(&Digest, &u64)| blobs.contains_key(digest);
+    for (_, bytes) in known.blobs.iter().filter(still) {
+        read.count += 1;
+        read.bytes += bytes;
+    }
+    known.blobs.extend(std::mem::take(&mut read.whole));
+    Ok(read)
 }
 
 fn pop<T>(queue: &Mutex<Vec<T>>) -> Option<T> {

@@ -1,8 +1,9 @@
 //! From a store to what is wrong with it.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     path::Path,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -14,7 +15,8 @@ use super::{
 };
 use crate::{
     container::Engine,
-    store::{self, Place, Store},
+    ident::{ChainId, Digest},
+    store::{Place, Store},
 };
 
 /// What is there only while somebody is at it is gone at one of so many looks.
@@ -25,9 +27,17 @@ const PAUSE: Duration = Duration::from_millis(40);
 #[derive(Debug)]
 pub struct Examination {
     pub(super) engine: Engine,
-    pub(super) header: Option<store::Error>,
     /// Without the bytes of trees.
     pub(super) quick: bool,
+    /// What was found to be whole, and is not read again by this examination.
+    known: Mutex<Known>,
+}
+
+/// Blobs and trees that are whole.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) blobs: HashMap<Digest, u64>,
+    pub(super) trees: HashSet<(ChainId, Digest)>,
 }
 
 /// Each invariant by its name, and what it says.
@@ -52,10 +62,10 @@ impl Examination {
     /// One of another format, or a system call.
     pub fn open(root: &Path, quick: bool) -> Result<Option<Self>, Error> {
         let opened = Store::open_unproved(root)?;
-        Ok(opened.map(|(store, header)| Self {
+        Ok(opened.map(|store| Self {
             engine: Engine::of(store),
-            header,
             quick,
+            known: Mutex::default(),
         }))
     }
 
@@ -63,7 +73,7 @@ impl Examination {
     pub fn prove(&self, watcher: Watcher<'_>) -> Result<Examined, Error> {
         let begun = Instant::now();
         let mut examined = Examined::default();
-        let ground = Ground::gather(self.engine.store(), self.header.as_ref())?;
+        let ground = Ground::gather(self.engine.store())?;
         if !ground.is_begun() {
             return Ok(examined);
         }
@@ -106,15 +116,17 @@ impl Examination {
         examined: &mut Examined,
         watcher: Watcher<'_>,
     ) -> Result<(), Error> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = self.engine.store().open_dir(Place::Blobs)?;
-        let read = blobs::read_all(dir, &facts.layers.blobs, watcher)?;
+        let read = blobs::read_all(dir, &facts.layers.blobs, &mut known, watcher)?;
         let found = blobs::decide(&read, |blob| facts.users_of_blob(blob));
         examined.proved.blobs = read.count - read.damaged.len() as u64;
         examined.proved.blob_bytes = read.bytes;
         examined.findings.extend(named("blobs", found));
         if !self.quick {
             let of = (&facts.images, &facts.layers);
-            let compared = trees::compare_all(&self.engine, of, &read.damaged, watcher)?;
+            let compared =
+                trees::compare_all(&self.engine, of, (&read.damaged, &mut known), watcher)?;
             let found = trees::decide(&compared, |chain| facts.users_of_layer(chain));
             examined.proved.trees = compared.count - compared.faults.len() as u64;
             examined.proved.unproved_trees = compared.unproved;

@@ -24,6 +24,8 @@ pub(super) struct Facts {
     pub(super) journal: JournalFacts,
     /// In `tmp/` and `trash/`, of dead commands.
     pub(super) leftovers: Vec<PathBuf>,
+    /// How many things are in quarantine.
+    pub(super) aside: usize,
 }
 
 /// An invariant: its name, what it says, and what breaks it.
@@ -94,6 +96,7 @@ impl Facts {
             volumes: VolumeFacts::gather(engine)?,
             machine: MachineFacts::gather(engine, &journal.containers)?,
             leftovers: store::leftovers(engine.store())?,
+            aside: store::in_quarantine(engine.store())?.len(),
             journal,
         })
     }
@@ -156,6 +159,16 @@ impl Facts {
             let what = "was left by a command that is dead";
             Finding::leftover(path.display().to_string(), what, Remedy::Sweep)
         };
-        self.leftovers.iter().map(finding).collect()
+        let aside = (self.aside > 0).then(|| {
+            let what = format!("{} are in it, each with a where.json", self.aside);
+            let what = if self.aside == 1 {
+                "1 thing is in it, with a where.json".to_owned()
+            } else {
+                what
+            };
+            let type_it = "look at it, and remove it when nobody wants it back";
+            Finding::note(store::QUARANTINE, what, type_it)
+        });
+        self.leftovers.iter().map(finding).chain(aside).collect()
     }
 }

@@ -54,8 +54,6 @@ pub enum Remedy {
     ImageRecord(Digest, PathBuf),
     /// Make a manifest again that was made up here.
     MakeManifest(Digest),
-    /// Remove a file or directory that nobody needs; relative to the store.
-    Remove(PathBuf),
     /// Move something out of the way, and keep it; relative to the store.
     Quarantine(PathBuf),
     /// Finish what a killed command began, and end what it left running or mounted.
@@ -95,6 +93,20 @@ pub enum Remedy {
 }
 
 impl Remedy {
+    /// What stands on what: lower ones are done first.
+    pub(super) fn order(&self) -> u8 {
+        match self {
+            Remedy::MakePlace(_) => 0,
+            Remedy::Header | Remedy::Protect(..) => 1,
+            // Names of volumes change, and what runs ends.
+            Remedy::Tidy => 2,
+            Remedy::ImageRecord(..) | Remedy::MakeManifest(_) => 3,
+            Remedy::PutBlobAside(_) | Remedy::PackBlob(..) => 4,
+            Remedy::Unpack(_) | Remedy::Init => 5,
+            _ => 6,
+        }
+    }
+
     /// Whether nothing is lost by it, and what it makes is known to be right.
     pub fn is_proved(&self) -> bool {
         !matches!(
@@ -130,7 +142,7 @@ impl fmt::Display for Remedy {
             Remedy::PackBlob(..) => "make it again from the unpacked layer",
             Remedy::ForgetName(..) => "take the name away",
             Remedy::ImageRecord(..) => "make its record again from its manifest",
-            Remedy::Remove(_) | Remedy::Sweep | Remedy::Unlink(..) => "remove it",
+            Remedy::Sweep | Remedy::Unlink(..) => "remove it",
             Remedy::Quarantine(_) => "put it into quarantine",
             Remedy::Tidy => "finish or undo what was begun",
             Remedy::MakeWork(_) => "make it again, empty",

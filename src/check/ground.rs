@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use super::{Error, Finding, Remedy};
 use crate::{
     error::in_a_line,
-    store::{self, Place, Store},
+    store::{Place, Store},
     sys::{FileKind, Metadata},
 };
 
@@ -31,7 +31,7 @@ enum Found {
 }
 
 impl Ground {
-    pub(super) fn gather(store: &Store, header: Option<&store::Error>) -> Result<Self, Error> {
+    pub(super) fn gather(store: &Store) -> Result<Self, Error> {
         let root = store.root();
         let names = root.entries()?.into_iter();
         let mut places = Vec::new();
@@ -39,7 +39,7 @@ impl Ground {
             places.push((place, find(store, place)?));
         }
         Ok(Self {
-            header: header.map(|error| in_a_line(error)),
+            header: store.header_fault().map(|error| in_a_line(&error)),
             mode: root.own_metadata()?.mode(),
             places,
             strangers: names.filter(|name| !Store::is_own_name(name)).collect(),

@@ -20,13 +20,15 @@ mod images;
 mod journal;
 mod layers;
 mod machine;
+mod mend_layers;
+mod repair;
 mod trees;
 mod volumes;
 
 pub use examine::{Examination, invariants};
 pub use finding::{Finding, Remedy, Weight};
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use crate::{
     cgroup, container,
@@ -59,6 +61,35 @@ pub enum Progress {
 
 /// Is told what is being looked at, by several threads.
 pub type Watcher<'w> = &'w (dyn Fn(&Progress) + Sync);
+
+/// What a repair did about a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deed {
+    /// What was wrong.
+    pub finding: Finding,
+    /// What came of it.
+    pub outcome: Effect,
+}
+
+/// What came of a remedy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// It is as it must be.
+    Mended,
+    /// It is, and the old one is here, relative to the store.
+    Kept(PathBuf),
+    /// It is out of the way: here, relative to the store.
+    Aside(PathBuf),
+    /// It was not done, and why.
+    Refused(String),
+    /// It could not be done.
+    Failed {
+        /// Why.
+        why: String,
+        /// What to do about that.
+        hint: Option<String>,
+    },
+}
 
 /// What was proved, and what could not be.
 #[derive(Debug, Default)]

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Error, Finding, Progress, Remedy, Watcher, images::ImageFacts, layers::LayerFacts};
+use super::{
+    Error, Finding, Progress, Remedy, Watcher, examine::Known, images::ImageFacts,
+    layers::LayerFacts,
+};
 use crate::{
     container::Engine,
     ident::{ChainId, Digest},
@@ -58,7 +61,7 @@ fn candidates(images: &ImageFacts, layers: &LayerFacts) -> Vec<LayerRef> {
 pub(super) fn compare_all(
     engine: &Engine,
     (images, layers): (&ImageFacts, &LayerFacts),
-    damaged: &BTreeMap<Digest, String>,
+    (damaged, proved): (&BTreeMap<Digest, String>, &mut Known),
     watcher: Watcher<'_>,
 ) -> Result<Compared, Error> {
     let candidates = candidates(images, layers);
@@ -77,11 +80,17 @@ pub(super) fn compare_all(
             compared.unproved += 1;
             continue;
         }
+        if proved.trees.contains(&(layer.chain, blob)) {
+            compared.count += 1;
+            continue;
+        }
         match compare(engine, layers, layer)? {
             None => compared.unproved += 1,
             Some(faults) => {
                 compared.count += 1;
-                if !faults.is_empty() {
+                if faults.is_empty() {
+                    proved.trees.insert((layer.chain, blob));
+                } else {
                     compared.faults.insert(layer.chain, faults);
                 }
             }

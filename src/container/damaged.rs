@@ -54,7 +54,7 @@ impl Engine {
     }
 
     /// Its name as the directory of names has it.
-    fn name_of(&self, id: &ContainerId) -> Option<ContainerName> {
+    pub(super) fn name_of(&self, id: &ContainerId) -> Option<ContainerName> {
         let names = self.store().open_dir(Place::ContainerNames).ok()?;
         let names = names.entries().ok()?.into_iter();
         let mut names = names.filter_map(|name| name.to_str()?.parse().ok());

@@ -81,12 +81,15 @@ impl Engine {
             open: Box::new(|| Ok(Box::new(bundle.open_member(&layer.member)?))),
         });
         let sources: Vec<_> = sources.collect();
+        let diff_ids: Vec<_> = sources.iter().map(|source| source.diff_id).collect();
+        self.clear_broken(&diff_ids)?;
         let Imported { layers, lease } = rootfs::import(self.store(), &sources, durability)?;
         let documents = (image.manifest.as_deref(), image.config.as_slice());
         let (record, moved) = self
             .images()?
             .commit(documents, layers, &image.names, None)?;
         drop(lease);
+        self.mend_touched(&record)?;
         self.tell_taken_in("load", &record, &image.names);
         Ok(Loaded {
             record,

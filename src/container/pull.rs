@@ -119,8 +119,15 @@ impl Engine {
         });
         let blobs = Blobs::open(self.store())?;
         let _turn = blobs.turn(found.manifest.digest, || listener(Transfer::Waits))?;
-        let config_bytes = if blobs.size(found.config.digest)? == Some(found.config.size) {
-            blobs.read(found.config.digest)?
+        let there = blobs.size(found.config.digest)? == Some(found.config.size);
+        // One that is damaged is fetched, and written again.
+        let own = if there {
+            blobs.read(found.config.digest).ok()
+        } else {
+            None
+        };
+        let config_bytes = if let Some(own) = own {
+            own
         } else {
             let (repository, config) = (&found.repository, &found.config);
             repository.read_blob(config, "config", CONFIG_MAX)?
@@ -138,12 +145,14 @@ impl Engine {
             listener,
             resumed: AtomicBool::new(false),
         };
+        self.clear_broken(&config.diff_ids)?;
         let Imported { layers, lease } = fetch.import(request.durability)?;
         let documents = (Some(&*found.manifest.bytes), &*config_bytes);
         let names = std::slice::from_ref(reference);
         let (record, _) = images.commit(documents, layers, names, None)?;
         images.note_source(record.manifest, &reference.with_digest(found.digest))?;
         drop(lease);
+        self.mend_touched(&record)?;
         for blob in &found.layers {
             layer(listener, &blob.digest.short(), LayerState::Complete);
         }

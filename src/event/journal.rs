@@ -9,8 +9,8 @@ use std::{
 
 use super::{Error, Event, line};
 use crate::{
-    store::{EVENTS, EVENTS_OLD, Store},
-    sys::{Dir, Result, metadata_of},
+    store::{EVENTS, EVENTS_OLD, Staging, Store},
+    sys::{At as _, Dir, Lines, Result, lock::Lock, metadata_of, sync},
 };
 
 /// As large as a file gets, but for what is written while nobody can rotate it.
@@ -86,6 +86,30 @@ impl Journal {
             file,
             identity: (metadata.dev(), metadata.ino()),
         })
+    }
+
+    /// Writes the file `name` of the journal again without the lines that cannot be read; whether that was
+    /// done: not while others write to it. The old one is kept by the caller.
+    pub fn mend(&self, store: &Store, name: &str) -> std::result::Result<bool, Error> {
+        let file = self.root.open_file(name)?;
+        let lock = file.try_clone().at("dup", || name)?;
+        let Some(_lock) = Lock::try_exclusive(lock)? else {
+            return Ok(false);
+        };
+        let (mut lines, mut whole) = (Lines::new(file, 0), Vec::new());
+        while let Some(text) = lines.next_line()? {
+            if line::parse(text).is_some() {
+                whole.extend_from_slice(text);
+                whole.push(b'\n');
+            }
+        }
+        let staging = Staging::begin_unnamed(store).map_err(Error::from)?;
+        let mut fresh = staging.dir().create_file(name, 0o600)?;
+        fresh.write_all(&whole).at("write", || name)?;
+        sync::data(&fresh)?;
+        staging.dir().rename(name, &self.root, name)?;
+        sync::directory(&self.root)?;
+        Ok(true)
     }
 
     /// Puts the file aside unless others are writing to it: then one of the next ones does it.

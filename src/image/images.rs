@@ -77,8 +77,8 @@ pub type Names = BTreeMap<Reference, Digest>;
 /// The images of a store.
 #[derive(Debug)]
 pub struct Images<'s> {
-    store: &'s Store,
-    dir: &'s Dir,
+    pub(super) store: &'s Store,
+    pub(super) dir: &'s Dir,
     blobs: Blobs<'s>,
 }
 
@@ -97,7 +97,7 @@ fn called(error: Error, text: &str) -> Error {
     }
 }
 
-fn record_name(manifest: Digest) -> String {
+pub(super) fn record_name(manifest: Digest) -> String {
     format!("{}.json", manifest.hex())
 }
 
@@ -335,7 +335,7 @@ impl<'s> Images<'s> {
         Ok((record, moved?))
     }
 
-    fn lease(&self) -> Result<Lease, Error> {
+    pub(super) fn lease(&self) -> Result<Lease, Error> {
         Ok(lease_place(self.store, Place::Images, true)?)
     }
 
@@ -391,7 +391,7 @@ impl<'s> Images<'s> {
     }
 
     /// Under the lease. Durable when it returns, with whatever was done in the directory before.
-    fn take_names(&self, names: &[Reference]) -> Result<(), Error> {
+    pub(super) fn take_names(&self, names: &[Reference]) -> Result<(), Error> {
         if names.is_empty() {
             let synced = crate::sys::sync::directory(self.dir);
             return synced.map_err(|source| failed("forget image", source));

@@ -112,6 +112,20 @@ pub fn named_by(manifest: &[u8]) -> Result<(Digest, Vec<(Digest, u64)>), Error> 
     ))
 }
 
+/// The config and the layers that a manifest names, with their media types.
+pub(super) fn blobs_of(manifest: &[u8]) -> Result<(Digest, Vec<BlobRef>), Error> {
+    let what = "manifest";
+    let manifest: ImageManifest =
+        serde_json::from_slice(manifest).map_err(|source| Error::Parse {
+            what: what.to_owned(),
+            source,
+        })?;
+    let config = blob_ref(what, manifest.config(), Media::Config)?;
+    let layers = manifest.layers().iter();
+    let layers = layers.map(|layer| blob_ref(what, layer, Media::Layer));
+    Ok((config.digest, layers.collect::<Result<_, _>>()?))
+}
+
 /// Parses an image index.
 pub(super) fn parse_index(what: &str, bytes: &[u8]) -> Result<Vec<Descriptor>, Error> {
     refuse_both_kinds(what, bytes)?;

@@ -23,6 +23,7 @@ mod media;
 mod next;
 mod oci_layout;
 mod platform;
+mod remake;
 mod run_config;
 mod saving;
 mod synthesis;

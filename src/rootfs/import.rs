@@ -10,9 +10,9 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{Error, Layers, held::Held, import_verify::verify, layers::DIFF, writeback};
+use super::{Error, Layers, held::Held, import_verify, layers::DIFF, remake, verify, writeback};
 use crate::{
-    ident::{ChainId, DiffId},
+    ident::{ChainId, DiffId, Digest},
     image::{BlobRef, LayerRef},
     layer::{self, Compression, Limits, Unpacked},
     store::{Blobs, Lease, NewBlob, Place, Staging, Store, lease_place},
@@ -150,7 +150,9 @@ impl<'s> Import<'s, '_> {
         let wanted = source.blob.as_ref();
         let (digest, size) = wanted.map_or(had, |blob| (blob.digest, blob.size));
         let there = self.held.blob(&self.blobs, digest)? == Some(size);
-        Ok(if there { Need::Nothing } else { Need::Blob })
+        let is_whole = there
+            && (!remake::is_blob_touched(self.store, chain, digest)? || self.is_whole(digest)?);
+        Ok(if is_whole { Need::Nothing } else { Need::Blob })
     }
 
     /// Whether the blob is there that the manifest names.
@@ -158,8 +160,14 @@ impl<'s> Import<'s, '_> {
         let Some(wanted) = &source.blob else {
             return Ok(false);
         };
-        // One of another size is damaged, and written again.
-        Ok(self.held.blob(&self.blobs, wanted.digest)? == Some(wanted.size))
+        // One that is damaged is written again.
+        let there = self.held.blob(&self.blobs, wanted.digest)? == Some(wanted.size);
+        Ok(there && self.is_whole(wanted.digest)?)
+    }
+
+    fn is_whole(&self, digest: Digest) -> Result<bool, Error> {
+        let found = verify::digest_of(self.blobs.open_blob(digest)?).map_err(system)?;
+        Ok(found == digest)
     }
 
     /// `None` for a layer that is there already.
@@ -290,7 +298,7 @@ impl<'s> Import<'s, '_> {
                 layer::digest(whole, compression, &self.limits, copy_to).map_err(failed)?;
             (Unpacked::from(digested), None)
         };
-        verify(number, source, &unpacked)?;
+        import_verify::verify(number, source, &unpacked)?;
         Ok((unpacked, compression, staging))
     }
 }

@@ -74,7 +74,7 @@ fn list(dir: &Dir, path: &Path, found: &mut Vec<(PathBuf, bool)>) -> SysResult<(
     Ok(())
 }
 
-fn fill(init: &Dir) -> SysResult<()> {
+pub(super) fn fill(init: &Dir) -> SysResult<()> {
     init.make_dir(DIFF, 0o755)?;
     let diff = RootDir::new(init.open_dir(DIFF)?);
     for dir in STUB_DIRS {

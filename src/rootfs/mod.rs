@@ -28,6 +28,7 @@ mod init_layer;
 mod layers;
 mod merged;
 mod prepare;
+mod remake;
 mod tree_compare;
 mod verify;
 mod view;
@@ -44,6 +45,7 @@ pub use init_layer::{INIT, ensure_init, init_faults};
 pub use layers::{LayerRecord, Layers};
 pub use merged::{Leaf, Merged, Seen};
 pub use prepare::{Snapshot, prepare, stack};
+pub use remake::{Remade, is_touched, note_whole, remake_blob, remake_init, remake_layer};
 pub use tree_compare::Difference;
 pub use verify::{LayerFault, verify_layer};
 pub use view::{has_directory, with_view};
@@ -166,7 +168,7 @@ impl Failure for Error {
             }
             Error::Open { .. } => None,
             Error::Missing { .. } => {
-                Some("cowshed rmi -f the image, then load it again".to_owned())
+                Some("cowshed system check --repair unpacks it again from its blob".to_owned())
             }
             Error::Store(source) => source.hint(),
             Error::System { source, .. } => source.hint(),

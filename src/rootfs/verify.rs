@@ -153,7 +153,7 @@ impl Check<'_> {
     }
 }
 
-fn unpack(mut blob: File, fresh: &Dir) -> Result<Unpacked, layer::Error> {
+pub(super) fn unpack(mut blob: File, fresh: &Dir) -> Result<Unpacked, layer::Error> {
     let failed = |source| layer::Error::Blob {
         operation: "read",
         source,
@@ -174,7 +174,7 @@ fn is_ours(error: &layer::Error) -> bool {
     )
 }
 
-fn digest_of(mut blob: File) -> crate::sys::Result<Digest> {
+pub(super) fn digest_of(mut blob: File) -> crate::sys::Result<Digest> {
     let mut hasher = Hasher::new();
     std::io::copy(&mut blob, &mut hasher).at("read", || "blob")?;
     Ok(hasher.finish())

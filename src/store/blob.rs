@@ -131,7 +131,8 @@ impl<'s> Blobs<'s> {
     /// [`Blobs::sync_names`].
     pub fn put(&self, bytes: &[u8]) -> Result<Digest, Error> {
         let digest = Digest::of(bytes);
-        if self.size(digest)? == Some(bytes.len() as u64) {
+        // One that is there and damaged is written again.
+        if self.size(digest)? == Some(bytes.len() as u64) && self.read(digest).is_ok() {
             return Ok(digest);
         }
         let mut blob = self.begin()?;
@@ -188,6 +189,13 @@ impl<'s> Blobs<'s> {
             Err(error) if error.errno() == Some(Errno::ENOENT) => Ok(false),
             file => is_range_shared(&file.map_err(failed)?, BUILDS).map_err(failed),
         }
+    }
+
+    /// Keeps everybody else from a blob, if nobody holds it.
+    pub fn try_hold_alone(&self, digest: Digest) -> Result<Option<Lock>, Error> {
+        let failed = |source| Error::Blob { digest, source };
+        let file = self.dir.open_file(digest.hex()).map_err(failed)?;
+        Lock::try_exclusive(file).map_err(failed)
     }
 
     /// Removes a blob that nobody holds; tells whether it is gone.

@@ -113,12 +113,12 @@ impl Store {
     }
 
     /// Opens what is at `path` as it is, for whoever proves that it is a store; `None` where there is
-    /// nothing. With what [`Store::open`] would say of its header.
+    /// nothing.
     ///
     /// # Errors
     ///
     /// A store of another format: its rules are others. Or a system call.
-    pub fn open_unproved(path: &Path) -> Result<Option<(Self, Option<Error>)>, Error> {
+    pub fn open_unproved(path: &Path) -> Result<Option<Self>, Error> {
         let root = match Dir::open(path) {
             Err(error) if error.errno() == Some(Errno::ENOENT) => return Ok(None),
             root => root.map_err(|source| Error::Open {
@@ -127,11 +127,15 @@ impl Store {
             })?,
         };
         let store = Self::of(root, absolute(path)?);
-        match format::check(&store) {
-            Ok(()) => Ok(Some((store, None))),
-            Err(error @ (Error::Format { .. } | Error::Feature { .. })) => Err(error),
-            Err(error) => Ok(Some((store, Some(error)))),
+        match store.header_fault() {
+            Some(error @ (Error::Format { .. } | Error::Feature { .. })) => Err(error),
+            _ => Ok(Some(store)),
         }
+    }
+
+    /// What is wrong with the header.
+    pub fn header_fault(&self) -> Option<Error> {
+        format::check(self).err()
     }
 
     /// Whether something in the root has a name that the store gives.

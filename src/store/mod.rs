@@ -55,6 +55,7 @@ mod graves;
 mod home;
 mod lease;
 mod part;
+mod quarantine;
 pub mod record;
 mod staging;
 mod sweep;
@@ -66,8 +67,9 @@ pub use graves::Graves;
 pub use home::{EVENTS, EVENTS_OLD, Place, QUARANTINE, Store};
 pub use lease::{Lease, Tried, lease_place, try_lease};
 pub use part::Turn;
+pub use quarantine::{Aside, in_quarantine, keep_copy, put_aside};
 pub use record::Durability;
-pub use staging::Staging;
+pub use staging::{Replaced, Staging};
 pub use sweep::{KEPT, leftovers, sweep};
 pub use verified::VerifiedBlob;
 
@@ -220,8 +222,9 @@ impl Failure for Error {
                 Some("the disk, somebody else or a newer cowshed wrote it".to_owned())
             }
             Error::Corrupt { .. } => {
-                Some("the disk or somebody else changed it: cowshed image verify tells which images have it; \
-                      remove those with rmi -f and load them again".to_owned())
+                let hint = "the disk or somebody else changed it: cowshed system check --repair mends what can be \
+                            mended, and tells which images to load again";
+                Some(hint.to_owned())
             }
             Error::Open { source, .. }
             | Error::Read { source, .. }

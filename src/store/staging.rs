@@ -6,7 +6,7 @@
 use nix::errno::Errno;
 
 use super::{Error, Place, Store};
-use crate::sys::{Dir, Result as SysResult, SysError, lock::Lock, random_bytes, remove_tree};
+use crate::sys::{Dir, Result as SysResult, SysError, gone, lock::Lock, random_bytes, remove_tree};
 
 /// Keeps sweepers out of `tmp/` until what was made there is locked, or has its final name.
 pub(super) fn gate(tmp: &Dir) -> SysResult<Lock> {
@@ -85,6 +85,48 @@ impl<'s> Staging<'s> {
             Err(error) => Err(failed(error)),
         }
     }
+
+    /// Moves it, whole, to its final name in one step; what had that name is the answer's. Durable when it
+    /// returns, as far as its content is. The caller sees to it that nobody uses the old one.
+    ///
+    /// A crash in between leaves the old one in `tmp/`, where anybody may remove it.
+    pub fn replace(mut self, into: &Dir, name: &str) -> Result<Replaced<'s>, Error> {
+        let failed = |source: SysError| Error::System {
+            what: format!("replace {name}"),
+            source,
+        };
+        if into.find(name).map_err(failed)?.is_none() {
+            self.tmp.rename_new(&self.name, into, name)
+        } else {
+            self.tmp.exchange(&self.name, into, name)
+        }
+        .map_err(failed)?;
+        // What lies in `tmp/` now is not locked any more, and nobody waits for the new one.
+        self.lock = None;
+        crate::sys::sync::directory(into).map_err(failed)?;
+        Ok(Replaced {
+            tmp: self.tmp,
+            name: self.name.clone(),
+        })
+    }
+}
+
+/// What was in the place of something new, and is nobody's.
+#[derive(Debug)]
+pub struct Replaced<'s> {
+    tmp: &'s Dir,
+    name: String,
+}
+
+impl Replaced<'_> {
+    /// Removes it, which takes a while; whoever does not leaves it to the next sweep.
+    pub fn remove(self) -> Result<(), Error> {
+        let removed = gone(remove_tree(self.tmp, &self.name));
+        removed.map_err(|source| Error::System {
+            what: "remove what was replaced".to_owned(),
+            source,
+        })
+    }
 }
 
 impl Drop for Staging<'_> {
@@ -115,6 +157,22 @@ mod tests {
                 .unwrap()
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn what_is_replaced_goes_and_a_name_that_is_free_is_taken() {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(scratch.path()).unwrap();
+        let layers = store.open_dir(Place::Layers).unwrap();
+        for round in ["first", "second"] {
+            let staging = Staging::begin_unnamed(&store).unwrap();
+            staging.dir().make_dir(round, 0o755).unwrap();
+            staging.replace(layers, "same").unwrap().remove().unwrap();
+            let now = layers.open_dir("same").unwrap().entries().unwrap();
+            assert_eq!(now, [round]);
+        }
+        let tmp = store.open_dir(Place::Tmp).unwrap();
+        assert!(tmp.entries().unwrap().is_empty());
     }
 
     #[test]

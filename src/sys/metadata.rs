@@ -105,6 +105,14 @@ impl Metadata {
         self.0.st_ctime
     }
 
+    /// The same to the nanosecond, as far as the file system keeps it.
+    pub fn changed_at(&self) -> TimeSpec {
+        TimeSpec {
+            seconds: self.0.st_ctime,
+            nanoseconds: self.0.st_ctime_nsec,
+        }
+    }
+
     /// Whether this is overlayfs's whiteout: a character device 0:0 (overlayfs.rst, "whiteouts").
     pub fn is_whiteout(&self) -> bool {
         self.kind() == FileKind::CharDevice && self.0.st_rdev == 0

@@ -85,6 +85,16 @@ pub(super) fn wants_filling_mounted(data: &Dir) -> SysResult<bool> {
         || entries.iter().all(|name| name == INSIDE.filling))
 }
 
+/// Ends what somebody began who was killed while he filled the volume in `volume`: a whole copy is moved
+/// in, another one goes.
+pub(super) fn end_left(volume: &Dir) -> SysResult<()> {
+    let _lock = lock(volume)?;
+    if volume.find(BESIDE.filled)?.is_some() {
+        move_in(&BESIDE, volume, volume)?;
+    }
+    remove_tree(volume, BESIDE.filling)
+}
+
 /// Whether somebody was killed while he filled the volume in `volume`; not while one does.
 pub(super) fn is_left(volume: &Dir) -> SysResult<bool> {
     let left = volume.find(BESIDE.filling)?.is_some() || volume.find(BESIDE.filled)?.is_some();

@@ -1,23 +1,12 @@
 //! `system check` of stores that are not whole: each damage is told by its name.
 
-use std::{
-    fs::{self, File},
-    os::unix::fs::FileExt as _,
-    path::Path,
-};
+use std::fs;
 
 use crate::{
+    check_repair::flip,
     check_scene::{blob, faults, layer, shed},
     support::write_text,
 };
-
-fn flip(path: &Path) {
-    let file = File::options().read(true).write(true).open(path).unwrap();
-    let middle = file.metadata().unwrap().len() / 2;
-    let mut byte = [0];
-    file.read_exact_at(&mut byte, middle).unwrap();
-    file.write_all_at(&[!byte[0]], middle).unwrap();
-}
 
 #[test]
 #[ignore = "needs root"]

@@ -56,7 +56,8 @@ pub(crate) fn faults(shed: &Shed, flags: &str) -> Vec<String> {
 /// Nothing is wrong.
 #[track_caller]
 pub(crate) fn assert_clean(shed: &Shed) {
-    assert_eq!(findings(shed, ""), Vec::<Value>::new());
+    let none: [Value; 0] = [];
+    assert_eq!(findings(shed, ""), none);
 }
 
 /// The directory of a layer of an image, from 0.

@@ -10,6 +10,7 @@ mod support;
 
 mod check_clean;
 mod check_damage;
+mod check_repair;
 mod check_scene;
 mod fault_real;
 mod fault_sweep;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::Args;
-use cowshed::check::{Examination, Examined, Finding, Progress};
+use cowshed::check::{Deed, Effect, Examination, Examined, Finding, Progress};
 use serde_json::{Value, json};
 
 use crate::cli::{
@@ -29,6 +29,12 @@ pub(crate) struct CheckArgs {
     /// Do not compare unpacked layers with their blobs
     #[arg(long)]
     quick: bool,
+    /// Mend what can be mended; what cannot is put into quarantine, and nothing of a user's is removed
+    ///
+    /// A damaged layer is unpacked again from its blob, unless a container runs on it. What a killed
+    /// command began is finished or undone.
+    #[arg(long)]
+    repair: bool,
     /// json: one object for each finding, and one at the end
     #[arg(long, value_name = "FORMAT", value_parser = ["json"])]
     format: Option<String>,
@@ -44,7 +50,25 @@ pub(crate) fn run(root: &Path, args: &CheckArgs) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     };
     let watch = Watch::new();
-    let examined = examination.prove(&|progress| watch.tell(progress))?;
+    let watcher = |progress: &Progress| watch.tell(progress);
+    let mut failed = Ok(());
+    let examined = if args.repair {
+        let mut tell = |deed: &Deed| {
+            let told = if args.format.is_some() {
+                output::json(&deed_object(deed))
+            } else {
+                tell_deed(deed)
+            };
+            // A reader that has gone does not stop a repair.
+            if failed.is_ok() {
+                failed = told;
+            }
+        };
+        examination.repair(&watcher, &mut tell)?
+    } else {
+        examination.prove(&watcher)?
+    };
+    failed?;
     if args.format.is_some() {
         for finding in &examined.findings {
             output::json(&object(finding))?;
@@ -68,6 +92,9 @@ fn print(examined: &Examined, args: &CheckArgs) -> Result<(), Exit> {
             output::line(&format!("    {detail}"))?;
         }
         let remedy = &finding.remedy;
+        if args.repair && remedy.is_automatic() {
+            continue;
+        }
         if remedy.is_automatic() {
             output::line(&format!("    --repair would {remedy}"))?;
         } else if *remedy != cowshed::check::Remedy::Nothing {
@@ -104,6 +131,44 @@ fn print(examined: &Examined, args: &CheckArgs) -> Result<(), Exit> {
         count => format!("{count} things are not as they must be"),
     })?;
     Ok(())
+}
+
+fn tell_deed(deed: &Deed) -> std::io::Result<()> {
+    let finding = &deed.finding;
+    let what = match &deed.outcome {
+        Effect::Mended => format!("repaired: {}", remedy_done(finding)),
+        Effect::Kept(path) => {
+            let done = remedy_done(finding);
+            format!("repaired: {done}; the old one is in {}", text::path(path))
+        }
+        Effect::Aside(path) => format!("put aside: it is in {}", text::path(path)),
+        Effect::Refused(why) => format!("not repaired: {why}"),
+        Effect::Failed { why, hint: None } => format!("not repaired: {why}"),
+        Effect::Failed {
+            why,
+            hint: Some(hint),
+        } => format!("not repaired: {why} ({hint})"),
+    };
+    output::line(&format!("{}: {}", finding.object, finding.what))?;
+    output::line(&format!("    {what}"))
+}
+
+fn remedy_done(finding: &Finding) -> String {
+    finding.remedy.to_string()
+}
+
+fn deed_object(deed: &Deed) -> Value {
+    let (word, path, why) = match &deed.outcome {
+        Effect::Mended => ("repaired", None, None),
+        Effect::Kept(path) => ("repaired", Some(path), None),
+        Effect::Aside(path) => ("quarantined", Some(path), None),
+        Effect::Refused(why) | Effect::Failed { why, .. } => ("refused", None, Some(why)),
+    };
+    let mut object = object(&deed.finding);
+    object["Outcome"] = word.into();
+    object["Path"] = path.map(|path| text::path(path)).into();
+    object["Why"] = why.cloned().into();
+    object
 }
 
 fn count(number: u64, thing: &str) -> String {
