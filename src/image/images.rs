@@ -421,7 +421,7 @@ impl<'s> Images<'s> {
     pub fn forget(&self, manifests: &[Digest], names: &[Reference]) -> Result<(), Error> {
         let _lease = self.lease()?;
         let named = match self.take_names(names) {
-            // The records make room.
+            // The records make room, on some file systems when their removal is on disk.
             Err(Error::Store(source)) if source.is_lack_of_room() => names,
             taken => taken.map(|()| &[][..])?,
         };
@@ -433,6 +433,9 @@ impl<'s> Images<'s> {
                 }
                 _ => {}
             }
+        }
+        if !named.is_empty() {
+            self.take_names(&[])?;
         }
         self.take_names(named)
     }

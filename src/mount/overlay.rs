@@ -14,6 +14,7 @@ use super::UnionOptions;
 use crate::sys::{
     Dir, RootDir, SysError,
     fs_context::FsContext,
+    is_read_only,
     mount::{self, Attributes},
     process,
 };
@@ -61,15 +62,30 @@ impl Overlay {
         let base = Dir::open(&self.base)?;
         let merged = RootDir::new(base.try_clone()?).locate(&self.merged)?;
         process::enter(&base)?;
-        match self.by_fs_context() {
+        let overlay = match self.by_fs_context() {
             Ok(overlay) => {
                 mount::attach(&overlay, merged.as_fd(), &self.merged)?;
-                Ok(overlay)
+                overlay
             }
             // What the new calls say is the better message, with the kernel's own reason.
-            Err(error) if may_lack_append(&error) => self.by_options(scratch).map_err(|_| error),
-            Err(error) => Err(error),
+            Err(error) if may_lack_append(&error) => self.by_options(scratch).map_err(|_| error)?,
+            Err(error) => return Err(error),
+        };
+        self.is_writable(&base, &overlay)?;
+        Ok(overlay)
+    }
+
+    /// Without room for a directory of its own overlayfs mounts read-only, and only the kernel's log
+    /// tells: a full disk must not look like a choice.
+    fn is_writable(&self, base: &Dir, overlay: &OwnedFd) -> Result<(), SysError> {
+        if !is_read_only(overlay)? {
+            return Ok(());
         }
+        let work = RootDir::new(base.try_clone()?).open_dir(&self.work)?;
+        work.make_dir("room", 0o700)?;
+        work.remove_dir("room")?;
+        let detail = "overlay: no work directory could be made";
+        Err(SysError::new("fsmount", detail, Errno::EROFS))
     }
 
     fn by_fs_context(&self) -> Result<OwnedFd, SysError> {

@@ -121,14 +121,12 @@ impl Scene {
             return;
         }
         let repaired = self.shed.cowshed("system check --repair");
-        if repaired.err.contains("unexpected argument '--repair'") {
-            let worse = |line: &&str| line.starts_with("damage") || line.starts_with("lost");
-            let worse: Vec<_> = checked.out.lines().filter(worse).collect();
-            assert!(worse.is_empty(), "{what}: {worse:?}");
-            return;
-        }
         let again = self.shed.cowshed("system check");
-        assert_eq!(again.code, 0, "{what}: {checked:?} {repaired:?} {again:?}");
+        let texts = [checked, repaired, again].map(|done| done.out + &done.err);
+        assert!(
+            texts[2].contains("the store is whole"),
+            "{what}: {texts:#?}"
+        );
     }
 
     /// What was to be done is done.
@@ -304,10 +302,13 @@ fn kept(store: &Path) -> Vec<PathBuf> {
         "volumes/kept/_data".into(),
         "volumes/kept/volume.json".into(),
     ];
-    for place in ["blobs/sha256", "overlay2"] {
+    let in_place = |place: &'static str| {
         let names = names_in(&store.join(place)).into_iter();
-        kept.extend(names.map(|name| Path::new(place).join(name)));
-    }
+        names.map(move |name| Path::new(place).join(name))
+    };
+    kept.extend(in_place("blobs/sha256"));
+    // What is noted beside it is for whoever verifies it: we put back copies, which look touched.
+    kept.extend(in_place("overlay2").map(|layer| layer.join("diff")));
     for id in names_in(&store.join("containers")) {
         let own = Path::new("containers").join(&id);
         if id != "by-name" {
