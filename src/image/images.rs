@@ -420,7 +420,7 @@ impl<'s> Images<'s> {
     /// list without theirs, names of nothing, which nobody finds.
     pub fn forget(&self, manifests: &[Digest], names: &[Reference]) -> Result<(), Error> {
         let _lease = self.lease()?;
-        let named = match self.take_names(names) {
+        let still = match self.take_names(names) {
             // The records make room, on some file systems when their removal is on disk.
             Err(Error::Store(source)) if source.is_lack_of_room() => names,
             taken => taken.map(|()| &[][..])?,
@@ -434,10 +434,10 @@ impl<'s> Images<'s> {
                 _ => {}
             }
         }
-        if !named.is_empty() {
+        if !still.is_empty() {
             self.take_names(&[])?;
         }
-        self.take_names(named)
+        self.take_names(still)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     kill_scene::{Scene, host},
     kill_sweep::{chosen, say},
     strace::has_strace,
-    support::{Done, Tar, finish, write_file},
+    support::{Done, Tar, finish, processes_of, wait_until, write_file},
 };
 
 fn operations() -> impl Iterator<Item = &'static Operation> {
@@ -135,6 +135,18 @@ fn root_a_read_only_disk_is_told() {
     });
 }
 
+/// A loop device tells of a request that its file took a part of as of one that it took: so each is
+/// of one page, which fits or not.
+fn small_requests(store: &str) {
+    let found = Command::new("findmnt")
+        .args(["-no", "SOURCE", store])
+        .output()
+        .unwrap();
+    let device = String::from_utf8(found.stdout).unwrap();
+    let name = device.trim().rsplit('/').next().unwrap();
+    fs::write(format!("/sys/block/{name}/queue/max_sectors_kb"), "4").unwrap();
+}
+
 /// What is reported as done is on the disk, also where writing to it fails long after write(2).
 #[test]
 #[ignore = "needs root"]
@@ -148,11 +160,16 @@ fn root_nothing_is_done_that_the_disk_did_not_take() {
         &room,
         |operation, room, what| {
             host("sync", &["-f", &store]);
+            small_requests(&store);
             let found = statvfs(ram.as_str()).unwrap();
             let used = (found.blocks() - found.blocks_free()) * found.fragment_size() / 1024;
             let size = format!("remount,size={}k", used + room);
             host("mount", &["-o", &size, &ram]);
             let done = shed.cowshed(operation.line);
+            // What was started has ended by then, however it did.
+            wait_until("nobody has the disk", || {
+                processes_of(&shed.store(), "any").is_empty()
+            });
             // As after a power cut: what is only in memory is lost.
             host("umount", &[&store]);
             host("mount", &["-o", "remount,size=600m", &ram]);

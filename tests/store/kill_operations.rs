@@ -91,7 +91,6 @@ pub(crate) const CONTAINERS: &[Operation] = &[
             ),
             ("volume cat fresh new", Some("y\n")),
             ("volume cat fresh sub/two", Some("two\n")),
-            ("logs box", Some("newer")),
             ("diff box", Some("A /new\n")),
         ],
     },
@@ -100,7 +99,8 @@ pub(crate) const CONTAINERS: &[Operation] = &[
         already: CONFLICT,
         undo: "rm -f box",
         done: &[
-            ("wait box", Some("0\n")),
+            // On a full disk nobody can write down how it ended.
+            ("wait box", None),
             ("diff box", Some("A /anon\nA /new\n")),
         ],
     },

@@ -40,7 +40,7 @@ impl fmt::Display for Point {
             .iter()
             .flat_map(|text| text.chars())
             .collect();
-        write!(f, " ({:.90})", first)
+        write!(f, " ({first:.90})")
     }
 }
 
