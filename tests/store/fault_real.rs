@@ -11,7 +11,7 @@ use crate::{
     kill_scene::{Scene, host},
     kill_sweep::{chosen, say},
     strace::has_strace,
-    support::{Done, Tar, finish, processes_of, wait_until, write_file},
+    support::{Done, Tar, finish, processes_of, wait_until, write_file, write_text},
 };
 
 fn operations() -> impl Iterator<Item = &'static Operation> {
@@ -144,7 +144,8 @@ fn small_requests(store: &str) {
         .unwrap();
     let device = String::from_utf8(found.stdout).unwrap();
     let name = device.trim().rsplit('/').next().unwrap();
-    fs::write(format!("/sys/block/{name}/queue/max_sectors_kb"), "4").unwrap();
+    let limit = format!("/sys/block/{name}/queue/max_sectors_kb");
+    write_text(limit.as_ref(), "4");
 }
 
 /// What is reported as done is on the disk, also where writing to it fails long after write(2).
