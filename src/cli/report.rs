@@ -13,6 +13,7 @@ use std::{
 use cowshed::{
     container::{self, DamagedContainer},
     error::Failure,
+    sys::SysError,
 };
 
 use super::text::printable;
@@ -131,12 +132,10 @@ impl From<std::io::Error> for Exit {
                 code: 0,
             };
         }
-        let message = format!("write to standard output: {error}");
+        let source = SysError::from_io("write", "standard output", &error);
+        let (message, hint) = (source.to_string(), source.hint());
         Self {
-            failure: Problem::Text {
-                message,
-                hint: None,
-            },
+            failure: Problem::Text { message, hint },
             code: 1,
         }
     }

@@ -44,6 +44,7 @@ pub enum CopyError {
         call: String,
         path: String,
         why: String,
+        hint: Option<String>,
     },
     /// The destination's directory.
     #[error("invalid output path: directory {path:?} does not exist")]
@@ -120,6 +121,7 @@ impl CopyError {
             call: call.to_owned(),
             path: path.display().to_string(),
             why,
+            hint: hint(source),
         }
     }
 
@@ -238,7 +240,7 @@ impl Failure for CopyError {
             Self::DirectoryOntoFile => "name a directory, or something that does not exist yet",
             Self::ReadOnlyRoot => "copy to a volume or tmpfs of the container",
             Self::Unsettled { .. } => "try again",
-            Self::Failed { hint, .. } => return hint.clone(),
+            Self::Failed { hint, .. } | Self::Host { hint, .. } => return hint.clone(),
             _ => return None,
         };
         Some(text.to_owned())

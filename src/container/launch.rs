@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use super::{
-    ContainerRecord, Engine, Error, Explain, containers,
+    ContainerRecord, Engine, Error, Explain, Removal, containers,
     create_volumes::Leases,
     supervisor::{self, Job},
     told,
@@ -87,7 +87,9 @@ impl Engine {
             container.record.id.clone(),
         );
         let attach = way.attach();
-        let (ours, supervisor) = in_fork(|theirs: Link| {
+        let going = container.record.auto_remove;
+        let going = going.then(|| container.record.clone());
+        let forked = in_fork(|theirs: Link| {
             let job = Job {
                 engine: self,
                 record: container.record,
@@ -98,7 +100,14 @@ impl Engine {
                 attach,
             };
             supervisor::supervise(job, explain)
-        })?;
+        });
+        if let (Err(_), Some(record)) = (&forked, going) {
+            let (force, volumes) = (false, true);
+            // The first error is the one to tell.
+            self.remove_stopped(&record, Removal { force, volumes })
+                .ok();
+        }
+        let (ours, supervisor) = forked?;
         let ran = follow(ours, (way, console), &name, id);
         collect(&supervisor, attach.owner, &ran);
         ran

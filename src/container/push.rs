@@ -18,7 +18,7 @@ use crate::{
     layer::{self, Compression, Encoding, Limits},
     registry::{Client, Repository, Sent},
     store::{Blobs, NewBlob, sweep},
-    sys::{At as _, reopen},
+    sys::{At as _, reopen, thread},
 };
 
 /// Layers on their way at once.
@@ -222,7 +222,8 @@ fn compress<'s>(
     let produce = |pieces: &mut layer::Pieces| {
         layer::decompress(whole, compression, &Limits::default(), pieces)
     };
-    let (produced, written) = layer::encode(Encoding::Gzip, workers.min(8), produce, &mut counted);
+    let (produced, written) = layer::encode(Encoding::Gzip, workers.min(8), produce, &mut counted)
+        .map_err(|source| failed(&one.blob, source))?;
     // A full disk stops the producer too; the disk is the reason.
     written
         .at("write", || "compressed layer")
@@ -263,8 +264,8 @@ fn send_all(
                 }
             }
         };
-        for _ in 0..WORKERS.min(outgoing.len()) {
-            scope.spawn(work);
+        if thread::crew(scope, WORKERS.min(outgoing.len()), work).is_empty() {
+            work();
         }
     });
     match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {

@@ -8,7 +8,7 @@ use super::{Container, ContainerRecord, Engine, Error, State, Status, keeper};
 use crate::{
     cgroup,
     ident::ContainerId,
-    store::{Lease, Place, Tried, sweep_now, try_lease},
+    store::{Graves, Lease, Place, Tried, sweep_now, try_lease},
     sys::process,
 };
 
@@ -166,7 +166,11 @@ impl Engine {
 
     /// Waits a moment for the lease: a lister holds it for microseconds, a supervisor whose
     /// container was killed until it has tidied up.
-    fn remove_stopped(&self, record: &ContainerRecord, removal: Removal) -> Result<(), Error> {
+    pub(super) fn remove_stopped(
+        &self,
+        record: &ContainerRecord,
+        removal: Removal,
+    ) -> Result<(), Error> {
         let dir = self.containers_dir()?;
         for _ in 0..RETRIES {
             match try_lease(dir, record.id.as_str())? {
@@ -189,9 +193,9 @@ impl Engine {
         lease: Lease,
         volumes: bool,
     ) -> Result<(), Error> {
-        let dir = self.containers_dir()?;
+        let mut graves = Graves::new(self.store())?;
         // The lease is ours until the directory is out of sight.
-        self.store().discard(dir, record.id.as_str())?;
+        graves.bury(self.containers_dir()?, record.id.as_str())?;
         drop(lease);
         if record.name_chosen {
             self.release_name(&record.name, &record.id)?;
@@ -200,6 +204,8 @@ impl Engine {
         if volumes {
             self.remove_anonymous(record)?;
         }
+        // Last: a disk that does not let it go must not keep its name and its volumes.
+        graves.empty()?;
         // The last one that needed the layers of an image that was removed by force.
         if !self.has_image(&record.image_id)? {
             self.try_remove_orphans();

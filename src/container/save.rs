@@ -139,7 +139,8 @@ impl Engine {
         } else {
             let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
             let write = |out: &mut layer::Pieces| write_tar(images, wanted, request.format, out);
-            let (made, written) = layer::encode(request.encoding, cores, write, &mut out);
+            let (made, written) = layer::encode(request.encoding, cores, write, &mut out)
+                .map_err(|source| failed("write archive", source))?;
             written.map_err(|error| write_failed(&error))?;
             made?;
         }

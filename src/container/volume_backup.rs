@@ -90,13 +90,14 @@ impl Engine {
         };
         let data = &volume.data;
         let produce = |pieces: &mut _| backup::write(data, &head, spool, pieces);
-        let (written, sent) = encode(encoding, WORKERS, produce, &mut out);
+        let done = encode(encoding, WORKERS, produce, &mut out);
         let bytes = out.bytes;
         let names = still.names().to_vec();
         let released = still.release();
         if let Some(interrupted) = signals.interrupted() {
             return Err(interrupted.into());
         }
+        let (written, sent) = done.map_err(|source| failed("write backup", source))?;
         sent.map_err(|error| {
             let source = SysError::from_io("write", shown, &error);
             failed("write backup", source)

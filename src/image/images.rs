@@ -306,8 +306,12 @@ impl<'s> Images<'s> {
         }
         let moved = self.set_names(&record, names);
         if moved.is_err() && known.is_none() {
-            // An image that nobody was told of must not stay; the first error is the one to tell.
-            self.dir.remove_file(&file).ok();
+            // An image that nobody was told of must not stay, unless its names cannot be taken back;
+            // the first error is the one to tell.
+            let names = self.names();
+            if names.is_ok_and(|names| names.values().all(|to| *to != manifest)) {
+                self.dir.remove_file(&file).ok();
+            }
         }
         Ok((record, moved?))
     }
@@ -349,7 +353,7 @@ impl<'s> Images<'s> {
                 _ => moved.push(name.clone()),
             }
         }
-        record::replace(self.store, self.dir, NAMES, &all, Durability::Synced)?;
+        self.write_names(&all)?;
         // The same image came in another form: nobody would find the old one again. What it alone
         // knows is a reason to stay.
         for old in forms {
@@ -377,21 +381,33 @@ impl<'s> Images<'s> {
         }
         let mut all = self.names()?;
         all.retain(|name, _| !names.contains(name));
-        Ok(record::replace(
-            self.store,
-            self.dir,
-            NAMES,
-            &all,
-            Durability::Synced,
-        )?)
+        self.write_names(&all)
+    }
+
+    /// Under the lease. What failed has not happened: names that are there but may not survive a
+    /// power cut are those from before again.
+    fn write_names(&self, all: &Names) -> Result<(), Error> {
+        let before = self.names()?;
+        let put = |names, how| record::replace(self.store, self.dir, NAMES, names, how);
+        let written = put(all, Durability::Synced);
+        if written.is_err() && self.names().is_ok_and(|now| now != before) {
+            put(&before, Durability::Volatile).ok();
+        }
+        Ok(written?)
     }
 
     /// Forgets records and these names of theirs; out of sight at once, durable when it returns.
     /// Layers and blobs are the caller's to remove.
     ///
-    /// A crash in between leaves names of nothing, which nobody finds.
+    /// A crash in between leaves images without a name, or, where a full disk had no room for a
+    /// list without theirs, names of nothing, which nobody finds.
     pub fn forget(&self, manifests: &[Digest], names: &[Reference]) -> Result<(), Error> {
         let _lease = self.lease()?;
+        let still = match self.take_names(names) {
+            // The records make room, on some file systems when their removal is on disk.
+            Err(Error::Store(source)) if source.is_lack_of_room() => names,
+            taken => taken.map(|()| &[][..])?,
+        };
         for manifest in manifests {
             // Whatever lies in the place of a record.
             match remove_tree(self.dir, record_name(*manifest)) {
@@ -401,7 +417,10 @@ impl<'s> Images<'s> {
                 _ => {}
             }
         }
-        self.take_names(names)
+        if !still.is_empty() {
+            self.take_names(&[])?;
+        }
+        self.take_names(still)
     }
 }
 

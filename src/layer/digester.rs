@@ -13,6 +13,7 @@ use super::{
     ContentDigest, EntryMetadata, Error, Item, ItemKind, Ledger, PathBytes,
     content_digest::ContentHasher, draft::On as _,
 };
+use crate::sys::thread::spawn;
 
 /// Bytes of a batch, about: small enough for a core's cache.
 const BYTES: usize = 256 << 10;
@@ -85,7 +86,11 @@ pub(super) fn beside<T>(
     let (to, batches) = sync_channel(IN_FLIGHT);
     let (give_back, back) = sync_channel(IN_FLIGHT);
     thread::scope(|scope| {
-        let telling = scope.spawn(move || digest(&batches, &give_back, ledger));
+        let telling = move || digest(&batches, &give_back, ledger);
+        let telling = spawn(scope, telling).map_err(|source| Error::Blob {
+            operation: "list files of",
+            source,
+        })?;
         let mut digester = Digester {
             batch: Batch::default(),
             to,

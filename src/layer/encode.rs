@@ -15,6 +15,7 @@ use std::{
 };
 
 use super::{Compression, tar_writer::Sink};
+use crate::sys::{Result as SysResult, thread::spawn};
 
 /// Large enough that starting anew costs no ratio, small enough for the caches.
 const PIECE: usize = 1 << 20;
@@ -121,12 +122,16 @@ impl fmt::Debug for Pieces {
 /// is done by others; `workers` of them compress.
 ///
 /// The outcomes of both sides: where one broke off, the other has failed for its sake.
+///
+/// # Errors
+///
+/// There is no thread to be had: nothing was begun.
 pub fn encode<T: Send>(
     encoding: Encoding,
     workers: usize,
     produce: impl FnOnce(&mut Pieces) -> T + Send,
     out: &mut impl Write,
-) -> (T, io::Result<()>) {
+) -> SysResult<(T, io::Result<()>)> {
     let (jobs, queue) = sync_channel::<Job>(IN_FLIGHT);
     let (order, ordered) = sync_channel(IN_FLIGHT);
     let (give_back, used) = sync_channel(IN_FLIGHT);
@@ -135,12 +140,18 @@ pub fn encode<T: Send>(
         let queue = &queue;
         let maker = Encoder::maker(encoding);
         if let Some(make) = maker {
-            for _ in 0..workers.max(1) {
+            for number in 0..workers.max(1) {
                 let give_back = give_back.clone();
-                scope.spawn(move || work(make, queue, &give_back));
+                let own = move || work(make, queue, &give_back);
+                match spawn(scope, own) {
+                    Ok(_) => {}
+                    // One is enough.
+                    Err(_) if number > 0 => break,
+                    Err(error) => return Err(error),
+                }
             }
         }
-        let making = scope.spawn(move || {
+        let making = move || {
             let mut pieces = Pieces {
                 piece: blank(),
                 jobs: maker.map(|_| jobs),
@@ -151,12 +162,13 @@ pub fn encode<T: Send>(
             // Nobody takes any more: told by the other side.
             pieces.send().ok();
             produced
-        });
+        };
+        let making = spawn(scope, making)?;
         // Whoever made it sees that nobody takes any more when this is dropped.
         let written = write(ordered, &give_back, out);
         let made = making.join();
         let made = made.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (made, written)
+        Ok((made, written))
     })
 }
 
@@ -277,7 +289,7 @@ mod tests {
                 let mut out = Vec::new();
                 let input = &bytes[..size];
                 let (done, written) =
-                    encode(encoding, 2, |pieces| pieces.write_all(input), &mut out);
+                    encode(encoding, 2, |pieces| pieces.write_all(input), &mut out).unwrap();
                 done.unwrap();
                 written.unwrap();
                 let mut back = Vec::new();
@@ -308,7 +320,7 @@ mod tests {
                 return error.kind();
             }
         };
-        let (made, written) = encode(Encoding::Gzip, 2, endless, &mut Full);
+        let (made, written) = encode(Encoding::Gzip, 2, endless, &mut Full).unwrap();
         assert_eq!(made, io::ErrorKind::BrokenPipe);
         assert_eq!(written.unwrap_err().kind(), io::ErrorKind::StorageFull);
     }

@@ -6,7 +6,7 @@ use super::{
     Compression, Error, Inlet, Limits, PathBytes, Unpacked, conduit::conduit, draft::On as _,
     unpack,
 };
-use crate::sys::{At as _, Dir};
+use crate::sys::{At as _, Dir, thread::spawn};
 
 /// Unpacks into the empty directory `target` what `write` writes, and keeps the tar in `copy_to`.
 ///
@@ -24,7 +24,7 @@ pub fn make<T: Send>(
 ) -> Result<(Unpacked, T), Error> {
     let (mut inlet, outlet) = conduit();
     let (written, unpacked) = thread::scope(|scope| {
-        let writer = scope.spawn(move || {
+        let writer = move || {
             let written = write(&mut inlet);
             let is_refused = inlet.is_refused();
             match written {
@@ -36,12 +36,16 @@ pub fn make<T: Send>(
                     Err(_) => Ok(None),
                 },
             }
-        });
+        };
+        let writer = spawn(scope, writer).map_err(|source| Error::Blob {
+            operation: "write",
+            source,
+        })?;
         let unpacked = unpack(outlet, Compression::None, target, limits, Some(copy_to));
         let written = writer.join();
         let written = written.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (written, unpacked)
-    });
+        Ok((written, unpacked))
+    })?;
     let written = written?;
     let unpacked = unpacked?;
     match written {

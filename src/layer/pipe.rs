@@ -15,7 +15,10 @@ use super::{
     Compression, Error, Limits,
     source::{BUFFER, Source},
 };
-use crate::ident::{DiffId, Digest, Hasher};
+use crate::{
+    ident::{DiffId, Digest, Hasher},
+    sys::thread::spawn,
+};
 
 /// Buffers on their way.
 const IN_FLIGHT: usize = 16;
@@ -66,19 +69,23 @@ pub(super) fn run<R: Read, T: Send>(
     let (sender, receiver) = sync_channel(IN_FLIGHT);
     let (give_back, recycled) = channel();
     let (produced, consumed) = thread::scope(|scope| {
-        let reader = scope.spawn(move || {
+        let reader = move || {
             let mut stream = TarStream::new(receiver, give_back);
             let value = consume(&mut stream)?;
             stream.drain()?;
             Ok((value, stream.hasher.finish(), stream.total))
-        });
+        };
+        let reader = spawn(scope, reader).map_err(|source| Error::Blob {
+            operation: "read",
+            source,
+        })?;
         let produced = produce(input, &Output { sender, recycled });
         let consumed = reader.join();
-        (
+        Ok((
             produced,
             consumed.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-        )
-    });
+        ))
+    })?;
     let (value, diff_id, tar_size) = match consumed {
         Ok(consumed) => consumed,
         // The consumer met the end of a broken stream: the producer knows why.

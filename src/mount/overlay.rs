@@ -14,6 +14,7 @@ use super::{Ephemeral, UnionOptions};
 use crate::sys::{
     Dir, RootDir, SysError, copy_own_metadata,
     fs_context::FsContext,
+    is_read_only,
     mount::{self, Attributes},
     process,
 };
@@ -64,15 +65,30 @@ impl Overlay {
             self.attach_memory(&base, memory)?;
         }
         process::enter(&base)?;
-        match self.by_fs_context() {
+        let overlay = match self.by_fs_context() {
             Ok(overlay) => {
                 mount::attach(&overlay, merged.as_fd(), &self.merged)?;
-                Ok(overlay)
+                overlay
             }
             // What the new calls say is the better message, with the kernel's own reason.
-            Err(error) if may_lack_append(&error) => self.by_options(scratch).map_err(|_| error),
-            Err(error) => Err(error),
+            Err(error) if may_lack_append(&error) => self.by_options(scratch).map_err(|_| error)?,
+            Err(error) => return Err(error),
+        };
+        self.is_writable(&base, &overlay)?;
+        Ok(overlay)
+    }
+
+    /// Without room for a directory of its own overlayfs mounts read-only, and only the kernel's log
+    /// tells: a full disk must not look like a choice.
+    fn is_writable(&self, base: &Dir, overlay: &OwnedFd) -> Result<(), SysError> {
+        if !is_read_only(overlay)? {
+            return Ok(());
         }
+        let work = RootDir::new(base.try_clone()?).open_dir(&self.work)?;
+        work.make_dir("room", 0o700)?;
+        work.remove_dir("room")?;
+        let detail = "overlay: no work directory could be made";
+        Err(SysError::new("fsmount", detail, Errno::EROFS))
     }
 
     /// The upper and the work dir that the kernel gets.

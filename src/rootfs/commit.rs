@@ -21,7 +21,7 @@ use crate::{
     image::{BlobRef, LayerRef},
     layer::{self, Baked, Changes, Inlet, Limits, Marks, PathBytes, Remarks, Unpacked},
     store::{Blobs, Lease, NewBlob, Place, Staging, Store, lease_place},
-    sys::{Dir, SysError, TimeSpec, sync},
+    sys::{Dir, SysError, TimeSpec, sync, thread},
 };
 
 /// A plain tar: nothing is gained by compressing what stays on this machine.
@@ -168,7 +168,8 @@ pub fn commit(
         let (stop, until) = channel::<()>();
         if durability == Sync::Full {
             let dir = blobs.dir();
-            scope.spawn(move || writeback::keep_going(dir, &until));
+            // Only a head start.
+            thread::spawn(scope, move || writeback::keep_going(dir, &until)).ok();
         }
         let made = layer::make(write, &diff, &Limits::default(), &blob.file);
         drop(stop);

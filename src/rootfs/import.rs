@@ -16,7 +16,7 @@ use crate::{
     image::{BlobRef, LayerRef},
     layer::{self, Compression, Limits, Unpacked},
     store::{Blobs, Lease, NewBlob, Place, Staging, Store, lease_place},
-    sys::SysError,
+    sys::{SysError, thread},
 };
 
 /// Reader of a layer's bytes from their start.
@@ -196,10 +196,15 @@ impl<'s> Import<'s, '_> {
         let (stop, until) = std::sync::mpsc::channel::<()>();
         std::thread::scope(|scope| {
             if self.durability == Sync::Full {
-                scope.spawn(move || writeback::keep_going(self.blobs.dir(), &until));
+                let dir = self.blobs.dir();
+                // Only a head start.
+                thread::spawn(scope, move || writeback::keep_going(dir, &until)).ok();
             }
             let work = || self.work(chains, &queue, &done, &failure);
-            let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+            let workers = thread::crew(scope, workers, work);
+            if workers.is_empty() {
+                work();
+            }
             for worker in workers {
                 worker
                     .join()

@@ -236,6 +236,12 @@ pub enum Error {
 const NEWER: &str = "a newer cowshed wrote it: use that one, or another --root";
 
 impl Error {
+    /// Whether there is no room for a record: removing something may make some.
+    pub fn is_lack_of_room(&self) -> bool {
+        matches!(self, Error::Write { source, .. }
+            if matches!(source.errno(), Some(Errno::ENOSPC | Errno::EDQUOT)))
+    }
+
     /// Whether a record is there and is not what it should be: nothing that goes away by itself.
     pub fn is_damage(&self) -> bool {
         match self {

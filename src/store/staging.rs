@@ -34,10 +34,15 @@ impl<'s> Staging<'s> {
         let tmp = store.open_dir(Place::Tmp)?;
         let gate = gate(tmp).map_err(failed)?;
         tmp.make_dir(name, 0o700).map_err(failed)?;
-        let dir = tmp.open_dir(name).map_err(failed)?;
-        let own = dir.try_clone().map_err(failed)?;
-        let lock = Lock::exclusive(own.into_fd().into()).map_err(failed)?;
+        let locked = tmp.open_dir(name).and_then(|dir| {
+            let lock = Lock::exclusive(dir.try_clone()?.into_fd().into())?;
+            Ok((dir, lock))
+        });
+        if locked.is_err() {
+            tmp.remove_dir(name).ok();
+        }
         drop(gate);
+        let (dir, lock) = locked.map_err(failed)?;
         Ok(Self {
             tmp,
             name: name.to_owned(),

@@ -17,7 +17,7 @@ use nix::errno::Errno;
 use super::{
     Dir, FileKind, Result, SysError,
     delete::{gone, own_dir, present},
-    remove_tree,
+    remove_tree, thread,
 };
 
 /// Files of one directory that a thread takes at once.
@@ -54,9 +54,7 @@ pub fn remove_trees(parent: &Dir, names: Vec<OsString>, threads: usize) -> Resul
     };
     drop(top);
     std::thread::scope(|scope| {
-        for _ in 1..threads.max(1) {
-            scope.spawn(|| work.run());
-        }
+        thread::crew(scope, threads.saturating_sub(1), || work.run());
         work.run();
     });
     let state = work.state.into_inner();

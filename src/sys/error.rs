@@ -27,6 +27,8 @@ struct Failed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Cause {
     Errno(Errno),
+    /// Another call, that a reader or writer made for this one.
+    Call(SysError),
     /// What the standard library says where there is no errno (early end of a file, bad UTF-8).
     Text(String),
 }
@@ -48,9 +50,11 @@ impl SysError {
 
     /// A failure of the standard library, which has an errno nearly always.
     pub fn from_io(call: &'static str, detail: impl Into<String>, error: &io::Error) -> Self {
-        let cause = match error.raw_os_error() {
-            Some(code) => Cause::Errno(Errno::from_raw(code)),
-            None => Cause::Text(error.to_string()),
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+        let cause = match (error.raw_os_error(), inner) {
+            (Some(code), _) => Cause::Errno(Errno::from_raw(code)),
+            (None, Some(inner)) => Cause::Call(Self::clone(inner)),
+            (None, None) => Cause::Text(error.to_string()),
         };
         Self(Box::new(Failed {
             call: call.into(),
@@ -63,6 +67,7 @@ impl SysError {
     pub fn errno(&self) -> Option<Errno> {
         match &self.0.cause {
             Cause::Errno(errno) => Some(*errno),
+            Cause::Call(inner) => inner.errno(),
             Cause::Text(_) => None,
         }
     }
@@ -92,6 +97,7 @@ impl fmt::Display for SysError {
         write!(f, "{}({}): ", self.0.call, self.0.detail)?;
         match &self.0.cause {
             Cause::Errno(errno) => write!(f, "{} ({errno:?})", errno.desc().to_lowercase()),
+            Cause::Call(inner) => inner.fmt(f),
             Cause::Text(text) => f.write_str(text),
         }
     }

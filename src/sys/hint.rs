@@ -14,6 +14,11 @@ const HINTS: &[(&str, Errno, &str)] = &[
         "too many namespaces: see /proc/sys/user/max_*_namespaces",
     ),
     (
+        "clone3",
+        Errno::EAGAIN,
+        "too many processes: see ulimit -u, and pids.max of this control group",
+    ),
+    (
         "fsopen",
         Errno::ENODEV,
         "this kernel lacks the file system: see cowshed info",
@@ -81,6 +86,11 @@ const HINTS: &[(&str, Errno, &str)] = &[
         "",
         Errno::EIO,
         "the disk reports an error: see dmesg | tail",
+    ),
+    (
+        "",
+        Errno::ENOMEM,
+        "the kernel has no memory left: see free -m, and the memory limit of this control group",
     ),
 ];
 

@@ -45,6 +45,7 @@ pub mod rlimit;
 mod root_dir;
 pub mod sync;
 mod tally;
+pub mod thread;
 mod usage;
 pub mod userns;
 pub mod watch;

@@ -4,7 +4,10 @@ use super::{
     Error, Looked,
     local::{LOCAL, Volumes, failed},
 };
-use crate::{ident::VolumeName, sys::Dir};
+use crate::{
+    ident::VolumeName,
+    sys::{Dir, thread},
+};
 
 /// A link in a volume's directory that says what its driver is called, unless that is the local one:
 /// a plain list shows no more, and to read ten thousand records takes too long for it.
@@ -97,11 +100,15 @@ pub(super) fn shared<N: Sync, T: Send>(
         let size = all.len().div_ceil(workers).max(1);
         let started: Vec<_> = all
             .chunks(size)
-            .map(|part| scope.spawn(move || some(part)))
+            .map(|part| (part, thread::spawn(scope, move || some(part))))
             .collect();
-        let ended = started.into_iter().map(|one| match one.join() {
-            Ok(done) => done,
-            Err(panic) => std::panic::resume_unwind(panic),
+        let ended = started.into_iter().map(|(part, one)| match one {
+            Ok(one) => match one.join() {
+                Ok(done) => done,
+                Err(panic) => std::panic::resume_unwind(panic),
+            },
+            // No thread is to be had: this one does it.
+            Err(_) => some(part),
         });
         ended.collect::<Result<Vec<_>, _>>()
     });

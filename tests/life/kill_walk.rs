@@ -1,4 +1,5 @@
-//! `kill -9` of the command, of the supervisor and of both at every call that changes something.
+//! `kill -9` of the command, of the supervisor and of both at every call that changes something; of
+//! all three at once while they run something new: `tests/store/kill_sweep.rs`.
 //!
 //! strace(1) sends the signal when a call begins, so every point is hit, and each only once.
 
@@ -152,10 +153,7 @@ fn root_command_supervisor_and_first_process_killed_at_any_call() {
     }
     let mut shed = Shed::new();
     shed.strict = false;
-    let sequences: [(&[&str], &str); 6] = [
-        (&[], "run --name box -v /anon base true"),
-        (&[], "run --rm --name box -v /anon base true"),
-        (&[], "run -d --name box base sleep 0.2"),
+    let sequences: [(&[&str], &str); 3] = [
         (&["create --name box base sleep 0.2"], "start box"),
         // It has a supervisor of its own.
         (&[UP], "exec box true"),
@@ -166,7 +164,7 @@ fn root_command_supervisor_and_first_process_killed_at_any_call() {
         .map(|(before, line)| walk(&shed, before, line, (Whom::Everybody, 6)));
     let points: usize = points.sum();
     crate::traces::say(&format!("each was killed at {points} points"));
-    assert!(points >= 15, "{points}");
+    assert!(points >= 8, "{points}");
 }
 
 fn supervisor_of_box(shed: &Shed) -> Option<i32> {

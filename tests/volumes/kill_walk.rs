@@ -1,5 +1,5 @@
-//! `kill -9` at every call that writes, of `volume backup`, of `volume restore` into a volume with a
-//! file system of its own, and of `overlay apply`: whole, or what it was, or finished by the next.
+//! `kill -9` at every call that writes, of `volume restore` into a volume with a file system of its
+//! own, and of `overlay apply`: whole, or what it was, or finished by the next.
 
 use std::{collections::BTreeSet, fs, os::unix::process::ExitStatusExt as _};
 
@@ -85,51 +85,6 @@ fn walk(shed: &Shed, line: &str, prepare: impl Fn(), check: impl Fn(&str)) -> us
         }
     }
     points
-}
-
-#[test]
-#[ignore = "needs root"]
-fn root_a_backup_killed_at_any_write_is_whole_or_not_there() {
-    if !has_strace() {
-        return;
-    }
-    let shed = Shed::empty();
-    shed.cowshed("volume create data").ok();
-    host(
-        &shed.data("data"),
-        "mkdir d; echo x >d/x; ln d/x y; ln -s y z; head -c 100000 /dev/urandom >r",
-    );
-    let before = facts(&shed.data("data"));
-    for compress in ["none", "zstd"] {
-        let archive = shed.show("a.tar");
-        let line = format!("volume backup -q --compress {compress} -o {archive} data");
-        let line = line.as_str();
-        let prepare = || drop(fs::remove_file(shed.path("a.tar")));
-        let check = |what: &str| {
-            if shed.path("a.tar").exists() {
-                let verified = shed.cowshed("volume verify a.tar data");
-                assert_eq!(verified.code, 0, "{what}: {verified:?}");
-            }
-            assert_eq!(facts(&shed.data("data")), before, "{what}");
-            // What is left is told by its name, and the next one minds nothing of it.
-            for name in host(&shed.path(""), "ls -A").lines() {
-                let known = name.starts_with(".a.tar.cowshed-backup-");
-                assert!(
-                    known || ["a.tar", "store"].contains(&name),
-                    "{what}: {name}"
-                );
-                if known {
-                    fs::remove_file(shed.path(name)).unwrap();
-                }
-            }
-        };
-        let points = walk(&shed, line, prepare, check);
-        assert!(points > 3, "{points}: {line}");
-        shed.cowshed("volume backup -q -o b.tar data").ok();
-        fs::remove_file(shed.path("b.tar")).unwrap();
-    }
-    shed.cowshed("volume restore -q nothing new");
-    assert_eq!(crate::support::tree(&shed.store().join("tmp")), "");
 }
 
 #[test]
