@@ -187,6 +187,7 @@ pub fn commit(
         layers: &layers,
         blobs,
         chains,
+        seen: lowers.len(),
         unpacked,
     };
     new.settle(&staging, durability)?;
@@ -206,6 +207,8 @@ struct New<'a, 's> {
     layers: &'a Layers<'s>,
     blobs: Blobs<'s>,
     chains: &'a [ChainId],
+    /// So many of them are not hidden.
+    seen: usize,
     unpacked: Unpacked,
 }
 
@@ -217,7 +220,7 @@ impl New<'_, '_> {
     /// Writes its record; everything is on disk before it has its name.
     fn settle(&self, staging: &Staging<'_>, durability: Sync) -> Result<(), Error> {
         let parent = self.chains.last().copied();
-        let made = LayerRecord::new(self.chain(), parent, &self.unpacked);
+        let made = LayerRecord::new(self.chain(), (parent, self.seen), &self.unpacked);
         record::create(staging.dir(), RECORD, &made)?;
         if durability == Sync::Full {
             sync::file_system(self.blobs.dir()).map_err(system)?;

@@ -59,14 +59,22 @@ impl<'s> Import<'s, '_> {
         done: Vec<Option<Done<'s>>>,
         durability: Sync,
     ) -> Result<Vec<LayerRef>, Error> {
-        let mut parent = None;
-        for (chain, done) in chains.iter().zip(&done) {
+        let (mut parent, mut seen) = (None, Some(0));
+        for (number, (chain, done)) in chains.iter().zip(&done).enumerate() {
             if let Some((unpacked, staging)) = done
                 .as_ref()
                 .and_then(|done| Some((&done.unpacked, done.staging.as_ref()?)))
             {
-                let layer = LayerRecord::new(*chain, parent, unpacked);
+                let below = match seen {
+                    Some(seen) => seen,
+                    None => self.layers.seen(&chains[..number])?,
+                };
+                let layer = LayerRecord::new(*chain, (parent, below), unpacked);
                 record::create(staging.dir(), RECORD, &layer)?;
+                seen = layer.seen;
+            } else {
+                // It was here before. Looked up when somebody asks.
+                seen = None;
             }
             parent = Some(*chain);
         }

@@ -58,15 +58,8 @@ pub fn prepare(store: &Store, chains: &[ChainId], id: &ContainerId) -> Result<Sn
 
 /// The directories of an image's chains (lowest first), relative to the store, topmost first.
 pub fn stack(layers: &Layers<'_>, chains: &[ChainId]) -> Result<Vec<PathBuf>, Error> {
-    let mut lowers = Vec::new();
-    for chain in chains.iter().rev() {
-        let record = layers.get(*chain)?;
-        lowers.push(Layers::relative(*chain));
-        if record.opaque_root {
-            break;
-        }
-    }
-    Ok(lowers)
+    let seen = chains.iter().rev().take(layers.seen(chains)?);
+    Ok(seen.map(|chain| Layers::relative(*chain)).collect())
 }
 
 impl Snapshot {
