@@ -34,6 +34,7 @@ pub struct Snapshot {
 pub fn prepare(store: &Store, chains: &[ChainId], id: &ContainerId) -> Result<Snapshot, Error> {
     let layers = Layers::open(store)?;
     let mut lowers = vec![Place::Layers.path().join(init_layer::INIT).join(DIFF)];
+    lowers.extend(stack(&layers, chains)?);
     let root = match chains.last() {
         Some(top) => layers.open_diff(*top)?.own_metadata().map(Some),
         None => Ok(None),
@@ -42,7 +43,6 @@ pub fn prepare(store: &Store, chains: &[ChainId], id: &ContainerId) -> Result<Sn
         what: "look at topmost layer".to_owned(),
         source,
     })?;
-    lowers.extend(stack(&layers, chains)?);
     let own = Place::Containers.path().join(id.as_str());
     let overlay = Overlay {
         base: store.path(),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     archive::Archive,
-    support::{Home, Layer, Layout, config_of, named, shell},
+    support::{Home, Layer, Layout, config_of, create, named, shell},
 };
 
 /// Four layers, of which the second hides the first.
@@ -47,7 +47,7 @@ fn records(home: &Home) -> Vec<(String, Value)> {
 
 fn write(home: &Home, name: &str, record: &Value) {
     let path = home.store().join("overlay2").join(name).join("layer.json");
-    fs::write(path, serde_json::to_vec_pretty(record).unwrap()).unwrap();
+    create(&path, &serde_json::to_vec_pretty(record).unwrap());
 }
 
 #[test]
