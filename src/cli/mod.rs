@@ -13,7 +13,7 @@ mod text;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
-use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, error::ErrorKind};
 use cowshed::container::Engine;
 
 use command::system::Unopened;
@@ -62,6 +62,19 @@ enum RunCommand {
     Run(Box<command::run::RunArgs>),
 }
 
+impl RunOnly {
+    /// `try_parse`, but nothing of the description is freed: memory that is used again lies all over the heap then, and
+    /// after a fork each page of it that is written to is copied.
+    fn read() -> Result<Self, clap::Error> {
+        let mut described = Self::command();
+        let mut matches = described.try_get_matches_from_mut(std::env::args_os())?;
+        let read = Self::from_arg_matches_mut(&mut matches);
+        let read = read.map_err(|error| error.format(&mut described));
+        std::mem::forget((described, matches));
+        read
+    }
+}
+
 impl Cli {
     /// The command line of this process.
     fn read() -> Result<Self, clap::Error> {
@@ -73,7 +86,7 @@ impl Cli {
             root,
             no_notes,
             command: RunCommand::Run(args),
-        } = RunOnly::try_parse()?;
+        } = RunOnly::read()?;
         let command = Command::Life(life::LifeCommand::Run(args));
         Ok(Self {
             root,

@@ -60,7 +60,7 @@ impl Verification<'_> {
         let record = held.record.clone();
         let mut faults = self.documents(&record)?;
         let layers = Layers::open(self.engine.store())?;
-        let mut lowers: Vec<Dir> = Vec::new();
+        let (mut lowers, mut seen) = (Vec::<Dir>::new(), 0);
         for (number, layer) in record.layers.iter().enumerate() {
             tell(number + 1, &record);
             let found = self.layer(layer, &lowers)?;
@@ -70,9 +70,15 @@ impl Verification<'_> {
             };
             faults.extend(found.into_iter().map(with_number));
             // What cannot be read was told of already.
+            seen += 1;
             if let Ok(Some(known)) = layers.find(layer.chain) {
                 if known.opaque_root {
                     lowers.clear();
+                    seen = 1;
+                }
+                if known.seen.is_some_and(|told| told != seen) {
+                    let what = "has a record that hides other layers than it does";
+                    faults.push(with_number(LayerFault::Tree(what.to_owned())));
                 }
                 if let Ok(diff) = layers.open_diff(layer.chain) {
                     lowers.insert(0, diff);

@@ -116,7 +116,7 @@ pub(super) fn spawn(
 fn narrate_namespaces(spec: &ProcessSpec) -> Narration {
     let names = spec.namespaces().names().join("|");
     let calls = vec![format!("clone3({names}|CLONE_PIDFD)")];
-    let why = "the new process sees mounts, processes, names and network of its own";
+    let why = "the new process sees mounts, processes and names of its own";
     Narration {
         title: "namespaces",
         calls,

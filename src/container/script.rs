@@ -104,7 +104,7 @@ impl DryRun {
                     quote(name)
                 )]
             }
-            InitStep::Loopback => {
+            InitStep::Network => {
                 vec!["ip link set lo up 2>/dev/null || ifconfig lo up 2>/dev/null || echo 'loopback stays down: no ip(8) here' >&2".to_owned()]
             }
             InitStep::Identity { user, .. } => identity(user),

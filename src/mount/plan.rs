@@ -194,8 +194,13 @@ impl MountPlan {
             .filter(|mount| !replaced(mount))
             .collect();
         mounts.extend(user);
-        // Stable: equal depths keep the order in which they were asked for.
-        mounts.sort_by_key(|mount| mount.target.components().count());
+        // Stable: equal depths keep the order in which they were asked for. What belongs to our own /dev follows it at
+        // once: a network, which sysfs needs, is made meanwhile.
+        mounts.sort_by_key(|mount| {
+            let is_device = mount.origin == Origin::System && mount.target.starts_with("/dev");
+            let depth = mount.target.components().count();
+            if is_device { depth.min(2) } else { depth }
+        });
         Ok(Self {
             overlay,
             root,
@@ -280,7 +285,7 @@ mod tests {
     fn rule_14_parents_come_first_whatever_the_order_of_flags() {
         assert_eq!(
             targets(&["/a/b/c", "/a", "/a/b"]),
-            ["/proc", "/dev", "/sys", "/a", "/dev/shm", "/a/b", "/a/b/c"]
+            ["/proc", "/dev", "/dev/shm", "/sys", "/a", "/a/b", "/a/b/c"]
         );
     }
 

@@ -84,7 +84,7 @@ fn shm(bytes: u64) -> TmpfsOptions {
     }
 }
 
-/// The system mounts in Docker's order.
+/// The system mounts: Docker's, and nearly in Docker's order.
 pub fn mounts(cgroups: Cgroups, shm_bytes: u64, root: Access) -> Vec<Mount> {
     let system = |target: &str, source| Mount {
         target: target.into(),
@@ -96,9 +96,9 @@ pub fn mounts(cgroups: Cgroups, shm_bytes: u64, root: Access) -> Vec<Mount> {
         system("/proc", Source::Proc),
         system("/dev", Source::Tmpfs(dev())),
         system("/dev/pts", Source::Devpts),
-        system("/sys", Source::Sysfs),
         system("/dev/mqueue", Source::Mqueue),
         system("/dev/shm", Source::Tmpfs(shm(shm_bytes))),
+        system("/sys", Source::Sysfs),
         system("/etc/resolv.conf", etc("resolv.conf")),
         system("/etc/hostname", etc("hostname")),
         system("/etc/hosts", etc("hosts")),

@@ -131,7 +131,7 @@ impl Child<'_> {
                 self.stage.root()?.make_dirs(Path::new(path), 0o755)?;
             }
             InitStep::Hostname(name) => namespace::set_hostname(name)?,
-            InitStep::Loopback => namespace::loopback_up()?,
+            InitStep::Network => self.enter_network()?,
             InitStep::Streams(console) => self.streams(*console)?,
             InitStep::Identity { cwd, user, rights } => self.identity(cwd, user, *rights)?,
             InitStep::Exec { args, reaper } => {
@@ -139,6 +139,13 @@ impl Child<'_> {
             }
         }
         Ok(())
+    }
+
+    fn enter_network(&self) -> Result<()> {
+        let gone = || SysError::new("recvmsg", "the network namespace", Errno::EPIPE);
+        let socket = self.report.as_ref().ok_or_else(gone)?;
+        // A supervisor that says nothing more has ended, and we with it.
+        namespace::enter_network(report::receive_fd(socket)?.ok_or_else(gone)?)
     }
 
     fn streams(&mut self, wanted: Console) -> Result<()> {

@@ -1,7 +1,7 @@
 //! What the child tells its parent before it executes: times, a terminal, a failure.
 //!
 //! Over a packet socket that closes on exec: its end without a failure means that the program
-//! runs.
+//! runs. The other way goes one thing, the network namespace.
 
 use std::{io::IoSliceMut, os::fd::OwnedFd, time::Duration};
 
@@ -67,7 +67,8 @@ pub(super) fn send(socket: &OwnedFd, report: &Report, fd: Option<&OwnedFd>) -> R
 
 /// The next packet, `None` at the end.
 pub(super) fn receive(socket: &OwnedFd) -> Result<Option<(Report, Option<OwnedFd>)>> {
-    let mut buffer = [0; 16 * 1024];
+    // On the heap, where nobody writes zeros to pages that stay unused.
+    let mut buffer = vec![0; 16 * 1024];
     let (length, fd) = receive_with_fd(socket, &mut [IoSliceMut::new(&mut buffer)])?;
     if length == 0 {
         return Ok(None);
@@ -75,6 +76,18 @@ pub(super) fn receive(socket: &OwnedFd) -> Result<Option<(Report, Option<OwnedFd
     let report = serde_json::from_slice(&buffer[..length])
         .map_err(|error| SysError::from_io("recvmsg", "report", &error.into()))?;
     Ok(Some((report, fd)))
+}
+
+/// Hands the other side a descriptor.
+pub(super) fn send_fd(socket: &OwnedFd, fd: &OwnedFd) -> Result<()> {
+    send_packet(socket, b"fd", Some(fd))
+}
+
+/// What [`send_fd`] handed us; `None` where the other side has gone.
+pub(super) fn receive_fd(socket: &OwnedFd) -> Result<Option<OwnedFd>> {
+    let mut buffer = [0; 2];
+    let (_, fd) = receive_with_fd(socket, &mut [IoSliceMut::new(&mut buffer)])?;
+    Ok(fd)
 }
 
 pub(super) fn nanoseconds(duration: Duration) -> u64 {

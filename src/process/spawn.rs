@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Console, Error, ExecSpec, InitStep, Joining, ProcessSpec,
+    Console, Error, ExecSpec, InitStep, Joining, Network, ProcessSpec,
     explain::explain,
     init::Child,
     report::{self, Report},
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     cgroup::Group,
     mount::{MountPlan, Stage},
-    sys::{SysError, fork, process},
+    sys::{SysError, fork, namespace, process},
 };
 
 /// A program that runs in its container.
@@ -59,6 +59,7 @@ pub fn spawn(
         env: &spec.env,
         container: None,
         group,
+        network: spec.network,
     };
     let cgroup = group.and_then(Group::unified_fd);
     let stage = Stage::new(plan.overlay.merged_path()).with_users(super::find_ids);
@@ -125,6 +126,14 @@ pub(super) struct Starting {
     notes: Vec<String>,
 }
 
+/// Makes a network namespace for the process at the other end.
+fn give_network(channel: &OwnedFd) -> Result<(), SysError> {
+    let network = namespace::new_network()?;
+    // A child that has failed by now has said why.
+    report::send_fd(channel, &network).ok();
+    Ok(())
+}
+
 fn streams(console: Console) -> Result<(Starting, [Option<OwnedFd>; 3]), SysError> {
     let mut ours = Starting::default();
     let mut theirs = [None, None, None];
@@ -148,6 +157,8 @@ struct Start<'a, 'o> {
     env: &'a [String],
     container: Option<BorrowedFd<'a>>,
     group: Option<&'a Group>,
+    /// [`Network::None`] is made for it.
+    network: Network,
 }
 
 impl<'a> Start<'a, '_> {
@@ -163,6 +174,7 @@ impl<'a> Start<'a, '_> {
             env: &spec.env,
             container: Some(container),
             group,
+            network: Network::Host,
         }
     }
 }
@@ -174,6 +186,16 @@ impl Start<'_, '_> {
         fork: impl FnOnce() -> Result<fork::Side, SysError>,
     ) -> Result<Running, Error> {
         let (starting, channel) = self.begin(stage, fork)?;
+        if self.network == Network::None
+            && let Err(source) = give_network(&channel)
+        {
+            // It waits for one.
+            if let Some(pidfd) = &starting.pidfd {
+                process::send_signal(pidfd.as_fd(), libc::SIGKILL).ok();
+                process::wait(pidfd.as_fd()).ok();
+            }
+            return Err(failed("make network namespace")(source));
+        }
         self.wait(starting, &channel)
     }
 

@@ -87,16 +87,13 @@ pub struct ProcessSpec {
 }
 
 impl ProcessSpec {
-    /// The namespaces the process gets of its own.
+    /// The namespaces that the process is born in; that of the network comes later
+    /// ([`InitStep::Network`](super::InitStep::Network)).
     pub fn namespaces(&self) -> Namespaces {
-        let always = Namespaces::MOUNT
+        Namespaces::MOUNT
             .with(Namespaces::PID)
             .with(Namespaces::UTS)
             .with(Namespaces::IPC)
-            .with(Namespaces::CGROUP);
-        match self.network {
-            Network::None => always.with(Namespaces::NET),
-            Network::Host => always,
-        }
+            .with(Namespaces::CGROUP)
     }
 }

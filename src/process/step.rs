@@ -3,7 +3,7 @@
 use super::{Console, ExecSpec, Network, ProcessSpec, Rights, Ulimit};
 use crate::{
     cgroup::Group,
-    mount::{Action, MountPlan, Narration},
+    mount::{Action, Mount, MountPlan, Narration, Source},
     sys::capability::Capabilities,
 };
 
@@ -25,8 +25,8 @@ pub enum InitStep {
     MakeDirectory(String),
     /// The host name.
     Hostname(String),
-    /// The loopback interface.
-    Loopback,
+    /// The network namespace, which the supervisor makes meanwhile.
+    Network,
     /// Session, terminal and standard streams.
     Streams(Console),
     /// Working directory, capabilities, user.
@@ -54,7 +54,13 @@ impl InitStep {
         if group.is_some_and(Group::is_legacy) {
             steps.push(Self::Join);
         }
+        let mut entered = false;
         for action in plan.actions() {
+            // sysfs shows the network of whoever mounts it; until then there is something else to do.
+            if spec.network == Network::None && !entered && needs_network(&action) {
+                steps.push(Self::Network);
+                entered = true;
+            }
             // Before the root becomes read-only or is left.
             if action == Action::Mask {
                 steps.push(Self::MakeDirectory(spec.cwd.clone()));
@@ -62,9 +68,6 @@ impl InitStep {
             steps.push(Self::Mount(action));
         }
         steps.push(Self::Hostname(spec.hostname.clone()));
-        if spec.network == Network::None {
-            steps.push(Self::Loopback);
-        }
         if !spec.ulimits.is_empty() {
             steps.push(Self::Limit(spec.ulimits.clone()));
         }
@@ -141,10 +144,16 @@ impl InitStep {
                 vec![format!("sethostname(\"{name}\")")],
                 "of the new UTS namespace: the host keeps its own",
             ),
-            InitStep::Loopback => (
-                "loopback",
-                vec!["ioctl(SIOCSIFFLAGS, {ifr_name=\"lo\", IFF_UP})".to_owned()],
-                "a new network namespace has one interface, and that is down",
+            InitStep::Network => (
+                "network",
+                [
+                    "unshare(CLONE_NEWNET)",
+                    "ioctl(SIOCSIFFLAGS, {ifr_name=\"lo\", IFF_UP})",
+                    "setns(CLONE_NEWNET)",
+                ]
+                .map(str::to_owned)
+                .to_vec(),
+                "a network of its own with one interface; the supervisor makes it meanwhile, because it takes long",
             ),
             InitStep::Streams(console) => ("streams", streams(*console), "input and output"),
             InitStep::Identity { cwd, user, rights } => (
@@ -160,6 +169,12 @@ impl InitStep {
         };
         Narration { title, calls, why }
     }
+}
+
+/// Whether an action shows the network it is done in; [`Action::Mask`] is in every plan, and behind all mounts.
+fn needs_network(action: &Action) -> bool {
+    let is_sysfs = |mount: &Mount| mount.source == Source::Sysfs;
+    *action == Action::Mask || matches!(action, Action::Mount(mount) if is_sysfs(mount))
 }
 
 fn streams(console: Console) -> Vec<String> {

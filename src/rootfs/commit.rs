@@ -189,6 +189,7 @@ pub fn commit(
         layers: &layers,
         blobs,
         chains,
+        seen: lowers.len(),
         unpacked,
     };
     new.settle(&staging, durability)?;
@@ -208,6 +209,8 @@ struct New<'a, 's> {
     layers: &'a Layers<'s>,
     blobs: Blobs<'s>,
     chains: &'a [ChainId],
+    /// So many of them are not hidden.
+    seen: usize,
     unpacked: Unpacked,
 }
 
@@ -219,10 +222,16 @@ impl New<'_, '_> {
     /// Writes its record; everything is on disk before it has its name.
     fn settle(&self, staging: &Staging<'_>, durability: Sync) -> Result<(), Error> {
         let parent = self.chains.last().copied();
-        let made = LayerRecord::new(self.chain(), parent, &self.unpacked, durability);
+        let made = LayerRecord::new(
+            self.chain(),
+            (parent, self.seen),
+            &self.unpacked,
+            durability,
+        );
         renew::write_record(staging, &made)?;
         if durability == Sync::Full {
             sync::file_system(self.blobs.dir()).map_err(system)?;
+            renew::note_synced(self.layers, self.chains)?;
         }
         Ok(())
     }

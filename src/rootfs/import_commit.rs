@@ -59,20 +59,29 @@ impl<'s> Import<'s, '_> {
         done: Vec<Option<Done<'s>>>,
         durability: Sync,
     ) -> Result<Vec<LayerRef>, Error> {
-        let mut parent = None;
-        for (chain, done) in chains.iter().zip(&done) {
+        let (mut parent, mut seen) = (None, Some(0));
+        for (number, (chain, done)) in chains.iter().zip(&done).enumerate() {
             if let Some((unpacked, staging)) = done
                 .as_ref()
                 .and_then(|done| Some((&done.unpacked, done.staging.as_ref()?)))
             {
-                let layer = LayerRecord::new(*chain, parent, unpacked, durability);
+                let below = match seen {
+                    Some(seen) => seen,
+                    None => self.layers.seen(&chains[..number])?,
+                };
+                let layer = LayerRecord::new(*chain, (parent, below), unpacked, durability);
                 renew::write_record(staging, &layer)?;
+                seen = layer.seen;
+            } else {
+                // It was here before. Looked up when somebody asks.
+                seen = None;
             }
             parent = Some(*chain);
         }
         let anything = done.iter().any(Option::is_some) || self.has_unsynced(chains)?;
         if anything && durability == Sync::Full {
             sync::file_system(self.blobs.dir()).map_err(system)?;
+            renew::note_synced(&self.layers, chains)?;
         }
         let mut layers = Vec::new();
         for (number, (chain, done)) in chains.iter().zip(done).enumerate() {
@@ -81,9 +90,6 @@ impl<'s> Import<'s, '_> {
         if anything && durability == Sync::Full {
             sync::directory(self.blobs.dir()).map_err(system)?;
             sync::directory(self.layers.dir).map_err(system)?;
-        }
-        if durability == Sync::Full {
-            renew::note_synced(self.store, &self.layers, chains)?;
         }
         Ok(layers)
     }

@@ -36,15 +36,20 @@ pub struct LayerRecord {
     /// It hides everything below: overlayfs cannot say so, the stack is cut here.
     pub opaque_root: bool,
     /// The boot in which it was made without a sync: in another one it has to be looked at first
-    /// (see [`super::renew()`]). `None` where all of it is on disk.
+    /// (see [`super::renew()`]). `None` where all of it is on disk, and all that is below it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsynced: Option<String>,
+    /// How many layers of the stack are seen, counted from this one down: the rest is hidden by an opaque root. `None`
+    /// in records of old, and where nobody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<usize>,
 }
 
 impl LayerRecord {
+    /// The record of a layer on a stack of which `below` layers are seen.
     pub(super) fn new(
         chain: ChainId,
-        parent: Option<ChainId>,
+        (parent, below): (Option<ChainId>, usize),
         unpacked: &crate::layer::Unpacked,
         durability: Sync,
     ) -> Self {
@@ -68,6 +73,7 @@ impl LayerRecord {
                 Sync::Full => None,
                 Sync::None => Some(process::boot_id()),
             },
+            seen: Some(seen(opaque_root, below)),
         }
     }
 
@@ -75,6 +81,11 @@ impl LayerRecord {
     pub fn is_synced(&self) -> bool {
         self.unsynced.is_none()
     }
+}
+
+/// How many layers are seen of a stack, where there are `below` without the topmost.
+pub(super) fn seen(opaque_root: bool, below: usize) -> usize {
+    if opaque_root { 1 } else { below + 1 }
 }
 
 /// The layers of a store.
@@ -102,16 +113,36 @@ impl<'s> Layers<'s> {
 
     /// A layer that must be there.
     pub fn get(&self, chain: ChainId) -> Result<LayerRecord, Error> {
-        let missing = |source| Error::Missing { chain, source };
-        let what = || format!("open layer {chain}");
         let dir = self.dir.open_dir(chain.0.hex());
-        let dir = dir.map_err(|source| {
-            missing(crate::store::Error::System {
-                what: what(),
-                source,
-            })
-        })?;
-        record::read(&dir, RECORD).map_err(missing)
+        let dir = dir.map_err(|source| missing(chain, source))?;
+        record::read(&dir, RECORD).map_err(|source| Error::Missing { chain, source })
+    }
+
+    /// How many layers of a stack (lowest first) are seen, counted from the topmost: an opaque root hides what is below
+    /// it. Every one of them is there.
+    ///
+    /// Reads one record, because each layer costs every start time; all of them only where they were written of old.
+    pub fn seen(&self, chains: &[ChainId]) -> Result<usize, Error> {
+        let Some((top, below)) = chains.split_last() else {
+            return Ok(0);
+        };
+        let mut record = self.get(*top)?;
+        if record.is_doubtful() {
+            super::renew(self.store, chains)?;
+            record = self.get(*top)?;
+        }
+        let Some(seen) = record.seen else {
+            return Ok(seen(record.opaque_root, self.seen(below)?));
+        };
+        for chain in below.iter().rev().take(seen - 1) {
+            self.must_be_there(*chain)?;
+        }
+        Ok(seen)
+    }
+
+    fn must_be_there(&self, chain: ChainId) -> Result<(), Error> {
+        let found = self.dir.metadata(chain.0.hex());
+        found.map(drop).map_err(|source| missing(chain, source))
     }
 
     /// Opens the unpacked tree of a layer.
@@ -155,6 +186,12 @@ impl<'s> Layers<'s> {
         }
         Ok(true)
     }
+}
+
+fn missing(chain: ChainId, source: SysError) -> Error {
+    let what = format!("open layer {chain}");
+    let source = crate::store::Error::System { what, source };
+    Error::Missing { chain, source }
 }
 
 pub(super) fn failed(what: &str, chain: ChainId, source: SysError) -> Error {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 
-use super::{Error, Layers, init_layer, layers::DIFF, renew};
+use super::{Error, Layers, init_layer, layers::DIFF};
 use crate::{
     ident::{ChainId, ContainerId},
     mount::{Overlay, UnionOptions},
@@ -58,18 +58,8 @@ pub fn prepare(store: &Store, chains: &[ChainId], id: &ContainerId) -> Result<Sn
 
 /// The directories of an image's chains (lowest first), relative to the store, topmost first.
 pub fn stack(layers: &Layers<'_>, chains: &[ChainId]) -> Result<Vec<PathBuf>, Error> {
-    let mut lowers = Vec::new();
-    for chain in chains.iter().rev() {
-        let record = layers.get(*chain)?;
-        if record.is_doubtful() {
-            renew(layers.store, chains)?;
-        }
-        lowers.push(Layers::relative(*chain));
-        if record.opaque_root {
-            break;
-        }
-    }
-    Ok(lowers)
+    let seen = chains.iter().rev().take(layers.seen(chains)?);
+    Ok(seen.map(|chain| Layers::relative(*chain)).collect())
 }
 
 impl Snapshot {

@@ -59,7 +59,7 @@ pub fn remake_layer<'s>(
         });
     }
     layer::settle(&fresh, &unpacked.notes, lowers).map_err(unknown)?;
-    let made = LayerRecord::new(layer.chain, parent, &unpacked, Sync::Full);
+    let made = LayerRecord::new(layer.chain, (parent, lowers.len()), &unpacked, Sync::Full);
     record::create(staging.dir(), RECORD, &made)?;
     sync::file_system(staging.dir()).map_err(system)?;
     Ok(Remade {

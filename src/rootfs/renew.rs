@@ -77,7 +77,7 @@ fn unpack_again(
     let lowers = open_lowers(layers, below)?;
     layer::settle(&diff, &unpacked.notes, &lowers)
         .map_err(|source| Error::Verify { chain, source })?;
-    let record = LayerRecord::new(chain, known.parent, &unpacked, Sync::Full);
+    let record = LayerRecord::new(chain, (known.parent, lowers.len()), &unpacked, Sync::Full);
     record::create(staging.dir(), RECORD, &record)?;
     sync::file_system(blobs.dir()).map_err(system)?;
     let replaced = staging.replace(layers.dir, &chain.0.hex())?;
@@ -119,20 +119,18 @@ pub(super) fn write_record(staging: &Staging<'_>, layer: &LayerRecord) -> Result
     sync::data(&file).map_err(system)
 }
 
-/// Notes that layers which were made without a sync are on disk now. Everything was synced a moment ago.
-pub(super) fn note_synced(
-    store: &Store,
-    layers: &Layers<'_>,
-    chains: &[ChainId],
-) -> Result<(), Error> {
+/// Notes that layers which were made in this boot without a sync are on disk now: everything was synced a
+/// moment ago. Before a layer that is synced gets its name: there is none below it that is not.
+pub(super) fn note_synced(layers: &Layers<'_>, chains: &[ChainId]) -> Result<(), Error> {
     for chain in chains {
         let Some(mut layer) = layers.find(*chain)? else {
             continue;
         };
-        if layer.unsynced.take().is_some() {
+        if !layer.is_synced() && !layer.is_doubtful() {
+            layer.unsynced = None;
             let own = layers.dir.open_dir(chain.0.hex()).map_err(system)?;
             let made = own.metadata(RECORD).map_err(system)?.mtime();
-            record::replace(store, &own, RECORD, &layer, Durability::Synced)?;
+            record::replace(layers.store, &own, RECORD, &layer, Durability::Synced)?;
             // Whoever changed the tree since then has done so all the same.
             own.set_times(RECORD, made).map_err(system)?;
         }

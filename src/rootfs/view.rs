@@ -1,7 +1,7 @@
 //! A look at a container's root from outside, mounted for a moment.
 
 use std::{
-    ffi::{OsStr, OsString},
+    os::fd::OwnedFd,
     path::{Component, Path},
 };
 
@@ -11,6 +11,7 @@ use crate::{
     sys::{
         Dir, FileKind, Result as SysResult, RootDir,
         fork::{self, Namespaces},
+        metadata_of,
     },
 };
 
@@ -38,32 +39,29 @@ pub fn with_view(
 
 /// Whether the union might have a directory at `target`: `false` is certain, `true` is not.
 ///
-/// Costs some opens in place of a mount. Where a link or a file is on the way, only the union
+/// Costs a call for each layer in place of a mount. Where a link or a file is on the way, only the union
 /// itself can tell.
 pub fn has_directory(snapshot: &Snapshot, target: &Path) -> Result<bool, Error> {
     let probe = || -> SysResult<bool> {
+        let mut parts = target.components().filter_map(|part| match part {
+            Component::Normal(name) => Some(name),
+            Component::Prefix(_)
+            | Component::RootDir
+            | Component::CurDir
+            | Component::ParentDir => None,
+        });
+        let Some(first) = parts.next() else {
+            return Ok(true);
+        };
+        let base = Dir::open(&snapshot.overlay.base)?;
         // The init layer has nothing that an image has not.
-        let lowers = snapshot.lower_paths();
-        let open = lowers.iter().skip(1).map(|lower| Dir::open(lower));
-        let mut dirs = open.collect::<SysResult<Vec<_>>>()?;
-        let parts: Vec<&OsStr> = target
-            .components()
-            .filter_map(|part| match part {
-                Component::Normal(name) => Some(name),
-                Component::Prefix(_)
-                | Component::RootDir
-                | Component::CurDir
-                | Component::ParentDir => None,
-            })
-            .collect();
+        let lowers = snapshot.overlay.lowers.iter().skip(1);
+        let mut step = step(lowers.map(|lower| base.handle_below(&lower.join(first))))?;
         for part in parts {
-            match step(dirs, part)? {
-                Step::Below(next) => dirs = next,
-                Step::Absent => return Ok(false),
-                Step::Unclear => return Ok(true),
-            }
+            let Step::Below(dirs) = step else { break };
+            step = self::step(dirs.iter().map(|dir| dir.handle_below(Path::new(part))))?;
         }
-        Ok(true)
+        Ok(!matches!(step, Step::Absent))
     };
     probe().map_err(|source| Error::System {
         what: "look into the layers".to_owned(),
@@ -80,14 +78,14 @@ enum Step {
     Unclear,
 }
 
-fn step(dirs: Vec<Dir>, name: &OsStr) -> SysResult<Step> {
+/// What layers, topmost first, have at a place.
+fn step(places: impl Iterator<Item = SysResult<Option<OwnedFd>>>) -> SysResult<Step> {
     let mut below = Vec::new();
-    for dir in dirs {
-        let Some(found) = dir.find(OsString::from(name))? else {
-            continue;
-        };
+    for place in places {
+        let Some(place) = place? else { continue };
+        let found = metadata_of(&place)?;
         match found.kind() {
-            FileKind::Directory => below.push(dir.open_dir(name)?),
+            FileKind::Directory => below.push(Dir::from_fd(place)),
             FileKind::CharDevice if found.is_whiteout() => break,
             FileKind::File
             | FileKind::Symlink

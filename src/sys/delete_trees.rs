@@ -1,7 +1,9 @@
 //! Removal of many trees by several threads.
 //!
 //! What a file costs is mostly its inode's end, which the kernel does outside of the directory's
-//! lock: two threads are nearly twice as fast as one, in one directory, too.
+//! lock: two threads are nearly twice as fast as one, in one directory, too. Not so on xfs. There the inodes end later, in
+//! workers of the kernel's own, and whoever removes waits for those; two threads in the same allocation groups only
+//! stand in each other's way. So there a tree is one thread's: twice as fast for two trees, and no slower for one.
 
 use std::{
     collections::VecDeque,
@@ -15,7 +17,7 @@ use std::{
 use nix::errno::Errno;
 
 use super::{
-    Dir, FileKind, Result, SysError,
+    At as _, Dir, FileKind, Result, SysError,
     delete::{gone, own_dir, present},
     remove_tree, thread,
 };
@@ -44,7 +46,10 @@ pub fn remove_trees(parent: &Dir, names: Vec<OsString>, threads: usize) -> Resul
     let tasks = names
         .into_iter()
         .map(|name| Task::Tree(Arc::clone(&top), name));
+    let found = nix::sys::statfs::fstatfs(parent).at("fstatfs", String::new)?;
+    let on_xfs = found.filesystem_type() == nix::sys::statfs::XFS_SUPER_MAGIC;
     let work = Work {
+        depth_max: if on_xfs { 0 } else { DEPTH_MAX },
         state: Mutex::new(State {
             tasks: tasks.collect(),
             busy: 0,
@@ -89,6 +94,8 @@ struct State {
 }
 
 struct Work {
+    /// Trees at this depth are not shared.
+    depth_max: usize,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -141,7 +148,7 @@ impl Work {
     }
 
     fn tree(&self, parent: &Arc<Node>, name: OsString) -> Result<()> {
-        if parent.depth >= DEPTH_MAX {
+        if parent.depth >= self.depth_max {
             remove_tree(&parent.dir, &name)?;
             return leave(parent);
         }

@@ -99,6 +99,19 @@ impl Dir {
         .at("openat2", || format!("{}, RESOLVE_NO_XDEV", name.display()))
     }
 
+    /// A handle on whatever is at `path`, itself where it is a link; `None` where there is nothing. A link on the way is an
+    /// error.
+    pub fn handle_below(&self, path: &Path) -> Result<Option<OwnedFd>> {
+        let resolve = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS;
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        match openat2(&self.0, path, OpenHow::new().flags(flags).resolve(resolve)) {
+            Err(Errno::ENOENT) => Ok(None),
+            opened => opened
+                .map(Some)
+                .at("openat2", || format!("{}, O_PATH", path.display())),
+        }
+    }
+
     /// Opens the file `name` for reading; a fifo does not block, a link is an error.
     pub fn open_file(&self, name: impl AsRef<OsStr>) -> Result<File> {
         let name = name.as_ref();

@@ -31,7 +31,9 @@ impl Dir {
                 return Ok(entries);
             }
             entries.extend(records(&buffer[..length]));
-            buffer.resize(32 * 1024, 0);
+            if length > buffer.len() / 2 {
+                buffer.resize(32 * 1024, 0);
+            }
         }
     }
 

@@ -125,7 +125,12 @@ pub fn receive_with_fd(
     socket: impl AsFd,
     parts: &mut [IoSliceMut<'_>],
 ) -> Result<(usize, Option<OwnedFd>)> {
-    raw::receive_with_fd(socket.as_fd(), parts).at("recvmsg", || "SCM_RIGHTS")
+    let received = match raw::receive_with_fd(socket.as_fd(), parts) {
+        // See `receive`.
+        Err(Errno::ECONNRESET) => raw::receive_with_fd(socket.as_fd(), parts),
+        received => received,
+    };
+    received.at("recvmsg", || "SCM_RIGHTS")
 }
 
 #[cfg(test)]

@@ -377,6 +377,12 @@ pub(super) fn pidfd_open(pid: c_int) -> Result<OwnedFd> {
     fd_of(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })
 }
 
+/// Whether this process has a descriptor of this number.
+pub(super) fn is_open(number: RawFd) -> bool {
+    // SAFETY: F_GETFD takes a number and changes nothing.
+    unsafe { libc::fcntl(number, libc::F_GETFD) >= 0 }
+}
+
 /// Closes a descriptor that nothing of ours owns, if `is_inherited` says so of it.
 pub(super) fn close_inherited(number: RawFd, is_inherited: impl FnOnce(BorrowedFd<'_>) -> bool) {
     // SAFETY: only borrowed for the look; a number that is not open makes fcntl(2) fail with EBADF.

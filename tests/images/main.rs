@@ -18,5 +18,6 @@ mod places;
 mod pruning;
 mod removal;
 mod sharing;
+mod stacks;
 mod support;
 mod verifying;

@@ -50,9 +50,9 @@ fn root_explain_names_every_step() {
     let titles: Vec<_> = titles.iter().map(title).collect();
     assert_eq!(
         titles.join(" "),
-        "create supervisor leases cgroup namespaces leash sources private furniture overlay proc tmpfs sysfs volume \
-         tmpfs devpts mqueue tmpfs file file file devices workdir mask read-only pivot hostname \
-         loopback streams identity exec remove"
+        "create supervisor leases cgroup namespaces leash sources private furniture overlay proc tmpfs devpts mqueue tmpfs \
+         network sysfs volume tmpfs file file file devices workdir mask read-only pivot hostname \
+         streams identity exec remove"
     );
 }
 
