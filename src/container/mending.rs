@@ -382,7 +382,16 @@ impl Engine {
             if there.is_none() || !rootfs::is_broken(self.store(), chain)? {
                 continue;
             }
-            let discard = || Ok(self.store().discard(dir, &name)?);
+            let discard = || {
+                // Removed meanwhile, or made anew.
+                let there = dir
+                    .find(&name)
+                    .map_err(|source| failed("look up layer", source))?;
+                if there.is_some() && rootfs::is_broken(self.store(), chain)? {
+                    self.store().discard(dir, &name)?;
+                }
+                Ok(())
+            };
             if let Alone::Used(who) = self.with_layer_alone(chain, discard)? {
                 self.remark(&format!(
                     "layer {} is damaged and stays: {who}",
