@@ -18,7 +18,7 @@ use crate::{
     process::Network,
     rootfs::Snapshot,
     store::{Lease, Place, Staging, lease_place, record},
-    sys::random_bytes,
+    sys::{Dir, random_bytes, sync},
 };
 
 /// A container whose directory is in place and whose lease is held.
@@ -218,14 +218,30 @@ impl Engine {
         self.tell_notes(&record, &notes)?;
         let staging = Staging::begin(self.store(), record.id.as_str())?;
         snapshot.make_dirs(staging.dir())?;
-        record::create(staging.dir(), containers::CONFIG, &record)?;
+        record::create_as(
+            staging.dir(),
+            containers::CONFIG,
+            &record,
+            record.durability(),
+        )?;
         if record.name_chosen {
             self.claim_name(&record.name, &record.id)?;
+        }
+        // What goes by itself need not survive a power cut.
+        let is_kept = !record.auto_remove;
+        if is_kept {
+            sync_container(staging.dir())?;
         }
         let made = self.create_volumes(&record);
         let published = made.and_then(|volumes| {
             let dir = self.containers_dir()?;
             let published = staging.publish(dir, record.id.as_str())?;
+            if is_kept {
+                self.store().sync_names(Place::Containers)?;
+            }
+            if is_kept && record.name_chosen {
+                self.store().sync_names(Place::ContainerNames)?;
+            }
             Ok(published.map(|published| (published, volumes)))
         });
         drop(layers);
@@ -240,6 +256,9 @@ impl Engine {
                 name: record.id.to_string(),
             }),
             Err(error) => {
+                // It may be there and not on disk: nobody is told of it.
+                let dir = self.containers_dir()?;
+                self.store().discard(dir, record.id.as_str()).ok();
                 self.release_name(&record.name, &record.id)?;
                 // Nobody else knows of those that were made so far; the first error is the one to tell.
                 self.remove_anonymous(&record).ok();
@@ -247,6 +266,14 @@ impl Engine {
             }
         }
     }
+}
+
+/// Its record and the names of its directories are on disk before it has its final name.
+fn sync_container(own: &Dir) -> Result<(), Error> {
+    let synced = own.open_file(containers::CONFIG).and_then(sync::data);
+    synced
+        .and_then(|()| sync::directory(own))
+        .map_err(|source| containers::failed("sync container", source))
 }
 
 /// Everything about a container but its mounts follows from request and image.

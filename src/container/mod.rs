@@ -24,6 +24,7 @@ mod create_volumes;
 mod damaged;
 mod damaged_image;
 mod disk_usage;
+mod durable;
 mod engine;
 mod environment;
 mod error;

@@ -1,7 +1,7 @@
 //! Removing all containers that do not run.
 
 use super::{Container, Engine, Error, Removal};
-use crate::event::Kind;
+use crate::{event::Kind, store::Place};
 
 /// A container that `prune` removed or would remove.
 #[derive(Debug, Clone)]
@@ -37,13 +37,14 @@ impl Engine {
         let mut removed = Vec::new();
         for pruned in chosen {
             let id = pruned.container.record.id.as_str();
-            match self.remove_container(id, Removal::default()) {
+            match self.remove_one(id, Removal::default()) {
                 Ok(_) => removed.push(pruned),
                 // Started again, or removed by somebody else.
                 Err(Error::State { .. } | Error::NotFound { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
+        self.store().sync_names(Place::Containers)?;
         let reclaimed: u64 = removed.iter().map(|pruned| pruned.bytes).sum();
         let reclaimed = reclaimed.to_string();
         self.tell(Kind::Container, "prune", "", &[("reclaimed", &reclaimed)]);

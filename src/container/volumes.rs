@@ -7,7 +7,7 @@ use crate::{
     error::Failure as _,
     event::Kind,
     ident::{Timestamp, VolumeName},
-    store::{Lease, Tried},
+    store::{Lease, Place, Tried},
     sys::Usage,
     volume::{self, Created, Looked, NewVolume, Volume, VolumeRecord},
 };
@@ -121,6 +121,7 @@ impl Engine {
         let name = record.name;
         let lease = self.claim_volume(&name, |_| true)?;
         volumes.remove_claimed(&name, &lease)?;
+        self.store().sync_names(Place::Volumes)?;
         self.tell_volume("destroy", &name, &record.driver);
         Ok(name)
     }
@@ -208,6 +209,7 @@ impl Engine {
             let some = std::mem::replace(&mut chosen, rest);
             removed.extend(self.prune_some(some, disposal)?);
         }
+        self.store().sync_names(Place::Volumes)?;
         let freed = removed.iter().filter(|pruned| !pruned.is_kept(disposal));
         let freed: u64 = freed.map(|pruned| pruned.usage.bytes).sum();
         let freed = freed.to_string();

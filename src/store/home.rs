@@ -9,7 +9,7 @@ use std::{
 use nix::errno::Errno;
 
 use super::{Durability, Error, Graves, format, record};
-use crate::sys::Dir;
+use crate::sys::{Dir, sync};
 
 /// The journal that is written, in the root.
 pub const EVENTS: &str = "events";
@@ -219,7 +219,18 @@ impl Store {
         self.path.join(place.path()).join(name)
     }
 
-    /// Moves a directory out of sight at once and then deletes it.
+    /// Sees to it that the names in a top-level directory are on disk: what was made there, moved
+    /// there or removed.
+    pub fn sync_names(&self, place: Place) -> Result<(), Error> {
+        let dir = self.open_dir(place)?;
+        sync::directory(dir).map_err(|source| Error::System {
+            what: format!("sync {}", self.path.join(place.path()).display()),
+            source,
+        })
+    }
+
+    /// Moves a directory out of sight at once and then deletes it. The caller syncs the names of where it
+    /// was if somebody is told that it is gone.
     ///
     /// A crash in between leaves it in `trash/`, where anybody may finish.
     pub fn discard(&self, from: &Dir, name: &str) -> Result<(), Error> {
