@@ -42,9 +42,10 @@ impl Engine {
         (container, destination): (&str, &OsStr),
         how: Copying,
     ) -> Result<CopyReport, Error> {
-        self.container(container)?;
+        let id = self.container(container)?.record.id;
         let reach = || self.reach(container, Extent::Everything);
-        copy_into(reach, source, (container, destination), how)
+        let copied = copy_into(reach, source, (container, destination), how);
+        self.unless_removed((container, &id), copied)
     }
 }
 

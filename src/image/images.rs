@@ -275,8 +275,17 @@ impl<'s> Images<'s> {
     }
 
     /// The config document of an image as stored.
+    ///
+    /// # Errors
+    ///
+    /// An image that was removed since its record was read is [`Error::NotFound`].
     pub fn config_bytes(&self, record: &ImageRecord) -> Result<Vec<u8>, Error> {
-        Ok(self.blobs.read(record.id)?)
+        let read = self.blobs.read(record.id);
+        if read.is_err() && matches!(self.find(record.manifest), Ok(None)) {
+            let name = record.id.to_string();
+            return Err(Error::NotFound { name });
+        }
+        Ok(read?)
     }
 
     /// The config of an image.

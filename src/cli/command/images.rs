@@ -159,10 +159,15 @@ pub(super) fn lines(engine: &Engine) -> Result<(Vec<Line>, Vec<Told>), cowshed::
         let config = if record.layers.is_empty() {
             ImageConfig::default()
         } else {
-            images.config(&record).unwrap_or_else(|error| {
-                told.push((record.id.short(), in_a_line(&error)));
-                ImageConfig::default()
-            })
+            match images.config(&record) {
+                Ok(config) => config,
+                // Removed since the list was read.
+                Err(image::Error::NotFound { .. }) => continue,
+                Err(error) => {
+                    told.push((record.id.short(), in_a_line(&error)));
+                    ImageConfig::default()
+                }
+            }
         };
         let created = config.created.and_then(|created| created.parse().ok());
         let own = names
