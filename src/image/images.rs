@@ -280,10 +280,14 @@ impl<'s> Images<'s> {
     ///
     /// An image that was removed since its record was read is [`Error::NotFound`].
     pub fn config_bytes(&self, record: &ImageRecord) -> Result<Vec<u8>, Error> {
-        let read = self.blobs.read(record.id);
-        if read.is_err() && matches!(self.find(record.manifest), Ok(None)) {
-            let name = record.id.to_string();
-            return Err(Error::NotFound { name });
+        let mut read = self.blobs.read(record.id);
+        if read.is_err() {
+            if matches!(self.find(record.manifest), Ok(None)) {
+                let name = record.id.to_string();
+                return Err(Error::NotFound { name });
+            }
+            // It may have gone and come again, the blob before the record.
+            read = self.blobs.read(record.id);
         }
         Ok(read?)
     }

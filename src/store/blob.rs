@@ -116,15 +116,44 @@ impl<'s> Blobs<'s> {
         })
     }
 
-    /// Gives a written blob its name; one that is there already stays.
+    /// Gives a written blob its name. One that is there already stays where somebody relies on it, and
+    /// is of the same size; else this one takes its place.
     pub fn commit(&self, mut blob: NewBlob<'_>, digest: Digest) -> Result<(), Error> {
+        let failed = |source| Error::Blob { digest, source };
+        match self.tmp.rename_new(&blob.name, self.dir, digest.hex()) {
+            Err(error) if error.errno() == Some(Errno::EEXIST) => {}
+            renamed => {
+                renamed.map_err(failed)?;
+                Self::committed(&mut blob);
+                return Ok(());
+            }
+        }
+        let old = match self.dir.open_file(digest.hex()) {
+            Err(error) if error.errno() == Some(Errno::ENOENT) => None,
+            old => Some(old.map_err(failed)?),
+        };
+        let size = |file: &File| metadata_of(file).map(|found| found.size());
+        let is_same = match &old {
+            Some(old) => size(old).map_err(failed)? == size(&blob.file).map_err(failed)?,
+            None => false,
+        };
+        // Who holds it holds this file: another one of the name would be nobody's.
+        let alone = old.map(Lock::try_exclusive).transpose().map_err(failed)?;
+        if is_same && matches!(alone, Some(None)) {
+            blob.kept_from = None;
+            return Ok(());
+        }
         self.tmp
             .rename(&blob.name, self.dir, digest.hex())
-            .map_err(|source| Error::Blob { digest, source })?;
-        blob.tmp = None;
-        // It is no longer in `tmp/`.
-        blob.kept_from = Some(0);
+            .map_err(failed)?;
+        Self::committed(&mut blob);
         Ok(())
+    }
+
+    /// It is no longer in `tmp/`.
+    fn committed(blob: &mut NewBlob<'_>) {
+        blob.tmp = None;
+        blob.kept_from = Some(0);
     }
 
     /// Stores bytes under their digest; they survive a power cut, their name after
@@ -228,5 +257,35 @@ pub(super) fn failed(source: SysError) -> Error {
     Error::System {
         what: "write blob".to_owned(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blob_that_somebody_relies_on_is_not_replaced() {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(scratch.path()).unwrap();
+        let blobs = Blobs::open(&store).unwrap();
+        let digest = blobs.put(b"some bytes").unwrap();
+        let held = blobs.hold(digest).unwrap();
+        let mut again = blobs.begin().unwrap();
+        again.file.write_all(b"some bytes").unwrap();
+        blobs.commit(again, digest).unwrap();
+        let mut graves = Graves::new(&store).unwrap();
+        assert!(!blobs.bury(digest, &mut graves).unwrap());
+        assert_eq!(blobs.read(digest).unwrap(), b"some bytes");
+        drop(held);
+        assert!(blobs.bury(digest, &mut graves).unwrap());
+        assert!(
+            store
+                .open_dir(Place::Tmp)
+                .unwrap()
+                .entries()
+                .unwrap()
+                .is_empty()
+        );
     }
 }
