@@ -162,7 +162,7 @@ fn crowd(shed: &Shed, dice: &mut Dice, processes: usize, time: Duration) -> Tall
 #[test]
 #[ignore = "needs root"]
 fn root_a_crowd_does_anything_and_nothing_breaks() {
-    let (long, seed) = seed("crowd");
+    let (long, start) = seed("crowd");
     let seconds = std::env::var("COWSHED_CROWD_SECONDS").ok();
     let seconds = seconds.map(|text| text.parse().unwrap());
     let (processes, seconds) = if long {
@@ -180,7 +180,7 @@ fn root_a_crowd_does_anything_and_nothing_breaks() {
     }
     let tally = crowd(
         &shed,
-        &mut Dice::new(seed),
+        &mut Dice::new(start),
         processes,
         Duration::from_secs(seconds),
     );

@@ -16,8 +16,8 @@ const CONFLICTS: &[Conflict] = &[
     may(
         "No such container",
         &[
-            "start ", "stop ", "kill ", "rm ", "rename ", "exec ", "commit ", "diff ", "logs ",
-            "top ", "cp ", "export ",
+            "inspect ", "start ", "stop ", "kill ", "rm ", "rename ", "exec ", "commit ", "diff ",
+            "logs ", "top ", "cp ", "export ",
         ],
     ),
     may(

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    cuts_look::{files_in, look},
     cuts_rig::{self, Disk, EXT4, Kind, XFS, has_rig},
-    cuts_story::{Story, World, files_in, look, make_archives, tell},
+    cuts_story::{Story, World, make_archives, tell},
     dice::{Dice, say, seed},
     support::Shed,
 };
@@ -105,14 +106,14 @@ fn cut_power(kind: Kind) {
     if !has_rig() {
         return;
     }
-    let (long, seed) = seed(&format!("cuts on {}", kind.name));
+    let (long, start) = seed(&format!("cuts on {}", kind.name));
     let (stories, length, cuts) = if long { (10, 60, 30) } else { (1, 25, 10) };
     let mut shed = Shed::new();
     make_archives(&shed);
     // What the disks hold is no leftover.
     shed.strict = false;
     std::fs::remove_dir_all(shed.store()).unwrap();
-    let mut dice = Dice::new(seed);
+    let mut dice = Dice::new(start);
     let (mut count, mut bad) = (0, Vec::new());
     for _ in 0..stories {
         let story = cuts_rig::record(&shed, kind, |disk| tell(disk, &shed, &mut dice, length));

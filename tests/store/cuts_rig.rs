@@ -193,17 +193,17 @@ pub(crate) fn record<T>(shed: &Shed, kind: Kind, work: impl FnOnce(&Disk<'_>) ->
 pub(crate) fn cut(
     shed: &Shed,
     kind: Kind,
-    (number, seed): (usize, u64),
+    (number, start): (usize, u64),
     mut look: impl FnMut(&Disk<'_>, &str) -> Result<(), String>,
 ) -> (usize, Vec<String>) {
-    let (log, number, seed) = (shed.show("log"), number.to_string(), seed.to_string());
+    let (log, number, start) = (shed.show("log"), number.to_string(), start.to_string());
     let words = [
         "check",
         &log,
         "-n",
         &number,
         "-s",
-        &seed,
+        &start,
         "--torn",
         "--from-mark",
     ];

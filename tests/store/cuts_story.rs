@@ -1,19 +1,13 @@
 //! What is done before the power is cut: commands chosen by a seed, and what is true after each.
 
-use std::{
-    collections::BTreeMap,
-    hash::{DefaultHasher, Hash as _, Hasher as _},
-    path::Path,
-};
+use std::collections::BTreeMap;
 
 use crate::{
+    cuts_look::{Files, hash},
     cuts_rig::Disk,
     dice::Dice,
-    support::{Shed, Tar, finish, write_file},
+    support::{Shed, Tar, write_file},
 };
-
-/// Names of files and a hash of what they hold.
-pub(crate) type Files = BTreeMap<String, u64>;
 
 /// What the store has, as far as somebody was told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,24 +36,6 @@ const VOLUMES: [&str; 4] = ["v1", "v2", "v3", "v4"];
 const CONTAINERS: [&str; 4] = ["c1", "c2", "c3", "c4"];
 
 const COPIED: &[u8] = &[b'c'; 200_000];
-
-/// What a file of a volume holds.
-pub(crate) fn hash(bytes: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    bytes.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// The files of a volume as they are.
-pub(crate) fn files_in(dir: &Path) -> std::io::Result<Files> {
-    let mut files = Files::new();
-    for entry in std::fs::read_dir(dir)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        files.insert(name, hash(&std::fs::read(entry.path())?));
-    }
-    Ok(files)
-}
 
 /// Archives for `load` and `import`, beside the recorded disk.
 pub(crate) fn make_archives(shed: &Shed) {
@@ -154,7 +130,10 @@ impl Teller<'_> {
     /// `None` where the dice want what cannot be: nothing is done then.
     fn step(&mut self, dice: &mut Dice) -> Option<()> {
         match dice.below(20) {
-            0..2 => self.load(dice),
+            0..2 => {
+                self.load(dice);
+                Some(())
+            }
             2 => self.tag(dice),
             3 => self.remove_image(dice),
             4 => self.commit(dice),
@@ -167,11 +146,14 @@ impl Teller<'_> {
             14 => self.remove_volume(dice),
             15..18 => self.make_container(dice),
             18 => self.change_container(dice),
-            _ => self.prune(dice),
+            _ => {
+                self.prune(dice);
+                Some(())
+            }
         }
     }
 
-    fn load(&mut self, dice: &mut Dice) -> Option<()> {
+    fn load(&mut self, dice: &mut Dice) {
         let number = 1 + dice.below(3);
         let line = format!("load -q -i {}", self.shed.show(&format!("im-{number}.tar")));
         self.command(&line);
@@ -179,7 +161,6 @@ impl Teller<'_> {
         let id = self.id_of_image(&name);
         self.world.images.insert(name, id);
         self.done(line, None);
-        Some(())
     }
 
     fn tag(&mut self, dice: &mut Dice) -> Option<()> {
@@ -264,9 +245,10 @@ impl Teller<'_> {
     fn restore(&mut self, dice: &mut Dice) -> Option<()> {
         let backup = Self::some(dice, &self.world.backups)?;
         let volume = (*dice.pick(&VOLUMES)).to_owned();
-        let how = match self.world.volumes.contains_key(&volume) {
-            true => "--replace",
-            false => "",
+        let how = if self.world.volumes.contains_key(&volume) {
+            "--replace"
+        } else {
+            ""
         };
         let line = format!(
             "volume restore -q {how} {} {volume}",
@@ -362,7 +344,7 @@ impl Teller<'_> {
         Some(())
     }
 
-    fn prune(&mut self, dice: &mut Dice) -> Option<()> {
+    fn prune(&mut self, dice: &mut Dice) {
         let line = *dice.pick(&[
             "container prune -f",
             "image prune -f",
@@ -382,49 +364,5 @@ impl Teller<'_> {
             .volumes
             .retain(|name, _| is_left(names.clone(), name));
         self.done(line.to_owned(), None);
-        Some(())
     }
-}
-
-/// What the store says after a cut.
-pub(crate) fn look(
-    disk: &Disk<'_>,
-    shed: &Shed,
-    story: &Story,
-    mark: usize,
-) -> Result<World, String> {
-    let tell = |line: &str| {
-        let done = finish(shed.command(line));
-        if done.code == 0 {
-            Ok(done.out)
-        } else {
-            Err(format!(
-                "{line}: code {}: {}{}",
-                done.code, done.out, done.err
-            ))
-        }
-    };
-    let mut world = World::default();
-    let rows = tell("images --no-trunc --format '{{.Repository}}:{{.Tag}} {{.ID}}'")?;
-    for (name, id) in rows.lines().filter_map(|line| line.split_once(' ')) {
-        world.images.insert(name.to_owned(), id.to_owned());
-    }
-    world.images.remove("<none>:<none>");
-    tell("image verify")?;
-    for name in tell("volume ls -q")?.lines() {
-        // Whoever uses it finishes what was begun.
-        tell(&format!("volume ls-files {name}"))?;
-        let files = files_in(&shed.data(name)).map_err(|error| format!("{name}: {error}"))?;
-        world.volumes.insert(name.to_owned(), files);
-    }
-    let rows = tell("ps -a --no-trunc --format '{{.Names}} {{.ID}}'")?;
-    for (name, id) in rows.lines().filter_map(|line| line.split_once(' ')) {
-        tell(&format!("inspect {name}"))?;
-        world.containers.insert(name.to_owned(), id.to_owned());
-    }
-    for (name, files) in &story.worlds[mark].backups {
-        tell(&format!("volume verify {}", disk.file(name)))?;
-        world.backups.insert(name.clone(), files.clone());
-    }
-    Ok(world)
 }

@@ -12,7 +12,7 @@ fn groups() -> Vec<String> {
     let own = places.iter().map(|place| place.join("cowshed"));
     let below = own.filter_map(|own| fs::read_dir(own).ok()).flatten();
     let below = below
-        .filter_map(|entry| entry.ok())
+        .filter_map(Result::ok)
         .filter(|entry| entry.path().is_dir());
     below
         .map(|entry| entry.file_name().to_string_lossy().into_owned())

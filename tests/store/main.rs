@@ -16,6 +16,7 @@ mod crowd;
 mod crowd_conflicts;
 mod crowd_lines;
 mod cuts;
+mod cuts_look;
 mod cuts_rig;
 mod cuts_story;
 mod dice;

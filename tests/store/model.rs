@@ -22,14 +22,13 @@ fn make_archives(shed: &Shed) {
         shed.show("base.tar")
     ))
     .ok();
-    for number in 0..ARCHIVES {
+    for (number, name) in IMAGES.iter().enumerate().take(ARCHIVES) {
         if number > 0 {
             let layer = Tar::new().file("number", 0o644, &[u8::try_from(number).unwrap()]);
-            shed.image(IMAGES[number], layer, &[]);
+            shed.image(name, layer, &[]);
         }
         let to = shed.show(&format!("archive-{number}.tar"));
-        shed.cowshed(&format!("save -o {to} {}", IMAGES[number]))
-            .ok();
+        shed.cowshed(&format!("save -o {to} {name}")).ok();
     }
 }
 
@@ -56,7 +55,7 @@ fn column(shed: &Shed, line: &str) -> Result<Vec<String>, String> {
     Ok(rows)
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: T, wanted: T) -> Result<(), String> {
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, wanted: &T) -> Result<(), String> {
     if found == wanted {
         return Ok(());
     }
@@ -75,19 +74,19 @@ fn images(shed: &Shed, world: &World, ids: &mut BTreeMap<usize, String>) -> Resu
         .iter()
         .filter(|row| row.starts_with("<none>:<none> "))
         .count();
-    same("images without a name", found, nameless.count())?;
+    same("images without a name", &found, &nameless.count())?;
     let mut named = BTreeMap::new();
     for row in rows.iter().filter(|row| !row.starts_with("<none>")) {
         let (name, id) = row.split_once(' ').unwrap();
         let at = IMAGES.iter().position(|known| *known == name);
         named.insert(at.ok_or_else(|| format!("image {name}"))?, id.to_owned());
     }
-    let names = |of: Vec<&usize>| of.into_iter().map(|at| IMAGES[*at]).collect::<Vec<_>>();
-    same(
-        "names",
-        names(named.keys().collect()),
-        names(world.names.keys().collect()),
-    )?;
+    let shown = |of: Vec<&usize>| of.into_iter().map(|at| IMAGES[*at]).collect::<Vec<_>>();
+    let (found, wanted) = (
+        shown(named.keys().collect()),
+        shown(world.names.keys().collect()),
+    );
+    same("names", &found, &wanted)?;
     for (name, image) in &world.names {
         let known = ids.entry(*image).or_insert_with(|| named[name].clone());
         same(IMAGES[*name], &named[name], known)?;
@@ -103,7 +102,7 @@ fn containers(shed: &Shed, world: &World) -> Result<(), String> {
         .map(|(name, one)| format!("{} {}", CONTAINERS[*name], one.status))
         .collect();
     wanted.sort();
-    same("ps -a", rows, wanted)
+    same("ps -a", &rows, &wanted)
 }
 
 fn volumes(shed: &Shed, world: &World) -> Result<(), String> {
@@ -116,17 +115,18 @@ fn volumes(shed: &Shed, world: &World) -> Result<(), String> {
         .filter(|row| !row.is_empty())
         .partition(|row| row.len() > 64);
     let links = |name: &usize| format!("{} {}", VOLUMES[*name], world.links(*name));
+    let wanted: Vec<_> = world.volumes.keys().map(links).collect();
+    same("volumes and links", &named, &wanted)?;
     same(
-        "volumes and links",
-        named,
-        world.volumes.keys().map(links).collect(),
+        "anonymous volumes",
+        &anonymous.len(),
+        &world.anonymous.len(),
     )?;
-    same("anonymous volumes", anonymous.len(), world.anonymous.len())?;
     for (name, volume) in &world.volumes {
         let path = shed.data(VOLUMES[*name]).join("mark");
         let found = fs::read_to_string(path).ok();
         let wanted = volume.mark.map(|mark| format!("{mark}\n"));
-        same(VOLUMES[*name], found, wanted)?;
+        same(VOLUMES[*name], &found, &wanted)?;
     }
     Ok(())
 }
@@ -193,13 +193,13 @@ fn shorten(shed: &Shed, steps: &[Step], mut wrong: Wrong) -> (Vec<Step>, String)
 #[test]
 #[ignore = "needs root"]
 fn root_random_commands_do_what_a_model_says() {
-    let (long, seed) = seed("model");
+    let (long, start) = seed("model");
     let (cases, length) = if long { (400, 60) } else { (18, 30) };
     let mut shed = Shed::empty();
     make_archives(&shed);
     empty(&shed);
     let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes[..8].copy_from_slice(&start.to_le_bytes());
     let config = Config {
         cases,
         failure_persistence: None,

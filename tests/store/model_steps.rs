@@ -45,6 +45,7 @@ fn option(wanted: bool, text: &'static str) -> &'static str {
     if wanted { text } else { "" }
 }
 
+#[expect(clippy::too_many_lines, reason = "a line for each command")]
 /// As one types it; `dir` has the archives.
 pub(crate) fn line(step: &Step, dir: &str) -> String {
     let (c, v, i) = (

@@ -143,6 +143,7 @@ fn must(holds: bool, why: &'static str) -> Outcome {
 }
 
 impl World {
+    #[expect(clippy::too_many_lines, reason = "a few lines for each command")]
     /// Does it, or says why not; nothing has changed then.
     pub(crate) fn apply(&mut self, step: &Step) -> Outcome {
         match *step {
@@ -189,7 +190,7 @@ impl World {
                 name,
                 force,
                 volumes,
-            } => self.remove(name, force, volumes),
+            } => self.remove(name, (force, volumes)),
             Step::Rename { name, to } => {
                 self.status(name)?;
                 must(name != to, SAME)?;
@@ -222,6 +223,7 @@ impl World {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a few lines for each command")]
     fn apply_to_volumes(&mut self, step: &Step) -> Outcome {
         match *step {
             Step::VolumeCreate { volume, label } => {
@@ -340,7 +342,7 @@ impl World {
             .count()
     }
 
-    fn remove(&mut self, name: usize, force: bool, volumes: bool) -> Outcome {
+    fn remove(&mut self, name: usize, (force, volumes): (bool, bool)) -> Outcome {
         match self.status(name) {
             Err(_) if force => return Ok(()),
             Ok("running") if !force => return Err("is running: stop the container before"),

@@ -125,11 +125,11 @@ impl Scene<'_> {
 #[test]
 #[ignore = "needs root"]
 fn root_prune_takes_nothing_that_somebody_comes_to_use() {
-    let (long, seed) = seed("race");
+    let (long, start) = seed("race");
     let rounds = if long { 10_000 } else { 150 };
     let mut shed = Shed::empty();
     write_file(&shed.path("base.tar"), crate::support::base());
-    let mut dice = Dice::new(seed);
+    let mut dice = Dice::new(start);
     let mut scene = Scene {
         shed: &shed,
         has_image: false,
