@@ -17,6 +17,9 @@ use crate::sys::{Dir, control};
 const MOST: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// How often to look whether it is there still.
+const LOOK: Duration = Duration::from_millis(50);
+
 impl Group {
     /// Stops every process of the group where it is, and waits until all have stopped.
     ///
@@ -108,7 +111,8 @@ impl Group {
             if left.is_zero() {
                 return Ok(false);
             }
-            control::wait_for_change(&events, left).map_err(self.failed("freeze"))?;
+            // Nobody is woken when the group goes.
+            control::wait_for_change(&events, left.min(LOOK)).map_err(self.failed("freeze"))?;
         }
     }
 

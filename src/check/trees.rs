@@ -143,21 +143,25 @@ fn compare(
     let Ok(before) = layers.open_diff(layer.chain) else {
         return Ok(None);
     };
-    let faults = rootfs::verify_layer(engine.store(), layer, &lowers)?;
-    if faults.is_empty() {
-        return Ok(Some(faults));
-    }
     let identity = |dir: &Dir| {
         let metadata = dir.own_metadata()?;
         Ok::<_, Error>((metadata.dev(), metadata.ino()))
     };
-    let is_same = match layers.open_diff(layer.chain) {
-        Ok(after) => identity(&before)? == identity(&after)?,
-        Err(_) => false,
+    let is_same = || match layers.open_diff(layer.chain) {
+        Ok(after) => Ok(identity(&before)? == identity(&after)?),
+        Err(_) => Ok::<_, Error>(false),
     };
+    let faults = match rootfs::verify_layer(engine.store(), layer, &lowers) {
+        // In the midst of being removed.
+        Err(_) if !is_same()? => return Ok(None),
+        faults => faults?,
+    };
+    if faults.is_empty() {
+        return Ok(Some(faults));
+    }
     let blob_faults = |fault: &LayerFault| matches!(fault, LayerFault::Blob(_));
     let blob_gone = engine.images()?.blobs().size(layer.blob.digest)?.is_none();
-    let vanished = !is_same || blob_gone && faults.iter().any(blob_faults);
+    let vanished = !is_same()? || blob_gone && faults.iter().any(blob_faults);
     Ok((!vanished).then_some(faults))
 }
 

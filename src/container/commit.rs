@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Container, ContainerRecord, CopyError, Engine, Error, ImageStep, Loaded, Status, bake::Bake,
-    environment, signal, stopped::Stopped, volume_quiesce::Held,
+    environment, pause::NO_FREEZER, signal, stopped::Stopped, volume_quiesce::Held,
 };
 use crate::{
     ident::{Reference, Timestamp},
@@ -73,7 +73,8 @@ impl Engine {
             }
         };
         let open = self.open_baked(&bakes)?;
-        let layer = self.make_layer(&container.record, &open.trees, packed, durability)?;
+        let layer = self.make_layer(&container.record, &open.trees, packed, durability);
+        let layer = self.unless_removed((&request.container, &container.record.id), layer)?;
         drop(open);
         for line in layer.remarks.clone().into_lines() {
             self.remark(&line);
@@ -129,10 +130,8 @@ impl Engine {
             let still = match container.status {
                 Status::Running if pause => match self.hold_still(&container.record) {
                     Ok(held) => Some(Still::Frozen(held)),
-                    // It has ended, or somebody else has frozen it.
-                    Err(Error::State { .. }) if self.container(id)?.status != Status::Running => {
-                        None
-                    }
+                    // It has ended, or somebody else has frozen it; he may have let it go by now.
+                    Err(Error::State { what, .. }) if what != NO_FREEZER => None,
                     Err(error) => return Err(error),
                 },
                 Status::Running | Status::Paused | Status::Restarting => Some(Still::AsItIs),

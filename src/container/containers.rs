@@ -245,7 +245,29 @@ impl Engine {
             super::unkept::refuse_ephemeral("list changes of", &record)?;
         }
         let snapshot = self.snapshot(&record)?;
-        Ok(rootfs::diff(&snapshot)?)
+        let changes = rootfs::diff(&snapshot).map_err(Error::from);
+        self.unless_removed((text, &record.id), changes)
+    }
+
+    /// What failed because the container was removed meanwhile is told as that.
+    pub(super) fn unless_removed<T>(
+        &self,
+        (text, id): (&str, &ContainerId),
+        done: Result<T, Error>,
+    ) -> Result<T, Error> {
+        if done.is_err() {
+            self.must_be_there((text, id))?;
+        }
+        done
+    }
+
+    /// Whoever has read a container that is gone now has not seen the whole of it.
+    pub(super) fn must_be_there(&self, (text, id): (&str, &ContainerId)) -> Result<(), Error> {
+        if self.exists(Place::Containers, id)? {
+            return Ok(());
+        }
+        let name = text.to_owned();
+        Err(Error::NotFound { name })
     }
 
     /// A container's root.

@@ -46,8 +46,10 @@ impl Engine {
         if !found.status.is_live() {
             super::unkept::refuse_ephemeral("copy into", &found.record)?;
         }
+        let id = found.record.id;
         let reach = || self.reach(container, Extent::Everything);
-        copy_into(reach, source, (container, destination), how)
+        let copied = copy_into(reach, source, (container, destination), how);
+        self.unless_removed((container, &id), copied)
     }
 }
 

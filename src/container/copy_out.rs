@@ -56,8 +56,11 @@ impl Engine {
         let (root, here) = host()?;
         let to = Typed::new(&here, destination);
         let target = output(&root, &to)?;
+        let id = self.container(container)?.record.id;
         let reach = self.reach(container, Extent::Everything)?;
-        copy_from(&reach, (container, source), (&root, &to, &target), how)
+        let copied = copy_from(&reach, (container, source), (&root, &to, &target), how);
+        self.must_be_there((container, &id))?;
+        copied
     }
 
     pub(super) fn copy_to_stream(
@@ -65,8 +68,11 @@ impl Engine {
         (container, source): (&str, &OsStr),
         how: Copying,
     ) -> Result<CopyReport, Error> {
+        let id = self.container(container)?.record.id;
         let reach = self.reach(container, Extent::Everything)?;
-        stream_from(&reach, (container, source), how)
+        let copied = stream_from(&reach, (container, source), how);
+        self.must_be_there((container, &id))?;
+        copied
     }
 }
 

@@ -218,7 +218,12 @@ impl Engine {
         self.tell_notes(&record, &notes)?;
         let staging = Staging::begin(self.store(), record.id.as_str())?;
         snapshot.make_dirs(staging.dir())?;
-        record::create(staging.dir(), containers::CONFIG, &record)?;
+        record::create_as(
+            staging.dir(),
+            containers::CONFIG,
+            &record,
+            record.durability(),
+        )?;
         if record.name_chosen {
             self.claim_name(&record.name, &record.id)?;
         }
@@ -251,6 +256,9 @@ impl Engine {
                 name: record.id.to_string(),
             }),
             Err(error) => {
+                // It may be there and not on disk: nobody is told of it.
+                let dir = self.containers_dir()?;
+                self.store().discard(dir, record.id.as_str()).ok();
                 self.release_name(&record.name, &record.id)?;
                 // Nobody else knows of those that were made so far; the first error is the one to tell.
                 self.remove_anonymous(&record).ok();

@@ -81,10 +81,15 @@ impl Engine {
         let (records, damaged_images) = self.images()?.all()?;
         let (images, layers) = image_usage(records, &containers);
         let (volumes, damaged_volumes) = self.volume_usage(&containers)?;
-        let sized = containers.into_iter().map(|container| {
-            let size = self.size_of(&container.record)?;
-            Ok((container, size))
-        });
+        let mut sized = Vec::new();
+        for container in containers {
+            let id = &container.record.id;
+            let size = self.size_of(&container.record);
+            match self.unless_removed((id.as_str(), id), size) {
+                Err(Error::NotFound { .. }) => {}
+                size => sized.push((container, size?)),
+            }
+        }
         let damaged = Damaged {
             images: damaged_images,
             containers: damaged_containers,
@@ -93,7 +98,7 @@ impl Engine {
         Ok(DiskUsage {
             images,
             layers,
-            containers: sized.collect::<Result<_, Error>>()?,
+            containers: sized,
             volumes,
             damaged,
             trash: self.trash_usage()?,

@@ -1,9 +1,12 @@
 //! Another process in a container that runs.
 
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::{
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+    time::Duration,
+};
 
 use super::{
-    Container, Engine, Error, Ran, State, Status, Way, containers,
+    Container, ContainerRecord, Engine, Error, Ran, State, Status, Way, containers,
     launch::{collect, follow, in_fork},
     told,
 };
@@ -59,18 +62,37 @@ impl Engine {
             record.id.clone(),
         );
         collect(&supervisor, attach.owner, &ran);
-        ran
+        match ran {
+            // It has ended since we looked, or is about to: what failed then is no news.
+            Err(error)
+                if error.exit_code() == ENGINE_FAILED
+                    && process::await_gone(pidfd.as_fd(), DYING).unwrap_or(false) =>
+            {
+                Err(not_joined(record, "is not running", "start"))
+            }
+            ran => ran,
+        }
+    }
+}
+
+/// The code of what is wrong with neither the program nor its name.
+const ENGINE_FAILED: i32 = 125;
+
+/// A first process that lets nobody join any more is gone after so long.
+const DYING: Duration = Duration::from_millis(100);
+
+fn not_joined(record: &ContainerRecord, what: &'static str, verb: &str) -> Error {
+    Error::State {
+        operation: format!("join container {}", record.name),
+        what,
+        remedy: format!("cowshed {verb} {}", record.name),
     }
 }
 
 /// Process 1 of a container that runs, without a race.
 pub(super) fn running_process(container: &Container) -> Result<OwnedFd, Error> {
     let record = &container.record;
-    let refuse = |what, verb: &str| Error::State {
-        operation: format!("join container {}", record.name),
-        what,
-        remedy: format!("cowshed {verb} {}", record.name),
-    };
+    let refuse = |what, verb: &str| not_joined(record, what, verb);
     match container.status {
         Status::Running => {}
         Status::Paused => {
@@ -84,7 +106,8 @@ pub(super) fn running_process(container: &Container) -> Result<OwnedFd, Error> {
         Status::Created | Status::Exited => return Err(refuse("is not running", "start")),
     }
     let state = container.state.as_ref().filter(|state| state.is_alive());
-    let pid = state.map_or(0, |state| state.pid);
+    let pid = state.map(|state| state.pid);
+    let pid = pid.ok_or_else(|| refuse("is not running", "start"))?;
     let opened = process::open_pidfd(pid)
         .map_err(|source| containers::failed("open first process", source))?;
     opened

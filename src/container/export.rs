@@ -25,9 +25,12 @@ impl Engine {
     /// Writes a container's root as a tar to standard output: without what is mounted there, whose
     /// places are empty directories (semantics 70). Answers what could not be written as it is.
     pub fn export(&self, container: &str) -> Result<Vec<String>, Error> {
+        let id = self.container(container)?.record.id;
         let reach = self.reach(container, Extent::Union)?;
         let piped = start(&reach, Extent::Union, export)?;
-        pump(piped, &mut standard_output()?)
+        let done = pump(piped, &mut standard_output()?);
+        self.must_be_there((container, &id))?;
+        done
     }
 
     /// The same into a file, which is replaced when the tar is whole.
@@ -35,6 +38,7 @@ impl Engine {
         let (root, here) = host()?;
         let to = Typed::new(&here, path);
         let (dir, name) = output_place(&root, &to, "export container")?;
+        let id = self.container(container)?.record.id;
         let reach = self.reach(container, Extent::Union)?;
         let signals = Signals::catch()?;
         let mine = |source| failed("write export", source);
@@ -52,6 +56,7 @@ impl Engine {
             return Err(interrupted.into());
         }
         copied.map_err(|error| mine(SysError::from_io("write", to.shown(), &error)))?;
+        self.must_be_there((container, &id))?;
         new.publish(true).map_err(mine)?;
         Ok(answer?.remarks.into_lines())
     }

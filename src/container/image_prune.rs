@@ -4,7 +4,7 @@ use super::{Engine, Error, Untagged, hidden_steps, image_remove::Family};
 use crate::{
     event::Kind,
     ident::{Digest, Reference, Timestamp},
-    image::{ImageConfig, ImageRecord, Names},
+    image::{self, ImageConfig, ImageRecord, Names},
     store::{Graves, Place, lease_place},
 };
 
@@ -50,7 +50,11 @@ impl Engine {
             if used || (has_tag && !all) {
                 continue;
             }
-            let config = images.config(record)?;
+            let config = match images.config(record) {
+                // Removed since the list was read.
+                Err(image::Error::NotFound { .. }) => continue,
+                config => config?,
+            };
             let created = config.created.as_ref().and_then(|text| text.parse().ok());
             unused.push(UnusedImage {
                 id: record.id,

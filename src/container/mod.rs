@@ -25,6 +25,7 @@ mod damaged;
 mod damaged_image;
 mod destroy;
 mod disk_usage;
+mod durable;
 mod engine;
 mod environment;
 mod error;

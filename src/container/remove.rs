@@ -1,14 +1,17 @@
 //! Removing containers, and what killed supervisors left of them.
 
-use std::{os::fd::AsFd as _, time::Duration};
+use std::{
+    os::fd::AsFd as _,
+    time::{Duration, Instant},
+};
 
 use nix::sys::signal::Signal;
 
-use super::{Container, ContainerRecord, Engine, Error, State, Status, keeper};
+use super::{Container, ContainerRecord, Engine, Error, State, Status, containers::CONFIG, keeper};
 use crate::{
     cgroup,
     ident::ContainerId,
-    store::{Graves, Lease, Place, Tried, sweep_now, try_lease},
+    store::{Graves, Lease, Place, Tried, record, sweep_now, try_lease},
     sys::process,
 };
 
@@ -21,8 +24,8 @@ pub struct Removal {
     pub volumes: bool,
 }
 
-/// 2 s in all.
-const RETRIES: usize = 1000;
+/// How long to wait for somebody who reads it, such as an export.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a killed program may take to die.
 const ORPHAN_PATIENCE: Duration = Duration::from_secs(5);
@@ -105,8 +108,12 @@ impl Engine {
         };
         let renamed = self.finish_volume_renaming();
         let mut groups = cgroup::children(self.hierarchies()?).unwrap_or_default();
-        // One that cannot be read keeps nobody from tidying up after the others.
-        for container in self.all_containers()?.0 {
+        let (all, damaged) = self.all_containers()?;
+        for one in &damaged {
+            // One that cannot be read keeps nobody from tidying up after the others.
+            self.tidy_damaged(one).ok();
+        }
+        for container in all {
             let Container {
                 record,
                 state,
@@ -172,7 +179,8 @@ impl Engine {
         removal: Removal,
     ) -> Result<(), Error> {
         let dir = self.containers_dir()?;
-        for _ in 0..RETRIES {
+        let end = Instant::now() + PATIENCE;
+        loop {
             match try_lease(dir, record.id.as_str())? {
                 Tried::Got(lease) => {
                     // A supervisor that was killed a moment ago could not remove it.
@@ -180,10 +188,10 @@ impl Engine {
                     return self.take_away(record, lease, removal.volumes);
                 }
                 Tried::Absent => return Ok(()),
+                Tried::Busy if Instant::now() >= end => return Err(busy(&record.id)),
                 Tried::Busy => std::thread::sleep(Duration::from_millis(2)),
             }
         }
-        Err(busy(&record.id))
     }
 
     /// Removes a container that we hold: its directory, its name and, if wanted, its anonymous volumes.
@@ -196,9 +204,12 @@ impl Engine {
         let mut graves = Graves::new(self.store())?;
         // The lease is ours until the directory is out of sight.
         graves.bury(self.containers_dir()?, record.id.as_str())?;
+        // Nobody gives it another name from now on; somebody may have, since its record was read.
+        let now: Option<ContainerRecord> = record::find(&lease.dir, CONFIG).unwrap_or_default();
         drop(lease);
-        if record.name_chosen {
-            self.release_name(&record.name, &record.id)?;
+        let names = [Some(record), now.as_ref()].into_iter().flatten();
+        for named in names.filter(|named| named.name_chosen) {
+            self.release_name(&named.name, &record.id)?;
         }
         self.tell_container(record, "destroy", &[]);
         if volumes {

@@ -3,7 +3,7 @@
 use super::{ContainerRecord, Engine, Error, containers};
 use crate::{
     ident::ContainerName,
-    store::{Durability, record},
+    store::{Durability, Place, record},
 };
 
 impl Engine {
@@ -33,13 +33,15 @@ impl Engine {
             };
             let synced = Durability::Synced;
             record::replace(self.store(), &own, containers::CONFIG, &renamed, synced)?;
-            Ok(())
+            // Removed before it had the name: then nobody gives it back but we.
+            self.must_be_there((text, id))
         };
         if let Err(error) = rewrite() {
             self.release_name(new, id)?;
-            return Err(error);
+            return self.unless_removed((text, id), Err(error));
         }
         self.release_name(&old, id)?;
+        self.store().sync_names(Place::ContainerNames)?;
         let attributes = [("oldName", old.as_str())];
         let now = self.container(id.as_str())?.record;
         self.tell_container(&now, "rename", &attributes);

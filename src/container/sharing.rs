@@ -17,6 +17,9 @@ use crate::{
 /// How often somebody who waits for a volume looks again.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// How long a command waits for another one that works with the volume at this moment.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// A volume that a command of the host has for itself, or beside readers.
 #[derive(Debug)]
 pub struct LockedVolume {
@@ -77,12 +80,7 @@ impl Engine {
     pub(super) fn open_to_replace(&self, name: &str, what: &str) -> Result<OpenVolume, Error> {
         let volumes = self.volumes()?;
         if volumes.get(name)?.record.options.is_none() {
-            let opened = volumes.open_alone(name);
-            if let Err(volume::Error::Busy { name, .. }) = opened {
-                let users = self.names_of_live_users(&name);
-                return Err(volume::Error::Busy { name, users }.into());
-            }
-            return Ok(opened?);
+            return self.open_alone(name);
         }
         // Only who uses it has it mounted.
         let mut volume = volumes.open_volume(name)?;
@@ -96,6 +94,22 @@ impl Engine {
             Err(error) => return Err(error),
         }
         Ok(volume)
+    }
+
+    /// Waits a moment for another command, and for no container that runs.
+    fn open_alone(&self, name: &str) -> Result<OpenVolume, Error> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let opened = self.volumes()?.open_alone(name);
+            let Err(volume::Error::Busy { name, .. }) = opened else {
+                return Ok(opened?);
+            };
+            let users = self.names_of_live_users(&name);
+            if !users.is_empty() || Instant::now() >= end {
+                return Err(volume::Error::Busy { name, users }.into());
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Opens a volume to write to it.

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     ident::VolumeName,
-    sys::{RootDir, copy_tree, process},
+    sys::{RootDir, copy_tree, process, sync},
     volume::{self, Making, NewVolume},
 };
 
@@ -122,12 +122,27 @@ impl Engine {
                 stream_from(&reach, (&name, &path), how).map_err(in_volume)
             }
             Request::In(from, name, path) => {
-                let reach = Reach::Volume(Box::new(self.open_to_write(&name, CP)?));
-                let copied = copy_into(|| Ok(reach), from.as_deref(), (&name, &path), how);
-                copied.map_err(in_volume)
+                self.copy_into_volume((&name, &path), from.as_deref(), (CP, how))
             }
             Request::Between(from, to) => self.copy_between(&from, &to, how),
         }
+    }
+
+    /// Copies something into a volume; durable when it returns.
+    fn copy_into_volume(
+        &self,
+        (name, path): (&str, &OsStr),
+        from: Option<&OsStr>,
+        (what, how): (&str, Copying),
+    ) -> Result<CopyReport, Error> {
+        let volume = self.open_to_write(name, what)?;
+        let data = volume.data.try_clone();
+        let reach = Reach::Volume(Box::new(volume));
+        let copied = copy_into(|| Ok(reach), from, (name, path), how);
+        let report = copied.map_err(in_volume)?;
+        let synced = data.and_then(sync::file_system);
+        synced.map_err(|source| super::containers::failed("sync volume", source))?;
+        Ok(report)
     }
 
     fn reach_volume(&self, name: &str) -> Result<Reach, Error> {
@@ -155,6 +170,7 @@ impl Engine {
         };
         let copied = copy_from(&reach, (from, path), (&root, &typed, &target), how);
         let report = copied.map_err(in_volume)?;
+        volume.sync()?;
         let destination = report.destination.map(|path| format!("{to}:{path}"));
         Ok(CopyReport {
             destination,
@@ -214,10 +230,9 @@ impl Engine {
         self.create_volume(wanted, Mismatch::Accept)?;
         let mut content = source.to_owned();
         content.push(OsStr::from_bytes(b"/."));
-        let reach = Reach::Volume(Box::new(self.open_to_write(name.as_str(), IMPORT)?));
         let place = (name.as_str(), OsStr::new("/"));
-        let report = copy_into(|| Ok(reach), Some(&content), place, Copying::default());
-        Ok(report.map_err(in_volume)?.tar_bytes)
+        let how = (IMPORT, Copying::default());
+        Ok(self.copy_into_volume(place, Some(&content), how)?.tar_bytes)
     }
 }
 

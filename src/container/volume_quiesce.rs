@@ -157,8 +157,9 @@ impl Engine {
                 Quiesce::No => Ok(()),
             };
             match done {
-                // Removed meanwhile: nothing to let go of.
+                // Removed, or killed: nothing to let go of.
                 Err(Error::NotFound { .. }) => {}
+                Err(Error::State { .. }) if how == Quiesce::Freeze => {}
                 done => outcome = outcome.and(done),
             }
         }

@@ -208,7 +208,9 @@ impl Engine {
         };
         if volumes.exists(&parsed)? {
             let volume = self.open_to_write(name, IMPORT)?;
-            return import(&volume.data);
+            let bytes = import(&volume.data)?;
+            volume.sync()?;
+            return Ok(bytes);
         }
         let draft = volumes.draft(NewVolume {
             name: Some(parsed),

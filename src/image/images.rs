@@ -256,8 +256,21 @@ impl<'s> Images<'s> {
     }
 
     /// The config document of an image as stored.
+    ///
+    /// # Errors
+    ///
+    /// An image that was removed since its record was read is [`Error::NotFound`].
     pub fn config_bytes(&self, record: &ImageRecord) -> Result<Vec<u8>, Error> {
-        Ok(self.blobs.read(record.id)?)
+        let mut read = self.blobs.read(record.id);
+        if read.is_err() {
+            if matches!(self.find(record.manifest), Ok(None)) {
+                let name = record.id.to_string();
+                return Err(Error::NotFound { name });
+            }
+            // It may have gone and come again, the blob before the record.
+            read = self.blobs.read(record.id);
+        }
+        Ok(read?)
     }
 
     /// The config of an image.

@@ -149,11 +149,11 @@ impl<S: Sink> Packer<'_, S> {
     }
 
     /// `None`, with a remark, for what was removed meanwhile.
-    fn unless_gone(
+    fn unless_gone<T>(
         &mut self,
-        opened: SysResult<Dir>,
+        opened: SysResult<T>,
         path: &PathBytes,
-    ) -> Result<Option<Dir>, Error> {
+    ) -> Result<Option<T>, Error> {
         match opened {
             Err(error) if !path.is_root() && is_gone(&error) => {
                 let line = format!("{path}: removed while it was copied");
@@ -178,7 +178,9 @@ impl<S: Sink> Packer<'_, S> {
         if device != walk.own && self.form.without.contains(&device) {
             return Ok(None);
         }
-        let mut names = dir.sorted_typed_entries().on(&path)?;
+        let Some(mut names) = self.unless_gone(dir.sorted_typed_entries(), &path)? else {
+            return Ok(None);
+        };
         if path.is_root() {
             let before = names.len();
             names.retain(|(name, _)| name.as_bytes() != self.form.reserved);

@@ -10,9 +10,9 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{Error, Layers, held::Held, import_verify, layers::DIFF, remake, verify, writeback};
+use super::{Error, Layers, held::Held, import_verify, layers::DIFF, remake, writeback};
 use crate::{
-    ident::{ChainId, DiffId, Digest},
+    ident::{ChainId, DiffId},
     image::{BlobRef, LayerRef},
     layer::{self, Compression, Limits, Unpacked},
     store::{Blobs, Lease, NewBlob, Place, Staging, Store, lease_place},
@@ -152,7 +152,8 @@ impl<'s> Import<'s, '_> {
         let (digest, size) = wanted.map_or(had, |blob| (blob.digest, blob.size));
         let there = self.held.blob(&self.blobs, digest)? == Some(size);
         let is_whole = there
-            && (!remake::is_blob_touched(self.store, chain, digest)? || self.is_whole(digest)?);
+            && (!remake::is_blob_touched(self.store, chain, digest)?
+                || self.blobs.is_whole(digest)?);
         Ok(if is_whole { Need::Nothing } else { Need::Blob })
     }
 
@@ -170,12 +171,7 @@ impl<'s> Import<'s, '_> {
         };
         // One that is damaged is written again.
         let there = self.held.blob(&self.blobs, wanted.digest)? == Some(wanted.size);
-        Ok(there && self.is_whole(wanted.digest)?)
-    }
-
-    fn is_whole(&self, digest: Digest) -> Result<bool, Error> {
-        let found = verify::digest_of(self.blobs.open_blob(digest)?).map_err(system)?;
-        Ok(found == digest)
+        Ok(there && self.blobs.is_whole(wanted.digest)?)
     }
 
     /// `None` for a layer that is there already.

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 
 use super::{Error, Graves, Place, Store, staging};
 use crate::{
-    ident::Digest,
+    ident::{Digest, Hasher},
     sys::{
         At as _, Dir, SysError,
         lock::{Lock, is_range_shared, try_range},
@@ -124,13 +124,47 @@ impl<'s> Blobs<'s> {
         })
     }
 
-    /// Gives a written blob its name, in the place of one that is there already.
+    /// Gives a written blob its name. One that is there already stays where somebody relies on it, and
+    /// it is whole; else this one takes its place.
     pub fn commit(&self, mut blob: NewBlob<'_>, digest: Digest) -> Result<(), Error> {
+        let failed = |source| Error::Blob { digest, source };
+        match self.tmp.rename_new(&blob.name, self.dir, digest.hex()) {
+            Err(error) if error.errno() == Some(Errno::EEXIST) => {}
+            renamed => {
+                renamed.map_err(failed)?;
+                blob.is_placed();
+                return Ok(());
+            }
+        }
+        let old = match self.dir.open_file(digest.hex()) {
+            Err(error) if error.errno() == Some(Errno::ENOENT) => None,
+            old => Some(old.map_err(failed)?),
+        };
+        let size = |file: &File| metadata_of(file).map(|found| found.size());
+        let is_same = match &old {
+            Some(old) => size(old).map_err(failed)? == size(&blob.file).map_err(failed)?,
+            None => false,
+        };
+        // Who holds it holds this file: another one of the name would be nobody's.
+        let alone = old.map(Lock::try_exclusive).transpose().map_err(failed)?;
+        if is_same && matches!(alone, Some(None)) && self.is_whole(digest)? {
+            blob.kept_from = None;
+            return Ok(());
+        }
         self.tmp
             .rename(&blob.name, self.dir, digest.hex())
-            .map_err(|source| Error::Blob { digest, source })?;
+            .map_err(failed)?;
         blob.is_placed();
         Ok(())
+    }
+
+    /// Whether a blob has the digest that is its name; reads all of it.
+    pub fn is_whole(&self, digest: Digest) -> Result<bool, Error> {
+        let mut hasher = Hasher::new();
+        let read = std::io::copy(&mut self.open_blob(digest)?, &mut hasher);
+        read.at("read", || digest.hex())
+            .map_err(|source| Error::Blob { digest, source })?;
+        Ok(hasher.finish() == digest)
     }
 
     /// Stores bytes under their digest; they survive a power cut, their name after
@@ -251,6 +285,10 @@ pub(super) fn failed(source: SysError) -> Error {
 mod tests {
     use super::*;
 
+    fn is_empty(store: &Store, place: Place) -> bool {
+        store.open_dir(place).unwrap().entries().unwrap().is_empty()
+    }
+
     #[test]
     fn a_blob_that_was_put_meanwhile_keeps_its_lock() {
         let scratch = tempfile::tempdir().unwrap();
@@ -265,26 +303,31 @@ mod tests {
         };
         another(b"config");
         assert!(blobs.is_relied_on(digest).unwrap());
-        assert!(
-            store
-                .open_dir(Place::Tmp)
-                .unwrap()
-                .entries()
-                .unwrap()
-                .is_empty()
-        );
+        assert!(is_empty(&store, Place::Tmp));
         drop(relied_on);
         // A damaged one gives way.
-        blobs.damage(digest);
+        blobs.dir.remove_file(digest.hex()).unwrap();
+        let mut file = blobs.dir.create_file(digest.hex(), 0o600).unwrap();
+        file.write_all(b"c0nfig").unwrap();
         another(b"config");
         assert_eq!(blobs.read(digest).unwrap(), b"config");
     }
 
-    impl Blobs<'_> {
-        fn damage(&self, digest: Digest) {
-            self.dir.remove_file(digest.hex()).unwrap();
-            let mut file = self.dir.create_file(digest.hex(), 0o600).unwrap();
-            file.write_all(b"c0nfig").unwrap();
-        }
+    #[test]
+    fn a_blob_that_somebody_relies_on_is_not_replaced() {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(scratch.path()).unwrap();
+        let blobs = Blobs::open(&store).unwrap();
+        let digest = blobs.put(b"some bytes").unwrap();
+        let held = blobs.hold(digest).unwrap();
+        let mut again = blobs.begin().unwrap();
+        again.file.write_all(b"some bytes").unwrap();
+        blobs.commit(again, digest).unwrap();
+        let mut graves = Graves::new(&store).unwrap();
+        assert!(!blobs.bury(digest, &mut graves).unwrap());
+        assert_eq!(blobs.read(digest).unwrap(), b"some bytes");
+        assert!(is_empty(&store, Place::Tmp));
+        drop(held);
+        assert!(blobs.bury(digest, &mut graves).unwrap());
     }
 }

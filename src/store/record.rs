@@ -89,9 +89,40 @@ fn found<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {
     }
 }
 
-/// Writes a record under a name nobody reads yet: in a directory that is still in `tmp/`.
+/// What nobody may write is what nobody misses: the mode of a record that is made without a sync.
+const VOLATILE_MODE: u32 = 0o400;
+
+const MODE: u32 = 0o600;
+
+/// Writes a record under a name nobody reads yet: in a directory that is still in `tmp/`. Synced or
+/// not is the caller's business.
 pub fn create<T: Serialize>(dir: &Dir, name: &str, record: &T) -> Result<(), Error> {
-    write(dir, name, record).map(drop)
+    write(dir, name, MODE, record).map(drop)
+}
+
+/// The same; of a volatile one is known what it was ([`is_volatile`]), should a power cut leave
+/// nothing else of it. To sync the other one is the caller's business.
+pub fn create_as<T: Serialize>(
+    dir: &Dir,
+    name: &str,
+    record: &T,
+    durability: Durability,
+) -> Result<(), Error> {
+    let mode = match durability {
+        Durability::Volatile => VOLATILE_MODE,
+        Durability::Synced => MODE,
+    };
+    write(dir, name, mode, record).map(drop)
+}
+
+/// Whether a record was never promised to survive a power cut: of a file, its mode is on disk
+/// before its content is.
+pub fn is_volatile(dir: &Dir, name: &str) -> Result<bool, Error> {
+    let found = dir.find(name).map_err(|source| Error::Read {
+        name: name.to_owned(),
+        source,
+    })?;
+    Ok(found.is_some_and(|found| found.mode() & 0o777 == VOLATILE_MODE))
 }
 
 /// Puts a new record in the place of an old one, or of none.
@@ -111,7 +142,7 @@ pub fn replace<T: Serialize>(
     let _gate = staging::gate(tmp).map_err(failed)?;
     let unfinished = format!("{PREFIX}{}", crate::ident::Digest::of(&random).short());
     let put = || {
-        let file = write(tmp, &unfinished, record)?;
+        let file = write(tmp, &unfinished, MODE, record)?;
         if durability == Durability::Synced {
             sync::data(&file).map_err(failed)?;
         }
@@ -127,7 +158,7 @@ pub fn replace<T: Serialize>(
     }
 }
 
-fn write<T: Serialize>(dir: &Dir, name: &str, record: &T) -> Result<File, Error> {
+fn write<T: Serialize>(dir: &Dir, name: &str, mode: u32, record: &T) -> Result<File, Error> {
     let failed = |source: SysError| Error::Write {
         name: name.to_owned(),
         source,
@@ -137,7 +168,7 @@ fn write<T: Serialize>(dir: &Dir, name: &str, record: &T) -> Result<File, Error>
         source,
     })?;
     text.push(b'\n');
-    let mut file = dir.create_file(name, 0o600).map_err(failed)?;
+    let mut file = dir.create_file(name, mode).map_err(failed)?;
     file.write_all(&text).at("write", || name).map_err(failed)?;
     Ok(file)
 }

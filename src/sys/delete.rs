@@ -12,6 +12,10 @@ use super::{Dir, FileKind, Result};
 /// Deeper trees than this are removed by renaming subtrees up first; descriptors are finite.
 const DEPTH_MAX: usize = 256;
 
+/// Somebody who had a directory open before it was out of sight may put a file into it while it is
+/// emptied; so often.
+const AGAIN: usize = 8;
+
 /// Removes `name` in `parent` and everything below it; nothing there is fine.
 ///
 /// # Errors
@@ -19,6 +23,16 @@ const DEPTH_MAX: usize = 256;
 /// EXDEV where a mount is in the way: it is left alone, with what is above it.
 pub fn remove_tree(parent: &Dir, name: impl AsRef<OsStr>) -> Result<()> {
     let name = name.as_ref();
+    for _ in 0..AGAIN {
+        match remove_once(parent, name) {
+            Err(error) if error.errno() == Some(Errno::ENOTEMPTY) => {}
+            done => return done,
+        }
+    }
+    remove_once(parent, name)
+}
+
+fn remove_once(parent: &Dir, name: &OsStr) -> Result<()> {
     match parent.remove_file(name) {
         Ok(()) => return Ok(()),
         Err(error) => match error.errno() {

@@ -209,7 +209,13 @@ fn leave(node: &Arc<Node>) -> Result<()> {
         let Some((parent, name)) = &here.above else {
             return Ok(());
         };
-        gone(parent.dir.remove_dir(name))?;
+        match gone(parent.dir.remove_dir(name)) {
+            // Somebody who had it open has put a file into it.
+            Err(error) if error.errno() == Some(Errno::ENOTEMPTY) => {
+                remove_tree(&parent.dir, name)?;
+            }
+            done => done?,
+        }
         here = parent;
     }
     Ok(())
@@ -279,6 +285,26 @@ mod tests {
                     scope.spawn(move || remove_tree(&dir, "one").unwrap());
                 }
             });
+        }
+    }
+
+    #[test]
+    fn what_is_put_into_a_tree_while_it_goes_goes_along() {
+        let scratch = tempfile::tempdir().unwrap();
+        let dir = Dir::open(scratch.path()).unwrap();
+        for round in 0..20 {
+            fill(&scratch.path().join("one"));
+            let open = dir.open_dir("one").unwrap();
+            let put = |number| drop(open.create_file(format!("late-{number}"), 0o600));
+            std::thread::scope(|scope| {
+                scope.spawn(|| (0..20).for_each(put));
+                if round % 2 == 0 {
+                    remove_tree(&dir, "one").unwrap();
+                } else {
+                    remove_trees(&dir, vec!["one".into()], 2).unwrap();
+                }
+            });
+            assert!(dir.entries().unwrap().is_empty());
         }
     }
 

@@ -173,6 +173,12 @@ impl OpenVolume {
         self.lease.dir()
     }
 
+    /// Makes everything in it durable.
+    pub fn sync(&self) -> Result<(), Error> {
+        let failed = |source| failed("sync", self.record.name.as_str(), source);
+        sync::file_system(&self.data).map_err(failed)
+    }
+
     /// Keeps its place among the users until it is closed.
     pub fn keep(&mut self, admission: Admission) {
         self.admission = Some(admission);

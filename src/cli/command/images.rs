@@ -128,6 +128,25 @@ pub(crate) fn run(engine: &Engine, args: &ImagesArgs) -> Outcome {
 /// A damaged thing: its name, and what is wrong with it.
 type Told = (String, String);
 
+/// `None` for an image that was removed since the list was read.
+fn config_of(
+    images: &image::Images<'_>,
+    record: &ImageRecord,
+    told: &mut Vec<Told>,
+) -> Option<ImageConfig> {
+    if record.layers.is_empty() {
+        return Some(ImageConfig::default());
+    }
+    match images.config(record) {
+        Ok(config) => Some(config),
+        Err(image::Error::NotFound { .. }) => None,
+        Err(error) => {
+            told.push((record.id.short(), in_a_line(&error)));
+            Some(ImageConfig::default())
+        }
+    }
+}
+
 /// Every name of every image, and the images without one, newest first; and what is damaged.
 pub(super) fn lines(engine: &Engine) -> Result<(Vec<Line>, Vec<Told>), cowshed::container::Error> {
     let images = engine.images()?;
@@ -156,13 +175,8 @@ pub(super) fn lines(engine: &Engine) -> Result<(Vec<Line>, Vec<Told>), cowshed::
         if have_one.contains(&record.id) && !is_named(&record) {
             continue;
         }
-        let config = if record.layers.is_empty() {
-            ImageConfig::default()
-        } else {
-            images.config(&record).unwrap_or_else(|error| {
-                told.push((record.id.short(), in_a_line(&error)));
-                ImageConfig::default()
-            })
+        let Some(config) = config_of(&images, &record, &mut told) else {
+            continue;
         };
         let created = config.created.and_then(|created| created.parse().ok());
         let own = names
