@@ -96,12 +96,7 @@ fn places(engine: &Engine, chain: ChainId) -> Result<Vec<Place>, Error> {
         }
     }
     if let Ok(known) = layers.get(chain) {
-        let (mut below, mut next) = (Vec::new(), known.parent);
-        while let Some(chain) = next {
-            below.insert(0, chain);
-            next = layers.get(chain).ok().and_then(|layer| layer.parent);
-        }
-        if let Some(lowers) = lowers(&layers, &below) {
+        if let Some(lowers) = lowers(&layers, &layers.stack_of(known.parent)) {
             let (digest, size) = (known.blob, known.blob_size);
             let media_type = String::new();
             found.push(Place {
@@ -125,6 +120,8 @@ fn places(engine: &Engine, chain: ChainId) -> Result<Vec<Place>, Error> {
 
 /// Of chains, lowest first; `None` where one of them is not whole.
 fn lowers(layers: &Layers<'_>, below: &[ChainId]) -> Option<Vec<Dir>> {
+    // What lies on a layer is not looked through for doubts about it.
+    rootfs::renew(layers.store(), below).ok()?;
     let mut lowers = Vec::new();
     for chain in below.iter().rev() {
         let record = layers.get(*chain).ok()?;
