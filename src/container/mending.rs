@@ -284,11 +284,26 @@ impl Engine {
         })
     }
 
-    /// Puts a blob that nobody reads into quarantine; answers where it is.
+    /// Puts a damaged blob that nobody reads into quarantine; answers where it is.
     pub fn put_blob_aside(&self, digest: Digest, why: &str) -> Result<Alone<PathBuf>, Error> {
-        let _lease = lease_place(self.store(), Place::Layers, true)?;
+        let images = self.images()?;
+        let blobs = images.blobs();
         let path = Place::Blobs.path().join(digest.hex());
-        Ok(match self.images()?.blobs().try_hold_alone(digest)? {
+        let now = || -> Result<Option<(u64, u64)>, Error> {
+            let found = blobs.dir().find(digest.hex());
+            let found = found.map_err(|source| failed("look up blob", source))?;
+            Ok(found.map(|found| (found.dev(), found.ino())))
+        };
+        let seen = now()?;
+        // A load may have brought it again since it was found damaged. Read before anybody waits for us.
+        if seen.is_some() && blobs.is_whole(digest).is_ok_and(|whole| whole) {
+            return Ok(Alone::Done(path));
+        }
+        let _lease = lease_place(self.store(), Place::Layers, true)?;
+        if seen.is_none() || now()? != seen {
+            return Ok(Alone::Used("it is gone".to_owned()));
+        }
+        Ok(match blobs.try_hold_alone(digest)? {
             None => Alone::Used("another command reads it: wait for its end".to_owned()),
             Some(_lock) => Alone::Done(put_aside(self.store(), &path, why)?),
         })
