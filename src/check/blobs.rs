@@ -13,7 +13,7 @@ use std::{
 use super::{Error, Finding, Progress, Remedy, Watcher, examine::Known};
 use crate::{
     ident::{Digest, Hasher},
-    sys::{At as _, Dir, SysError, metadata_of},
+    sys::{At as _, Dir, SysError, metadata_of, thread},
 };
 
 /// They are read by so many.
@@ -75,9 +75,9 @@ pub(super) fn read_all(
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..READERS {
-            scope.spawn(work);
-        }
+        // One of them is this thread.
+        thread::crew(scope, READERS - 1, work);
+        work();
     });
     let failure = failure.into_inner();
     if let Some(error) = failure.unwrap_or_else(PoisonError::into_inner) {

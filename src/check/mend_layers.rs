@@ -95,36 +95,33 @@ fn places(engine: &Engine, chain: ChainId) -> Result<Vec<Place>, Error> {
             });
         }
     }
-    if let Ok(known) = layers.get(chain) {
-        let (mut below, mut next) = (Vec::new(), known.parent);
-        while let Some(chain) = next {
-            below.insert(0, chain);
-            next = layers.get(chain).ok().and_then(|layer| layer.parent);
-        }
-        if let Some(lowers) = lowers(&layers, &below) {
-            let (digest, size) = (known.blob, known.blob_size);
-            let media_type = String::new();
-            found.push(Place {
-                layer: LayerRef {
-                    chain,
-                    diff_id: known.diff_id,
-                    blob: BlobRef {
-                        digest,
-                        size,
-                        media_type,
-                    },
-                    bytes: known.bytes,
+    if let Ok(known) = layers.get(chain)
+        && let Some(lowers) = lowers(&layers, &layers.stack_of(known.parent))
+    {
+        let (digest, size) = (known.blob, known.blob_size);
+        let media_type = String::new();
+        found.push(Place {
+            layer: LayerRef {
+                chain,
+                diff_id: known.diff_id,
+                blob: BlobRef {
+                    digest,
+                    size,
+                    media_type,
                 },
-                parent: known.parent,
-                lowers,
-            });
-        }
+                bytes: known.bytes,
+            },
+            parent: known.parent,
+            lowers,
+        });
     }
     Ok(found)
 }
 
 /// Of chains, lowest first; `None` where one of them is not whole.
 fn lowers(layers: &Layers<'_>, below: &[ChainId]) -> Option<Vec<Dir>> {
+    // What lies on a layer is not looked through for doubts about it.
+    rootfs::renew(layers.store(), below).ok()?;
     let mut lowers = Vec::new();
     for chain in below.iter().rev() {
         let record = layers.get(*chain).ok()?;
@@ -177,4 +174,37 @@ fn pack(engine: &Engine, blob: Digest, chain: ChainId) -> Result<Effect, Error> 
     }
     let what = "the tree does not give these bytes: load or pull the image again";
     Ok(Effect::Refused(what.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt as _;
+
+    use super::*;
+    use crate::store::{Store, in_quarantine};
+
+    #[test]
+    fn what_is_good_by_now_stays_where_it_is() {
+        let scratch = tempfile::tempdir().unwrap();
+        let engine = Engine::of(Store::open(scratch.path()).unwrap());
+        let blobs = Blobs::open(engine.store()).unwrap();
+        let digest = blobs.put(b"loaded again meanwhile").unwrap();
+        let aside = Remedy::PutBlobAside(digest);
+        let blob = scratch.path().join("blobs/sha256").join(digest.hex());
+        mend(&engine, &aside, "was damaged").unwrap();
+        assert!(blob.exists() && in_quarantine(engine.store()).unwrap().is_empty());
+        // An image that was removed does not come back.
+        let record = Remedy::ImageRecord(digest, "images/x.json".into());
+        assert!(matches!(
+            mend(&engine, &record, "was damaged"),
+            Ok(Effect::Mended)
+        ));
+        let file = std::fs::File::options().write(true).open(&blob).unwrap();
+        file.write_all_at(b"x", 3).unwrap();
+        mend(&engine, &aside, "is damaged").unwrap();
+        assert!(!blob.exists());
+        assert_eq!(in_quarantine(engine.store()).unwrap().len(), 1);
+        let gone = mend(&engine, &aside, "is damaged").unwrap();
+        assert!(matches!(gone, Effect::Refused(why) if why == "it is gone"));
+    }
 }

@@ -9,9 +9,7 @@ use super::{
 };
 use crate::{
     cgroup,
-    ident::{ChainId, ContainerId, ContainerName, DiffId, Digest, VolumeName},
-    image::{ImageRecord, LayerRef},
-    rootfs::{self, Layers},
+    ident::{ChainId, ContainerId, ContainerName, Digest, VolumeName},
     store::{Lease, Place, Tried, lease_place, put_aside, record, try_lease},
     sys::{Dir, process},
     volume::{Looked, Volumes},
@@ -20,9 +18,6 @@ use crate::{
 /// A lister holds a container for microseconds: 200 ms in all.
 const RETRIES: usize = 100;
 const PAUSE: Duration = Duration::from_millis(2);
-
-/// So many inodes are looked at in a few milliseconds.
-const LOOKS: u64 = 4096;
 
 /// What came of a claim on something that others may use.
 #[derive(Debug)]
@@ -284,121 +279,28 @@ impl Engine {
         })
     }
 
-    /// Puts a blob that nobody reads into quarantine; answers where it is.
+    /// Puts a damaged blob that nobody reads into quarantine; answers where it is.
     pub fn put_blob_aside(&self, digest: Digest, why: &str) -> Result<Alone<PathBuf>, Error> {
-        let _lease = lease_place(self.store(), Place::Layers, true)?;
+        let images = self.images()?;
+        let blobs = images.blobs();
         let path = Place::Blobs.path().join(digest.hex());
-        Ok(match self.images()?.blobs().try_hold_alone(digest)? {
+        let now = || -> Result<Option<(u64, u64)>, Error> {
+            let found = blobs.dir().find(digest.hex());
+            let found = found.map_err(|source| failed("look up blob", source))?;
+            Ok(found.map(|found| (found.dev(), found.ino())))
+        };
+        let seen = now()?;
+        // A load may have brought it again since it was found damaged. Read before anybody waits for us.
+        if seen.is_some() && blobs.is_whole(digest).is_ok_and(|whole| whole) {
+            return Ok(Alone::Done(path));
+        }
+        let _lease = lease_place(self.store(), Place::Layers, true)?;
+        if seen.is_none() || now()? != seen {
+            return Ok(Alone::Used("it is gone".to_owned()));
+        }
+        Ok(match blobs.try_hold_alone(digest)? {
             None => Alone::Used("another command reads it: wait for its end".to_owned()),
             Some(_lock) => Alone::Done(put_aside(self.store(), &path, why)?),
         })
-    }
-
-    /// After an image came in whose layers were here: those that somebody has changed meanwhile are
-    /// unpacked again. Where that cannot be done now, it is said.
-    ///
-    /// Of a large image only the blobs and the tops of the trees are looked at: to load what is there must
-    /// not take longer than 10 ms. `system check` looks at everything. Nothing of it is held: an image that is
-    /// removed meanwhile is no fault.
-    pub(super) fn mend_touched(&self, record: &ImageRecord) -> Result<(), Error> {
-        match self.mend_layers(record) {
-            Err(_) if !self.is_all_there(record)? => Ok(()),
-            done => done,
-        }
-    }
-
-    fn is_all_there(&self, record: &ImageRecord) -> Result<bool, Error> {
-        let layers = self.store().open_dir(Place::Layers)?;
-        let is_there = |layer: &LayerRef| matches!(layers.find(layer.chain.0.hex()), Ok(Some(_)));
-        let is_known = self.images()?.find(record.manifest)?.is_some();
-        Ok(is_known && record.layers.iter().all(is_there))
-    }
-
-    fn mend_layers(&self, record: &ImageRecord) -> Result<(), Error> {
-        let layers = Layers::open(self.store())?;
-        let (mut lowers, mut parent) = (Vec::new(), None);
-        let mut entries = 0;
-        for layer in &record.layers {
-            entries += layers
-                .find(layer.chain)
-                .ok()
-                .flatten()
-                .map_or(0, |known| known.entries);
-        }
-        for layer in &record.layers {
-            if rootfs::is_touched(self.store(), layer, entries <= LOOKS)? {
-                self.mend_layer(layer, parent, &lowers)?;
-            }
-            let known = layers.get(layer.chain)?;
-            if known.opaque_root {
-                lowers.clear();
-            }
-            lowers.insert(0, layers.open_diff(layer.chain)?);
-            parent = Some(layer.chain);
-        }
-        Ok(())
-    }
-
-    fn mend_layer(
-        &self,
-        layer: &LayerRef,
-        parent: Option<ChainId>,
-        lowers: &[Dir],
-    ) -> Result<(), Error> {
-        let store = self.store();
-        if rootfs::verify_layer(store, layer, lowers)?.is_empty() {
-            return Ok(rootfs::note_whole(store, layer.chain)?);
-        }
-        let remade = rootfs::remake_layer(store, layer, parent, lowers)?;
-        let layers = store.open_dir(Place::Layers)?;
-        let put = || {
-            let there = layers.find(layer.chain.0.hex());
-            match there.map_err(|source| failed("look up layer", source))? {
-                Some(_) => Ok(Some(remade.put(store)?)),
-                // Removed: nobody wants it.
-                None => Ok(None),
-            }
-        };
-        match self.with_layer_alone(layer.chain, put)? {
-            Alone::Done(Some(replaced)) => Ok(replaced.remove()?),
-            Alone::Done(None) => Ok(()),
-            Alone::Used(who) => {
-                let short = layer.chain.0.short();
-                self.remark(&format!("layer {short} is damaged and stays: {who}"));
-                Ok(())
-            }
-        }
-    }
-
-    /// Before an image comes in: layers that are here and cannot be read go, so that they are unpacked
-    /// again.
-    pub(super) fn clear_broken(&self, diff_ids: &[DiffId]) -> Result<(), Error> {
-        for chain in ChainId::stack(diff_ids) {
-            let name = chain.0.hex();
-            let dir = self.store().open_dir(Place::Layers)?;
-            let there = dir
-                .find(&name)
-                .map_err(|source| failed("look up layer", source))?;
-            if there.is_none() || !rootfs::is_broken(self.store(), chain)? {
-                continue;
-            }
-            let discard = || {
-                // Removed meanwhile, or made anew.
-                let there = dir
-                    .find(&name)
-                    .map_err(|source| failed("look up layer", source))?;
-                if there.is_some() && rootfs::is_broken(self.store(), chain)? {
-                    self.store().discard(dir, &name)?;
-                }
-                Ok(())
-            };
-            if let Alone::Used(who) = self.with_layer_alone(chain, discard)? {
-                self.remark(&format!(
-                    "layer {} is damaged and stays: {who}",
-                    chain.0.short()
-                ));
-            }
-        }
-        Ok(())
     }
 }

@@ -50,6 +50,7 @@ mod live;
 mod logs;
 mod look;
 mod mending;
+mod mending_loads;
 mod monitor;
 mod new_image;
 mod notices;

@@ -22,7 +22,19 @@ impl Images<'_> {
         let _lease = self.lease()?;
         let name = record_name(manifest);
         let path = Place::Images.path().join(&name);
-        let Some(record) = self.record_of(manifest, bytes) else {
+        let known = match self.find(manifest) {
+            // Removed meanwhile.
+            Ok(None) => return Ok(true),
+            known => known.ok().flatten(),
+        };
+        let made = self.record_of(manifest, bytes);
+        if let (Some(known), Some(made)) = (&known, &made)
+            && is_same(known, made)
+        {
+            // Loaded again meanwhile, and it knows more.
+            return Ok(true);
+        }
+        let Some(record) = made else {
             put_aside(self.store, &path, why)?;
             return Ok(false);
         };
@@ -110,4 +122,17 @@ impl Images<'_> {
         self.take_names(std::slice::from_ref(name))?;
         Ok(true)
     }
+}
+
+/// Whether two records tell the same of an image, but for how it came here.
+fn is_same(one: &ImageRecord, other: &ImageRecord) -> bool {
+    let layers = |record: &ImageRecord| -> Vec<_> {
+        let layers = record.layers.iter();
+        let told = |layer: &LayerRef| {
+            let blob = (layer.blob.digest, layer.blob.size);
+            (layer.chain, layer.diff_id, blob)
+        };
+        layers.map(told).collect()
+    };
+    (one.manifest, one.id) == (other.manifest, other.id) && layers(one) == layers(other)
 }

@@ -247,7 +247,7 @@ impl New<'_, '_> {
         let blobs = self.blobs;
         blobs.commit(blob, unpacked.blob)?;
         // The same changes may have been committed before: equal by construction.
-        renew::publish(self.layers, staging, chain)?;
+        renew::publish(self.layers, staging, chain, durability)?;
         if durability == Sync::Full {
             sync::directory(blobs.dir()).map_err(system)?;
             sync::directory(self.layers.dir).map_err(system)?;

@@ -85,7 +85,7 @@ impl<'s> Import<'s, '_> {
         }
         let mut layers = Vec::new();
         for (number, (chain, done)) in chains.iter().zip(done).enumerate() {
-            layers.push(self.publish(number, *chain, done)?);
+            layers.push(self.publish((number, *chain), done, durability)?);
         }
         if anything && durability == Sync::Full {
             sync::directory(self.blobs.dir()).map_err(system)?;
@@ -110,9 +110,9 @@ impl<'s> Import<'s, '_> {
 
     fn publish(
         &self,
-        number: usize,
-        chain: ChainId,
+        (number, chain): (usize, ChainId),
         done: Option<Done<'_>>,
+        durability: Sync,
     ) -> Result<LayerRef, Error> {
         let source = &self.sources[number];
         let Some(done) = done else {
@@ -153,7 +153,7 @@ impl<'s> Import<'s, '_> {
         let bytes = match staging {
             Some(staging) => {
                 // Somebody else may have made the same layer meanwhile: equal by construction.
-                renew::publish(&self.layers, staging, chain)?;
+                renew::publish(&self.layers, staging, chain, durability)?;
                 unpacked.notes.bytes
             }
             None => self.layers.get(chain)?.bytes,

@@ -102,6 +102,11 @@ impl<'s> Layers<'s> {
         Ok(Self { store, dir })
     }
 
+    /// The store that they are of.
+    pub fn store(&self) -> &'s Store {
+        self.store
+    }
+
     /// Whether the layer of this chain is unpacked.
     pub fn find(&self, chain: ChainId) -> Result<Option<LayerRecord>, Error> {
         match self.dir.open_dir(chain.0.hex()) {
@@ -157,6 +162,19 @@ impl<'s> Layers<'s> {
     /// A layer's tree, relative to the store's root.
     pub fn relative(chain: ChainId) -> PathBuf {
         Place::Layers.path().join(chain.0.hex()).join(DIFF)
+    }
+
+    /// The stack that a layer is the topmost of, lowest first, as far as records tell.
+    pub fn stack_of(&self, topmost: Option<ChainId>) -> Vec<ChainId> {
+        let (mut stack, mut next) = (Vec::new(), topmost);
+        while let Some(chain) = next {
+            stack.push(chain);
+            next = self.get(chain).ok().and_then(|layer| layer.parent);
+            // A damaged record may lead in a circle.
+            next = next.filter(|chain| !stack.contains(chain));
+        }
+        stack.reverse();
+        stack
     }
 
     /// Every chain that is unpacked.

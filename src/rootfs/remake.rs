@@ -6,7 +6,7 @@ use super::{
     Error, Layers, Sync,
     init_layer::{self, INIT},
     layers::{DIFF, LayerRecord, RECORD},
-    verify,
+    renew, verify,
 };
 use crate::{
     ident::{ChainId, Digest},
@@ -62,6 +62,8 @@ pub fn remake_layer<'s>(
     let made = LayerRecord::new(layer.chain, (parent, lowers.len()), &unpacked, Sync::Full);
     record::create(staging.dir(), RECORD, &made)?;
     sync::file_system(staging.dir()).map_err(system)?;
+    let layers = Layers::open(store)?;
+    renew::note_synced(&layers, &layers.stack_of(parent))?;
     Ok(Remade {
         staging,
         chain: layer.chain,

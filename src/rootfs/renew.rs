@@ -80,6 +80,8 @@ fn unpack_again(
     let record = LayerRecord::new(chain, (known.parent, lowers.len()), &unpacked, Sync::Full);
     record::create(staging.dir(), RECORD, &record)?;
     sync::file_system(blobs.dir()).map_err(system)?;
+    // Some may be of this boot.
+    note_synced(layers, below)?;
     let replaced = staging.replace(layers.dir, &chain.0.hex())?;
     Ok(replaced.remove()?)
 }
@@ -88,11 +90,13 @@ fn lost(chain: ChainId) -> Error {
     Error::Unsynced { chain }
 }
 
-/// Gives a new layer its name. One that is there stays, equal by construction, unless it is doubtful.
+/// Gives a new layer its name. One that is there stays, equal by construction, unless it is doubtful; it is
+/// synced where the new one was to be.
 pub(super) fn publish(
     layers: &Layers<'_>,
     staging: Staging<'_>,
     chain: ChainId,
+    durability: Sync,
 ) -> Result<(), Error> {
     let name = chain.0.hex();
     // One without a record is no layer at all.
@@ -103,7 +107,14 @@ pub(super) fn publish(
     {
         return Ok(staging.replace(layers.dir, &name)?.remove()?);
     }
-    staging.publish(layers.dir, &name)?;
+    let is_there = staging.publish(layers.dir, &name)?.is_none();
+    if is_there
+        && durability == Sync::Full
+        && layers.find(chain)?.is_some_and(|layer| !layer.is_synced())
+    {
+        sync::file_system(layers.dir).map_err(system)?;
+        note_synced(layers, &[chain])?;
+    }
     Ok(())
 }
 

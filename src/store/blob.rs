@@ -149,7 +149,9 @@ impl<'s> Blobs<'s> {
         let alone = old.map(Lock::try_exclusive).transpose().map_err(failed)?;
         if is_same && matches!(alone, Some(None)) && self.is_whole(digest)? {
             blob.kept_from = None;
-            return Ok(());
+            // What was written with `--sync=none` must not pass for what was synced.
+            let kept = self.open_blob(digest)?;
+            return sync::data(&kept).map_err(failed);
         }
         self.tmp
             .rename(&blob.name, self.dir, digest.hex())

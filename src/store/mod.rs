@@ -296,7 +296,9 @@ impl Failure for Error {
             ),
             Error::DoomedElsewhere { .. } => None,
             Error::Busy { .. } => {
-                Some("let them end (cowshed ps; cowshed stop), then do it again".to_owned())
+                let hint =
+                    "let them end, such as cowshed events or cowshed logs -f, then do it again";
+                Some(hint.to_owned())
             }
             Error::Strangers { .. } => Some("move it elsewhere first".to_owned()),
             Error::Parse { .. } => {

@@ -52,13 +52,17 @@ impl MountNamespace {
 /// gives back.
 ///
 /// A thread of its own does it, which has ended when this returns.
+///
+/// # Errors
+///
+/// Those of `work`, and those of unshare(2) and clone3(2).
 pub fn apart<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     let apart = || {
         unshare(CloneFlags::CLONE_NEWNS).at("unshare", || "CLONE_NEWNS")?;
         work()
     };
-    let done = std::thread::scope(|scope| scope.spawn(apart).join());
-    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    let done = std::thread::scope(|scope| Ok(super::thread::spawn(scope, apart)?.join()));
+    done?.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Sets the hostname of this UTS namespace.

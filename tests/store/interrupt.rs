@@ -223,7 +223,7 @@ fn root_what_takes_longer_than_a_second_says_so_on_a_terminal_and_nowhere_else()
         let mut stdin = child.stdin.take().unwrap();
         let (head, tail) = archive.split_at(100_000);
         stdin.write_all(head).unwrap();
-        std::thread::sleep(Duration::from_millis(1500));
+        std::thread::sleep(Duration::from_millis(1900));
         stdin.write_all(tail).unwrap();
         drop(stdin);
         let done = child.wait_with_output().unwrap();

@@ -150,6 +150,49 @@ fn root_a_synced_load_of_what_is_there_unsynced_syncs_it() {
     assert_eq!(unsynced(&shed).len(), 0);
 }
 
+#[test]
+#[ignore = "needs root"]
+fn root_a_synced_commit_of_what_is_there_unsynced_syncs_it() {
+    let shed = Shed::new();
+    shed.cowshed("run --name box base touch /new").ok();
+    shed.cowshed("commit --sync=none box one").ok();
+    assert_eq!(unsynced(&shed).len(), 2);
+    shed.cowshed("commit box two").ok();
+    assert_eq!(unsynced(&shed).len(), 0);
+}
+
+/// Of a stack, the layer that was made last.
+fn topmost(shed: &Shed) -> std::path::PathBuf {
+    let holds_it = |layer: &std::path::PathBuf| layer.join("diff/dir/파일").exists();
+    unsynced(shed).into_iter().find(holds_it).unwrap()
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_below_a_synced_layer_there_is_none_unsynced() {
+    let shed = Shed::new();
+    two_layers(&shed);
+    // The lower one was loaded again since the machine was down.
+    let record = topmost(&shed).join("layer.json");
+    let mut of_old: Value = serde_json::from_str(&read(&record)).unwrap();
+    of_old["unsynced"] = "another-boot".into();
+    write_file(&record, of_old.to_string().as_bytes());
+    shed.cowshed("run --rm two true").ok();
+    assert_eq!(unsynced(&shed).len(), 0);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_a_repair_leaves_no_doubtful_layer_below_a_mended_one() {
+    let shed = Shed::new();
+    two_layers(&shed);
+    reboot(&shed);
+    fs::remove_file(topmost(&shed).join("diff/dir/파일")).unwrap();
+    shed.cowshed("system check --repair").ok();
+    assert_eq!(unsynced(&shed).len(), 0);
+    assert_eq!(shed.cowshed("run --rm two cat /dir/파일").ok(), "right\n");
+}
+
 /// What is done to a store's files, call by call.
 fn calls(shed: &Shed, line: &str) -> Vec<String> {
     let log = shed.path("calls");
