@@ -40,6 +40,7 @@ mod model;
 mod model_steps;
 mod model_world;
 mod places;
+mod prune_dry;
 mod race;
 mod readers;
 mod sync;
