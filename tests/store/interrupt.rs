@@ -210,6 +210,27 @@ fn root_a_signal_to_a_load_that_waits_ends_it_at_once() {
 
 #[test]
 #[ignore = "needs root"]
+fn root_a_second_signal_does_not_keep_the_first_from_tidying_up() {
+    let shed = Shed::new();
+    for pause in [0, 1, 2, 3, 5, 8, 13] {
+        let mut command = shed.command("load");
+        command.stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.process_group(0).spawn().unwrap();
+        crate::support::wait_until("it reads", || !tree(&shed.store().join("tmp")).is_empty());
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+        kill(pid, Signal::SIGINT).unwrap();
+        std::thread::sleep(Duration::from_millis(pause));
+        kill(pid, Signal::SIGINT).unwrap();
+        let stdin = child.stdin.take();
+        let done = child.wait_with_output().unwrap();
+        drop(stdin);
+        assert_eq!(done.status.code(), Some(130), "{pause} ms");
+        assert_clean(&shed, "load");
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
 fn root_what_takes_longer_than_a_second_says_so_on_a_terminal_and_nowhere_else() {
     let shed = Shed::new();
     shed.cowshed("save -o base.saved base").ok();
