@@ -1,5 +1,7 @@
 //! `system check` of stores that are whole: nothing is told.
 
+use std::fs;
+
 use crate::{
     check_scene::{assert_clean, shed},
     support::{Shed, write_file},
@@ -31,6 +33,23 @@ fn root_an_empty_store_and_none_at_all_are_whole() {
     assert!(!shed.store().exists());
     shed.cowshed("ps").ok();
     assert_clean(&shed);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_a_directory_of_somebody_else_is_called_no_store() {
+    let shed = Shed::empty();
+    fs::create_dir_all(shed.store().join("사진")).unwrap();
+    for line in ["system check", "system check --repair"] {
+        let said = shed.cowshed(line).ok();
+        assert!(said.ends_with(": there is no store\n"), "{line}: {said}");
+    }
+    let names = fs::read_dir(shed.store()).unwrap();
+    assert_eq!(names.count(), 1);
+    // The beginning of one is.
+    fs::create_dir(shed.store().join("blobs")).unwrap();
+    let said = shed.cowshed("system check").ok();
+    assert!(said.ends_with("the store is whole\n"), "{said}");
 }
 
 #[test]
