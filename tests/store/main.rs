@@ -28,6 +28,7 @@ mod fault_real;
 mod fault_sweep;
 mod fault_table;
 mod golden;
+mod info;
 mod interrupt;
 mod kill_operations;
 mod kill_points;
