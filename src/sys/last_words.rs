@@ -68,9 +68,13 @@ pub fn become_at_signal(words: impl Fn(Signal) -> Vec<CString>) -> Result<()> {
 
 /// What we became is not ended by another signal at first; from now on it is.
 pub fn end_at_signal() {
+    dispose(libc::SIG_DFL);
+}
+
+fn dispose(way: libc::sighandler_t) {
     for signal in ENDING {
-        // SAFETY: SIG_DFL installs no handler.
-        unsafe { libc::signal(signal as c_int, libc::SIG_DFL) };
+        // SAFETY: neither SIG_IGN nor SIG_DFL installs a handler; signal(2) is safe in one.
+        unsafe { libc::signal(signal as c_int, way) };
     }
 }
 
@@ -83,10 +87,7 @@ extern "C" fn end(signal: c_int) {
             for (number, _, pointers) in &plan.words {
                 if *number == signal {
                     // A second Ctrl-C, or the one to the whole group, is no reason to leave the rest.
-                    for (other, ..) in &plan.words {
-                        // SAFETY: SIG_IGN installs no handler; signal(2) is safe in one.
-                        unsafe { libc::signal(*other, libc::SIG_IGN) };
-                    }
+                    dispose(libc::SIG_IGN);
                     unblock();
                     // SAFETY: both are texts and lists of texts that end as they must.
                     unsafe { libc::execv(plan.program.as_ptr(), pointers.as_ptr()) };

@@ -231,6 +231,29 @@ fn root_a_second_signal_does_not_keep_the_first_from_tidying_up() {
 
 #[test]
 #[ignore = "needs root"]
+fn root_a_run_that_is_interrupted_before_its_start_leaves_no_volume() {
+    if !has_strace() {
+        return;
+    }
+    let shed = Shed::new();
+    let mut before_start = 0;
+    for call in ["mkdirat", "renameat2", "renameat", "openat"] {
+        for number in [1, 2, 3, 4, 5, 6, 8, 11, 15, 20, 26, 33, 41, 50] {
+            let line = "run --rm -v /anon base true";
+            let Some((code, err)) = interrupt(&shed, line, call, number) else {
+                break;
+            };
+            before_start += usize::from(err.contains("start container: stopped"));
+            let what = format!("{call} {number}: {code}: {err}");
+            let left = shed.cowshed("volume ls -q").ok() + &shed.cowshed("ps -aq").ok();
+            assert_eq!(left, "", "{what}");
+        }
+    }
+    assert!(before_start > 0);
+}
+
+#[test]
+#[ignore = "needs root"]
 fn root_what_takes_longer_than_a_second_says_so_on_a_terminal_and_nowhere_else() {
     let shed = Shed::new();
     shed.cowshed("save -o base.saved base").ok();
