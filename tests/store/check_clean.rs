@@ -62,7 +62,7 @@ fn root_a_busy_store_has_no_finding() {
         .ok();
     shed.cowshed("pause quiet").ok();
     let mut backup = shed.command("volume backup -q -o - data");
-    let file = std::fs::File::create(shed.path("backup.tar")).unwrap();
+    let file = fs::File::create(shed.path("backup.tar")).unwrap();
     let mut backup = backup.stdout(file).spawn().unwrap();
     let tar = shed.path("more.tar");
     write_file(&tar, crate::support::base());

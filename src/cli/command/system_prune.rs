@@ -20,6 +20,10 @@ use crate::cli::{
 };
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one option of the command line"
+)]
 pub(crate) struct PruneArgs {
     /// Do not ask
     #[arg(short, long)]
