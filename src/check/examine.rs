@@ -55,14 +55,21 @@ pub fn invariants() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 impl Examination {
-    /// Opens the store at `root`; `None` where there is none.
+    /// Opens the store at `root`; `None` where there is none, nor the beginning of one.
     ///
     /// # Errors
     ///
     /// One of another format, or a system call.
     pub fn open(root: &Path, quick: bool) -> Result<Option<Self>, Error> {
-        let opened = Store::open_unproved(root)?;
-        Ok(opened.map(|store| Self {
+        let Some(store) = Store::open_unproved(root)? else {
+            return Ok(None);
+        };
+        // Somebody else's directory is no store, whole or not.
+        let names = store.root().entries()?;
+        if !names.iter().any(|name| Store::is_own_name(name)) {
+            return Ok(None);
+        }
+        Ok(Some(Self {
             engine: Engine::of(store),
             quick,
             known: Mutex::default(),

@@ -1,7 +1,10 @@
 //! Ctrl-C, or a polite kill: what the command began is put away, and it ends with 128 and the signal's
 //! number (semantics 65).
 
-use std::{ffi::CString, os::unix::ffi::OsStrExt as _, path::Path, process::ExitCode};
+use std::{
+    ffi::CString, os::unix::ffi::OsStrExt as _, path::Path, process::ExitCode, thread,
+    time::Duration,
+};
 
 use clap::Args;
 use cowshed::{
@@ -12,6 +15,9 @@ use cowshed::{
 use nix::sys::signal::Signal;
 
 use super::report::{Exit, Outcome};
+
+/// Whoever interrupts us again that much later means us, too.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the program that we become is told.
 #[derive(Debug, Args)]
@@ -42,6 +48,13 @@ pub(super) fn prepare(root: &Path) {
 
 /// What we became: nobody else calls it.
 pub(crate) fn tidy(root: &Path, args: &TidyArgs) -> Outcome {
+    let patience = thread::Builder::new().spawn(|| {
+        thread::sleep(PATIENCE);
+        last_words::end_at_signal();
+    });
+    if patience.is_err() {
+        last_words::end_at_signal();
+    }
     let mut outcome = "what was begun is put away";
     if root.join("store.json").exists() {
         match Engine::open(root) {

@@ -80,7 +80,7 @@ pub enum CopyError {
     #[error("{path}: sockets cannot be copied")]
     Socket { path: String },
     /// A signal came.
-    #[error("copy: stopped by signal {signal}")]
+    #[error("stopped by signal {signal}")]
     Interrupted { signal: i32 },
     /// The process is there, but not yet what it will be.
     #[error("container {container} is just being started or removed")]

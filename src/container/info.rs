@@ -1,6 +1,6 @@
 //! What this machine and this store are.
 
-use super::{Engine, Error};
+use super::{Container, Engine, Error, Status};
 use crate::{
     store::DRIVER,
     sys::features::{self, Cgroups},
@@ -9,8 +9,10 @@ use crate::{
 /// What `info` prints.
 #[derive(Debug)]
 pub struct Info {
-    /// Containers that run.
+    /// Containers that run, and are not frozen.
     pub running: usize,
+    /// Frozen ones.
+    pub paused: usize,
     /// Containers that do not.
     pub stopped: usize,
     /// Images, by id.
@@ -73,7 +75,9 @@ impl Engine {
     pub fn info(&self) -> Result<Info, Error> {
         // Those that cannot be read do not run, for all we know.
         let (containers, damaged) = self.all_containers()?;
-        let running = containers.iter().filter(|one| one.status.is_live()).count();
+        let live = containers.iter().filter(|one| one.status.is_live()).count();
+        let is_paused = |one: &&Container| one.status == Status::Paused;
+        let paused = containers.iter().filter(is_paused).count();
         let mut ids: Vec<_> = self
             .images()?
             .all()?
@@ -89,8 +93,9 @@ impl Engine {
             .lines()
             .find_map(|line| line.strip_prefix("PRETTY_NAME="));
         Ok(Info {
-            running,
-            stopped: containers.len() - running + damaged.len(),
+            running: live - paused,
+            paused,
+            stopped: containers.len() - live + damaged.len(),
             images: ids.len(),
             volumes: self.volumes()?.names()?.len(),
             trashed_volumes: self.volumes()?.trash()?.len(),

@@ -69,6 +69,8 @@ impl Engine {
         let Made { container, console } = made;
         if let Some(signal) = console.interrupted()? {
             if container.record.auto_remove {
+                // What is held, by ourselves too, is not removed.
+                drop(container.volumes);
                 self.take_away(&container.record, container.lease, true)?;
             } else {
                 self.write_state(&container.lease.dir, &State::default())?;

@@ -302,7 +302,8 @@ impl Failure for Error {
             }
             Error::Strangers { .. } => Some("move it elsewhere first".to_owned()),
             Error::Parse { .. } => {
-                Some("the disk, somebody else or a newer cowshed wrote it".to_owned())
+                let hint = "the disk, somebody else or a newer cowshed wrote it: cowshed system check tells more";
+                Some(hint.to_owned())
             }
             Error::Corrupt { .. } => {
                 let hint = "the disk or somebody else changed it: cowshed system check --repair mends what can be \

@@ -34,6 +34,7 @@ static PLAN: AtomicPtr<Plan> = AtomicPtr::new(ptr::null_mut());
 
 /// From now on an ending signal makes this process the program `words` of it, begun with itself. Signals
 /// that are ignored stay so, and children that are forked from now on end as ever.
+/// That program ignores them until it calls [`end_at_signal`].
 pub fn become_at_signal(words: impl Fn(Signal) -> Vec<CString>) -> Result<()> {
     let words = ENDING.map(|signal| {
         let texts = words(signal);
@@ -65,6 +66,18 @@ pub fn become_at_signal(words: impl Fn(Signal) -> Vec<CString>) -> Result<()> {
     Ok(())
 }
 
+/// What we became is not ended by another signal at first; from now on it is.
+pub fn end_at_signal() {
+    dispose(libc::SIG_DFL);
+}
+
+fn dispose(way: libc::sighandler_t) {
+    for signal in ENDING {
+        // SAFETY: neither SIG_IGN nor SIG_DFL installs a handler; signal(2) is safe in one.
+        unsafe { libc::signal(signal as c_int, way) };
+    }
+}
+
 extern "C" fn end(signal: c_int) {
     let plan = PLAN.load(Ordering::Acquire);
     // SAFETY: it was leaked, complete, before the handler was installed, and nobody changes it.
@@ -73,6 +86,8 @@ extern "C" fn end(signal: c_int) {
         if unsafe { libc::getpid() } == plan.pid {
             for (number, _, pointers) in &plan.words {
                 if *number == signal {
+                    // A second Ctrl-C, or the one to the whole group, is no reason to leave the rest.
+                    dispose(libc::SIG_IGN);
                     unblock();
                     // SAFETY: both are texts and lists of texts that end as they must.
                     unsafe { libc::execv(plan.program.as_ptr(), pointers.as_ptr()) };

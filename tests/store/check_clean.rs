@@ -1,5 +1,7 @@
 //! `system check` of stores that are whole: nothing is told.
 
+use std::fs;
+
 use crate::{
     check_scene::{assert_clean, shed},
     support::{Shed, write_file},
@@ -35,6 +37,23 @@ fn root_an_empty_store_and_none_at_all_are_whole() {
 
 #[test]
 #[ignore = "needs root"]
+fn root_a_directory_of_somebody_else_is_called_no_store() {
+    let shed = Shed::empty();
+    fs::create_dir_all(shed.store().join("사진")).unwrap();
+    for line in ["system check", "system check --repair"] {
+        let said = shed.cowshed(line).ok();
+        assert!(said.ends_with(": there is no store\n"), "{line}: {said}");
+    }
+    let names = fs::read_dir(shed.store()).unwrap();
+    assert_eq!(names.count(), 1);
+    // The beginning of one is.
+    fs::create_dir(shed.store().join("blobs")).unwrap();
+    let said = shed.cowshed("system check").ok();
+    assert!(said.ends_with("the store is whole\n"), "{said}");
+}
+
+#[test]
+#[ignore = "needs root"]
 fn root_a_busy_store_has_no_finding() {
     let shed = shed();
     shed.cowshed("image mount two").ok();
@@ -43,7 +62,7 @@ fn root_a_busy_store_has_no_finding() {
         .ok();
     shed.cowshed("pause quiet").ok();
     let mut backup = shed.command("volume backup -q -o - data");
-    let file = std::fs::File::create(shed.path("backup.tar")).unwrap();
+    let file = fs::File::create(shed.path("backup.tar")).unwrap();
     let mut backup = backup.stdout(file).spawn().unwrap();
     let tar = shed.path("more.tar");
     write_file(&tar, crate::support::base());

@@ -124,7 +124,7 @@ fn root_other_file_systems_do_not_count_as_du_x_does_not_count_them() {
     });
     let done = shed.cowshed("system df --all");
     assert!(
-        done.err.contains("1 other file systems are mounted"),
+        done.err.contains("1 other file system is mounted"),
         "{done:?}"
     );
     assert_equal(&shed);

@@ -210,6 +210,50 @@ fn root_a_signal_to_a_load_that_waits_ends_it_at_once() {
 
 #[test]
 #[ignore = "needs root"]
+fn root_a_second_signal_does_not_keep_the_first_from_tidying_up() {
+    let shed = Shed::new();
+    for pause in [0, 1, 2, 3, 5, 8, 13] {
+        let mut command = shed.command("load");
+        command.stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.process_group(0).spawn().unwrap();
+        crate::support::wait_until("it reads", || !tree(&shed.store().join("tmp")).is_empty());
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+        kill(pid, Signal::SIGINT).unwrap();
+        std::thread::sleep(Duration::from_millis(pause));
+        kill(pid, Signal::SIGINT).unwrap();
+        let stdin = child.stdin.take();
+        let done = child.wait_with_output().unwrap();
+        drop(stdin);
+        assert_eq!(done.status.code(), Some(130), "{pause} ms");
+        assert_clean(&shed, "load");
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_a_run_that_is_interrupted_before_its_start_leaves_no_volume() {
+    if !has_strace() {
+        return;
+    }
+    let shed = Shed::new();
+    let mut before_start = 0;
+    for call in ["mkdirat", "renameat2", "renameat", "openat"] {
+        for number in [1, 2, 3, 4, 5, 6, 8, 11, 15, 20, 26, 33, 41, 50] {
+            let line = "run --rm -v /anon base true";
+            let Some((code, err)) = interrupt(&shed, line, call, number) else {
+                break;
+            };
+            before_start += usize::from(err.contains("start container: stopped"));
+            let what = format!("{call} {number}: {code}: {err}");
+            let left = shed.cowshed("volume ls -q").ok() + &shed.cowshed("ps -aq").ok();
+            assert_eq!(left, "", "{what}");
+        }
+    }
+    assert!(before_start > 0);
+}
+
+#[test]
+#[ignore = "needs root"]
 fn root_what_takes_longer_than_a_second_says_so_on_a_terminal_and_nowhere_else() {
     let shed = Shed::new();
     shed.cowshed("save -o base.saved base").ok();

@@ -13,6 +13,9 @@ pub(crate) struct PruneArgs {
     /// Do not ask
     #[arg(short, long)]
     force: bool,
+    /// Only list
+    #[arg(long)]
+    dry_run: bool,
     /// until=MOMENT or AGE, label=KEY[=VALUE] or label!=KEY[=VALUE]
     #[arg(long, value_name = "KEY=VALUE")]
     filter: Vec<String>,
@@ -22,6 +25,10 @@ pub(crate) fn run(engine: &Engine, args: &PruneArgs) -> Outcome {
     let filter = PruneFilter::parse(&args.filter, false)?;
     let mut chosen = engine.stopped_containers()?;
     chosen.retain(|pruned| fits(&filter, pruned));
+    if args.dry_run {
+        list(&chosen)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if !args.force {
         output::line("WARNING! This will remove all stopped containers.")?;
         if !chosen.is_empty() {

@@ -165,6 +165,9 @@ pub(crate) struct CreateArgs {
     #[arg(long, conflicts_with = "ephemeral")]
     volatile: bool,
     /// Keep what the container changes in its root in memory, SIZE at most: it goes when the program ends
+    ///
+    /// SIZE is in bytes (64m) or a share of the memory (10%); 0 is no limit, and without one it is half of
+    /// the memory.
     #[arg(long, value_name = "SIZE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     ephemeral: Option<String>,
     /// Print help

@@ -52,8 +52,9 @@ fn abilities(info: &Info) -> [(&'static str, String); 10] {
 
 fn page(info: &Info) -> String {
     let mut lines = vec![
-        format!("Containers: {}", info.running + info.stopped),
+        format!("Containers: {}", info.running + info.paused + info.stopped),
         format!(" Running: {}", info.running),
+        format!(" Paused: {}", info.paused),
         format!(" Stopped: {}", info.stopped),
         format!("Images: {}", info.images),
         format!("Volumes: {}", info.volumes),
@@ -88,8 +89,9 @@ fn object(info: &Info) -> serde_json::Value {
         .map(|(label, answer)| [(*label).to_owned(), answer.clone()])
         .collect();
     serde_json::json!({
-        "Containers": info.running + info.stopped,
+        "Containers": info.running + info.paused + info.stopped,
         "ContainersRunning": info.running,
+        "ContainersPaused": info.paused,
         "ContainersStopped": info.stopped,
         "Images": info.images,
         "Volumes": info.volumes,

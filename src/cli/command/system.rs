@@ -30,7 +30,7 @@ enum SystemCommand {
     /// Put away what an interrupted command began
     #[command(hide = true)]
     Tidy(TidyArgs),
-    /// Remove what nobody needs: stopped containers and, where asked for, anonymous volumes
+    /// Remove what nobody needs: stopped containers, images and, where asked for, anonymous volumes
     Prune(system_prune::PruneArgs),
 }
 

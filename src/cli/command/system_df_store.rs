@@ -49,9 +49,12 @@ pub(super) fn tell(space: &StoreSpace) {
         );
     }
     if space.mounted > 0 {
+        let systems = match space.mounted {
+            1 => "1 other file system is".to_owned(),
+            count => format!("{count} other file systems are"),
+        };
         report::note(&format!(
-            "{} other file systems are mounted below the root: not counted, as du -x does",
-            space.mounted
+            "{systems} mounted below the root: not counted, as du -x does"
         ));
     }
 }

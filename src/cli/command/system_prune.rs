@@ -20,6 +20,10 @@ use crate::cli::{
 };
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one option of the command line"
+)]
 pub(crate) struct PruneArgs {
     /// Do not ask
     #[arg(short, long)]
@@ -30,6 +34,9 @@ pub(crate) struct PruneArgs {
     /// Volumes that nobody named, too
     #[arg(long)]
     volumes: bool,
+    /// Only list
+    #[arg(long)]
+    dry_run: bool,
     /// until=MOMENT or AGE, label=KEY[=VALUE] or label!=KEY[=VALUE]
     #[arg(long, value_name = "KEY=VALUE")]
     filter: Vec<String>,
@@ -51,6 +58,10 @@ pub(crate) fn run(engine: &Engine, args: &PruneArgs) -> Outcome {
     let going: Vec<_> = containers.iter().map(id).collect();
     let mut images = engine.unused_images(args.all, &going)?;
     images.retain(|image| filter.fits(image.created, &image.config.labels));
+    if args.dry_run {
+        list(&containers, &volumes, &images)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if !args.force && !is_agreed(args, &containers, &volumes, &images)? {
         return Ok(ExitCode::SUCCESS);
     }
@@ -112,18 +123,7 @@ fn is_agreed(
     }
     output::line(&format!("  - {}", image_prune::what(args.all)))?;
     output::line("")?;
-    if !containers.is_empty() {
-        container_prune::list(containers)?;
-        output::line("")?;
-    }
-    if !volumes.is_empty() {
-        volume_prune::list(volumes, Disposal::Delete)?;
-        output::line("")?;
-    }
-    if !images.is_empty() {
-        image_prune::list(images)?;
-        output::line("")?;
-    }
+    list(containers, volumes, images)?;
     Ok(output::is_agreed()?)
 }
 
@@ -137,4 +137,24 @@ fn tell<'n>(head: &str, names: impl Iterator<Item = &'n str>) -> std::io::Result
         output::line(name)?;
     }
     output::line("")
+}
+
+fn list(
+    containers: &[PrunedContainer],
+    volumes: &[Pruned],
+    images: &[UnusedImage],
+) -> Result<(), Exit> {
+    if !containers.is_empty() {
+        container_prune::list(containers)?;
+        output::line("")?;
+    }
+    if !volumes.is_empty() {
+        volume_prune::list(volumes, Disposal::Delete)?;
+        output::line("")?;
+    }
+    if !images.is_empty() {
+        image_prune::list(images)?;
+        output::line("")?;
+    }
+    Ok(())
 }
