@@ -71,7 +71,9 @@ impl Group {
     }
 
     fn enter_freezer(&mut self) -> Result<(), Error> {
+        // One of version 2 without the file has gone.
         if self.freezer().is_none()
+            && self.place(Hierarchy::Unified).is_none()
             && let Some(hierarchy) = self.hierarchies.of_controller("freezer")
             && !self.places.is_empty()
         {

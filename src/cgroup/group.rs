@@ -172,6 +172,12 @@ impl Group {
             return Ok((number, false));
         }
         let place = Place::make(&self.hierarchies, hierarchy, &self.id)?;
+        // Whoever removed the group meanwhile did not know of this part of it.
+        if self.is_gone() {
+            place.remove(&self.id).map_err(self.failed("remove"))?;
+            let id = self.id.clone();
+            return Err(Error::NotFound { id });
+        }
         self.places.push(place);
         let number = self.places.len() - 1;
         if self.hierarchies.of_controller("cpuset") == Some(hierarchy)
@@ -181,6 +187,12 @@ impl Group {
             self.places[number].inherit_cpuset(mount)?;
         }
         Ok((number, true))
+    }
+
+    /// Whether it was somewhere, and is there no more.
+    fn is_gone(&self) -> bool {
+        let is_there = |place: &Place| matches!(place.dir.find("cgroup.procs"), Ok(Some(_)));
+        !self.places.is_empty() && !self.places.iter().any(is_there)
     }
 
     /// Moves all processes into one place, until none is left that was forked meanwhile.

@@ -44,6 +44,24 @@ fn root_the_short_look_finds_the_same_primary_hierarchy() {
 
 #[test]
 #[ignore = "needs root"]
+fn root_freezing_a_group_that_has_gone_makes_none() {
+    for hierarchies in machines() {
+        // In another hierarchy than the freezer's, where there is a choice.
+        let limits = Limits {
+            pids: Some(50),
+            ..Limits::default()
+        };
+        let scene = Scene::on(hierarchies, &limits);
+        let id = scene.group.id().to_owned();
+        let mut late = Group::open(&scene.hierarchies, &id).unwrap();
+        scene.group.remove().unwrap();
+        late.freeze().unwrap_err();
+        assert!(!cgroup::children(&scene.hierarchies).unwrap().contains(&id));
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
 fn root_join_leaves_version_2_to_clone() {
     for hierarchies in machines() {
         let scene = Scene::on(hierarchies, &Limits::default());

@@ -39,16 +39,15 @@ impl Dice {
     }
 }
 
+/// What short runs take where nobody says: what they find, the next run finds, too.
+const SEED: u64 = 1;
+
 /// Whether the long version is wanted (`scripts/torture.sh`), and the seed, which is said aloud:
 /// `COWSHED_SEED` repeats a short run, `COWSHED_TORTURE` a long one.
 pub(crate) fn seed(test: &str) -> (bool, u64) {
     let of = |name| Some(std::env::var(name).ok()?.parse::<u64>().unwrap());
     let (long, short) = (of("COWSHED_TORTURE"), of("COWSHED_SEED"));
-    let now = || {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        now.unwrap().as_secs()
-    };
-    let seed = long.or(short).unwrap_or_else(now);
+    let seed = long.or(short).unwrap_or(SEED);
     let variable = if long.is_some() {
         "COWSHED_TORTURE"
     } else {
