@@ -13,6 +13,11 @@ pub(super) struct Stopped {
 impl Engine {
     /// `None` where it runs, or has been started meanwhile.
     pub(super) fn keep_stopped(&self, record: &ContainerRecord) -> Result<Option<Stopped>, Error> {
+        let kept = self.try_keep(record);
+        self.unless_removed((record.name.as_str(), &record.id), kept)
+    }
+
+    fn try_keep(&self, record: &ContainerRecord) -> Result<Option<Stopped>, Error> {
         let in_dir = |source| failed("lock container", source);
         let own = self.containers_dir()?.open_dir(record.id.as_str());
         let own = own.map_err(in_dir)?;
