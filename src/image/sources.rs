@@ -28,8 +28,11 @@ impl Images<'_> {
             let stays = before.iter().any(|(other, of)| {
                 of == manifest && !gone.contains(other) && other.familiar_repository() == repository
             });
-            let Some(mut record) = self.find(*manifest)?.filter(|_| !stays) else {
-                continue;
+            let mut record = match self.find(*manifest) {
+                Ok(Some(record)) if !stays => record,
+                // A damaged one stands in nobody's way.
+                Ok(_) | Err(Error::Damaged { .. }) => continue,
+                Err(error) => return Err(error),
             };
             let count = record.sources.len();
             let is_other = |source: &Reference| source.familiar_repository() != repository;

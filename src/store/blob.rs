@@ -124,8 +124,8 @@ impl<'s> Blobs<'s> {
         })
     }
 
-    /// Gives a written blob its name. One that is there already stays where somebody relies on it, and
-    /// it is whole; else this one takes its place.
+    /// Gives a written blob its name. One that is there already stays if it is whole, for whoever relies on
+    /// it has locked that one; else this one takes its place.
     pub fn commit(&self, mut blob: NewBlob<'_>, digest: Digest) -> Result<(), Error> {
         let failed = |source| Error::Blob { digest, source };
         match self.tmp.rename_new(&blob.name, self.dir, digest.hex()) {
@@ -136,18 +136,9 @@ impl<'s> Blobs<'s> {
                 return Ok(());
             }
         }
-        let old = match self.dir.open_file(digest.hex()) {
-            Err(error) if error.errno() == Some(Errno::ENOENT) => None,
-            old => Some(old.map_err(failed)?),
-        };
-        let size = |file: &File| metadata_of(file).map(|found| found.size());
-        let is_same = match &old {
-            Some(old) => size(old).map_err(failed)? == size(&blob.file).map_err(failed)?,
-            None => false,
-        };
-        // Who holds it holds this file: another one of the name would be nobody's.
-        let alone = old.map(Lock::try_exclusive).transpose().map_err(failed)?;
-        if is_same && matches!(alone, Some(None)) && self.is_whole(digest)? {
+        let size = metadata_of(&blob.file).map_err(failed)?.size();
+        // What cannot be read is not whole.
+        if self.size(digest)? == Some(size) && matches!(self.is_whole(digest), Ok(true)) {
             blob.kept_from = None;
             // What was written with `--sync=none` must not pass for what was synced.
             let kept = self.open_blob(digest)?;
@@ -183,18 +174,8 @@ impl<'s> Blobs<'s> {
             .at("write", || digest.hex())
             .and_then(|()| sync::data(&blob.file))
             .map_err(|source| Error::Blob { digest, source })?;
-        self.place(blob, digest)?;
+        self.commit(blob, digest)?;
         Ok(digest)
-    }
-
-    /// Gives a small blob its name; a good one that has it stays: whoever relies on that has locked it.
-    fn place(&self, mut blob: NewBlob<'_>, digest: Digest) -> Result<(), Error> {
-        match self.tmp.rename_new(&blob.name, self.dir, digest.hex()) {
-            Ok(()) => blob.is_placed(),
-            Err(error) if error.errno() == Some(Errno::EEXIST) && self.read(digest).is_ok() => {}
-            Err(_) => self.commit(blob, digest)?,
-        }
-        Ok(())
     }
 
     /// Makes the names of all blobs survive a power cut: before a record tells of them.
@@ -301,7 +282,7 @@ mod tests {
         let another = |bytes: &[u8]| {
             let mut blob = blobs.begin().unwrap();
             blob.file.write_all(bytes).unwrap();
-            blobs.place(blob, digest).unwrap();
+            blobs.commit(blob, digest).unwrap();
         };
         another(b"config");
         assert!(blobs.is_relied_on(digest).unwrap());

@@ -41,8 +41,9 @@ fn of(rows: &[(String, u64, u64)], kind: &str) -> (u64, u64) {
     (row.1, row.2)
 }
 
+/// What `system df` adds up to is what du(1) says.
 #[track_caller]
-fn assert_equal(shed: &Shed) -> Vec<(String, u64, u64)> {
+pub(crate) fn assert_equal(shed: &Shed) -> Vec<(String, u64, u64)> {
     let first = df(shed, "");
     let wanted = du(shed);
     assert_eq!(of(&first, "Total"), wanted, "{first:#?}");

@@ -70,4 +70,5 @@ pub(crate) fn assert_nothing_left(shed: &mut Shed) {
 pub(crate) fn assert_whole(shed: &Shed) {
     shed.cowshed("system check").ok();
     shed.cowshed("image verify -q").ok();
+    crate::df::assert_equal(shed);
 }
