@@ -40,7 +40,7 @@ const OWNING: &[&str] = &["fchown", "fchownat"];
 
 const SYNCING: &[&str] = &["fsync", "fdatasync", "syncfs"];
 
-const READING: &[&str] = &[
+pub(crate) const READING: &[&str] = &[
     "read",
     "pread64",
     "getdents64",
