@@ -13,9 +13,17 @@ pub struct PrunedContainer {
 }
 
 impl Engine {
-    /// Containers that do not run, newest first, with what they wrote.
+    /// Containers that do not run, newest first, with what they wrote. Of those whose records cannot be
+    /// read nobody knows it: they stay, and a note says so.
     pub fn stopped_containers(&self) -> Result<Vec<PrunedContainer>, Error> {
-        let (mut all, _damaged) = self.all_containers()?;
+        let (mut all, damaged) = self.all_containers()?;
+        if !damaged.is_empty() {
+            let ids = damaged.iter().map(|one| one.id.short());
+            let ids = ids.collect::<Vec<_>>().join(", ");
+            self.remark(&format!(
+                "containers whose records cannot be read stay: {ids}; cowshed rm removes one"
+            ));
+        }
         all.retain(|container| !container.status.is_live());
         let measured = all.into_iter().map(|container| {
             // One that has lost its layers must be removable, too.

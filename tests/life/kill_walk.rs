@@ -49,6 +49,9 @@ pub(crate) fn record(to: &Path) -> [String; 5] {
     ]
 }
 
+/// Of a short run, where there are so many.
+const LEAST: usize = 10;
+
 /// Every call of a recording; in the short run every so manieth.
 pub(crate) fn points_of(recording: &Path, stride: usize) -> Vec<Point> {
     let mut counts = BTreeMap::<(String, String), usize>::new();
@@ -69,8 +72,11 @@ pub(crate) fn points_of(recording: &Path, stride: usize) -> Vec<Point> {
     let all = most
         .into_iter()
         .flat_map(|(name, count)| (1..=count).map(move |number| (name.clone(), number)));
+    let all: Vec<_> = all.collect();
+    // So few that one which is not met counts for much say nothing.
+    let stride = stride.min(all.len() / LEAST).max(1);
     let stride = if torture().is_some() { 1 } else { stride };
-    all.step_by(stride).collect()
+    all.into_iter().step_by(stride).collect()
 }
 
 /// `line` below strace.
@@ -103,9 +109,8 @@ fn walk(shed: &Shed, before: &[&str], line: &str, (whom, stride): (Whom, usize))
     }
     crate::traces::say(&format!("{} points: {line}", points.len()));
     if whom == Whom::Command {
-        // A call more or less, as locks are free or not: of a few points as well as of many.
-        let met = killed * 10 >= points.len() * 8 || killed + 1 >= points.len();
-        assert!(met && killed > 0, "{killed} of {points:?}");
+        // A call more or less, as locks are free or not.
+        assert!(killed * 10 >= points.len() * 8, "{killed} of {points:?}");
     }
     points.len()
 }

@@ -179,6 +179,13 @@ fn root_a_damaged_container_stands_in_nobodys_way() {
         assert_eq!(shed.cowshed("ps -q").ok().lines().count(), 1);
         let dead = shed.cowshed("ps -q --filter status=dead").ok();
         assert_eq!(dead, format!("{short}\n"), "{how}");
+        let pruned = shed.cowshed("container prune -f");
+        assert_eq!((pruned.code, notes(&pruned)), (0, 1), "{how}: {pruned:?}");
+        assert!(pruned.err.contains(&format!("stay: {short}")), "{pruned:?}");
+        // What images it needs nobody knows.
+        let pruned = shed.cowshed("system prune -f");
+        assert_eq!((pruned.code, notes(&pruned)), (1, 1), "{how}: {pruned:?}");
+        assert!(pruned.err.contains("hint: "), "{pruned:?}");
         for line in [
             "stats --no-stream",
             "system df",
