@@ -79,7 +79,9 @@ pub(super) struct Captured {
 impl Captured {
     pub(super) fn begin() -> Result<Self, Exit> {
         let failed = |error: &dyn std::fmt::Display| {
-            Exit::usage(format!("keep the output: {error}")).or_code(1)
+            Exit::usage(format!("keep the output: {error}"))
+                .with_hint("TMPDIR names another directory for it; without -q it is not kept")
+                .or_code(1)
         };
         let dir = Dir::open(&std::env::temp_dir()).map_err(|error| failed(&error))?;
         let file = unnamed_file(&dir).map_err(|error| failed(&error))?;
